@@ -1,0 +1,146 @@
+/**
+ * Checks that blocks and catalog say the same about every entry (FORMAT.md, "One truth"), in constant memory and in
+ * whatever order they come. Each fact becomes an item; a keyed sum over the items of the blocks, less the items of
+ * the pages, is zero when they are the same multiset. The key is the reader's own and picked after the archive was
+ * made, so no collision can be planned (Clarke et al., "Incremental Multiset Hash Functions", 2003).
+ */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import type { BlockEntry, PageEntry } from "../format/block.ts";
+import { ByteWriter } from "../format/bytes.ts";
+import type { Extent, Row, Slice } from "../format/row.ts";
+import { encodeCanonicalRow } from "../format/rows.ts";
+
+/** What an item is about; its first byte. */
+const ITEM = { row: 1, slice: 2, wholeEntry: 3 } as const;
+
+/** Adds up the facts of blocks and takes away those of pages. */
+export class Agreement {
+  readonly #engine: Engine;
+  readonly #key: Bytes;
+  readonly #item = new ByteWriter(512);
+  /** The sum modulo 2^256, least significant word first. */
+  readonly #sum = new Uint32Array(8);
+  /** The page entry at hand: its extents may go on in the next page. */
+  #open: { readonly row: Row; extents: Extent[]; whole: boolean } | undefined;
+
+  /** Starts with nothing, under a fresh key. */
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#key = engine.randomBytes(32);
+  }
+
+  /** Takes the entries of a block. */
+  addBlock(frame: number, entries: readonly BlockEntry[]): void {
+    for (const { row, provisional, slices } of entries) {
+      if (!provisional && isWhole(row, slices)) {
+        this.#whole(row, slices, frame, 1);
+        continue;
+      }
+      if (!provisional) this.#row(row, 1);
+      for (const slice of slices) this.#slice(row.path, slice, frame, 1);
+    }
+  }
+
+  /** Takes the entries of a page, in order; `continues` says that the first one goes on with the last one before. */
+  takePage(entries: readonly PageEntry[], continues: boolean): void {
+    for (const [i, entry] of entries.entries()) {
+      if (i === 0 && continues && this.#open !== undefined) {
+        this.#goOn(this.#open, entry.extents);
+        continue;
+      }
+      this.close();
+      if (entry.provisional) {
+        for (const extent of entry.extents) this.#slice(entry.row.path, extent, extent.block.frame, -1);
+        continue;
+      }
+      this.#open = { row: entry.row, extents: [], whole: true };
+      this.#goOn(this.#open, entry.extents);
+    }
+  }
+
+  /** Keeps an entry's extents while they may all lie in one block, and counts them one by one when they do not. */
+  #goOn(open: { readonly row: Row; extents: Extent[]; whole: boolean }, extents: readonly Extent[]): void {
+    const frame = (open.extents[0] ?? extents[0])?.block.frame;
+    if (open.whole && extents.every((extent) => extent.block.frame === frame)) {
+      open.extents = open.extents.length === 0 ? [...extents] : [...open.extents, ...extents];
+      return;
+    }
+    if (open.whole) this.#row(open.row, -1);
+    for (const extent of [...open.extents, ...extents]) this.#slice(open.row.path, extent, extent.block.frame, -1);
+    open.whole = false;
+    open.extents = [];
+  }
+
+  /** Ends the last page entry. Call it after the last page of a kind. */
+  close(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined || !open.whole) return;
+    const frame = open.extents[0]?.block.frame ?? 0;
+    if (isWhole(open.row, open.extents)) {
+      this.#whole(open.row, open.extents, frame, -1);
+      return;
+    }
+    this.#row(open.row, -1);
+    for (const extent of open.extents) this.#slice(open.row.path, extent, frame, -1);
+  }
+
+  /** Whether everything added was taken away. */
+  holds(): boolean {
+    return this.#sum.every((word) => word === 0);
+  }
+
+  #begin(kind: number): ByteWriter {
+    const item = this.#item;
+    item.reset();
+    item.bytes(this.#key);
+    item.u8(kind);
+    return item;
+  }
+
+  #row(row: Row, sign: 1 | -1): void {
+    encodeCanonicalRow(row, this.#begin(ITEM.row));
+    this.#count(sign);
+  }
+
+  #slice(path: string, slice: Slice, frame: number, sign: 1 | -1): void {
+    const item = this.#begin(ITEM.slice);
+    item.string(path);
+    item.varint(frame);
+    putSlice(item, slice);
+    this.#count(sign);
+  }
+
+  /** An entry that lies in one block as a whole: one item instead of several, for most files. */
+  #whole(row: Row, slices: readonly Slice[], frame: number, sign: 1 | -1): void {
+    const item = this.#begin(ITEM.wholeEntry);
+    encodeCanonicalRow(row, item);
+    item.varint(slices.length);
+    if (slices.length > 0) item.varint(frame);
+    for (const slice of slices) putSlice(item, slice);
+    this.#count(sign);
+  }
+
+  #count(sign: 1 | -1): void {
+    const hash = this.#engine.sha256(this.#item.view());
+    const view = new DataView(hash.buffer, hash.byteOffset, 32);
+    let carry = 0;
+    for (let i = 0; i < 8; i++) {
+      const total = (this.#sum[i] as number) + sign * view.getUint32(4 * i) + carry;
+      carry = Math.floor(total / 2 ** 32);
+      this.#sum[i] = total - carry * 2 ** 32;
+    }
+  }
+}
+
+function isWhole(row: Row, slices: readonly Slice[]): boolean {
+  let sum = 0;
+  for (const slice of slices) sum += slice.length;
+  return sum === row.size;
+}
+
+function putSlice(item: ByteWriter, slice: Slice): void {
+  item.varint(slice.fileOffset);
+  item.varint(slice.length);
+  item.varint(slice.dataOffset);
+}

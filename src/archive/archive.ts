@@ -1,0 +1,258 @@
+/** An archive with random access: the catalog, and content by place. */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import {
+  type Block,
+  type BlockEntry,
+  checkRowOrder,
+  decodeBlock,
+  decodePage,
+  type Page,
+  type PageEntry,
+} from "../format/block.ts";
+import { ByteWriter } from "../format/bytes.ts";
+import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/frame.ts";
+import type { Header } from "../format/header.ts";
+import { comparePaths } from "../format/path.ts";
+import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import { encodeCanonicalRow } from "../format/rows.ts";
+import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
+import { FrameSource, type OpenedFrame } from "./frame_source.ts";
+import { openHeader } from "./header_reader.ts";
+import { findSegment, type FoundSegment, segmentCipher } from "./segment_tail.ts";
+import type { Source } from "./source.ts";
+import type { KdfLimits, Key } from "./unlock.ts";
+
+/** How an archive is opened. */
+export interface OpenOptions {
+  /** What the user has. */
+  readonly keys: readonly Key[];
+  /** How much key derivation a header may ask for. */
+  readonly kdfLimits?: KdfLimits;
+  /** Told what is wrong with an archive that opens all the same, such as one bad header copy. */
+  readonly onWarning?: (warning: string) => void;
+}
+
+/** Bytes of the catalog that are read at once. */
+const READ_AHEAD_BYTES = 2 ** 18;
+/** Decoded blocks that are kept: neighbouring files share blocks. */
+const KEPT_BLOCKS = 4;
+
+/** A decoded block and its entries by path. */
+interface IndexedBlock {
+  readonly block: Block;
+  readonly byPath: ReadonlyMap<string, BlockEntry>;
+}
+
+/** One entry's catalog row and places; a very large file's places may come in several pieces. */
+export interface CatalogEntry extends PageEntry {
+  /** The entry before was the same, and this has further extents of it. */
+  readonly continued: boolean;
+}
+
+/** An opened archive. */
+export class Archive {
+  /** The header copy that counts. */
+  readonly header: Header;
+  /** This snapshot's record. */
+  readonly trailer: Trailer;
+  /** The snapshot's id: SHA-256 of its locator; 32 bytes. */
+  readonly id: Bytes;
+  readonly #engine: Engine;
+  readonly #frames: FrameSource;
+  readonly #pages: readonly PagePlace[];
+  readonly #blocks = new Map<number, IndexedBlock>();
+
+  private constructor(
+    engine: Engine,
+    header: Header,
+    segment: FoundSegment,
+    frames: FrameSource,
+    trailer: Trailer,
+    pages: readonly PagePlace[],
+  ) {
+    this.#engine = engine;
+    this.header = header;
+    this.id = segment.id;
+    this.trailer = trailer;
+    this.#frames = frames;
+    this.#pages = pages;
+  }
+
+  /**
+   * Opens an archive: reads its header, its end and its catalog index, and nothing else.
+   *
+   * @throws {ArchiveError} of every code but `rolled-back`; I/O errors pass through.
+   */
+  static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
+    const peek = (length: number) => source.read(0, Math.min(length, source.size));
+    const header = await openHeader(engine, peek, options.keys, options.kdfLimits ?? {});
+    for (const warning of header.warnings) options.onWarning?.(warning);
+    const segment = await findSegment(source, header);
+    const { locator } = segment;
+    const cipher = segmentCipher(header.keys, locator.segment);
+    const frames = new FrameSource(source, cipher, header.bodyOffset, locator.offset + locator.length);
+    const { pages, trailer } = await readTail(frames, segment);
+    return new Archive(engine, header.copy.header, segment, frames, trailer, pages);
+  }
+
+  /**
+   * The catalog in path order, from the first entry at or after `from`. Reads pages as it goes.
+   *
+   * @throws {ArchiveError} `damaged`, `malformed`, `unsafe` or `limit`.
+   */
+  async *entries(from?: string): AsyncGenerator<CatalogEntry> {
+    let before: Row | undefined;
+    for (let i = from === undefined ? 0 : this.#pageOf(from); i < this.#pages.length; i++) {
+      const page = await this.#page(i);
+      const continued = this.#checkFirst(page, before);
+      for (const [at, entry] of page.entries.entries()) {
+        before = entry.row;
+        if (from !== undefined && comparePaths(entry.row.path, from) < 0) continue;
+        yield { ...entry, continued: at === 0 && continued };
+      }
+    }
+  }
+
+  /** Checks a page against the row before it; returns whether it goes on with that row. */
+  #checkFirst(page: Page, before: Row | undefined): boolean {
+    const [first] = page.entries;
+    if (first === undefined) return false;
+    if (!page.continues) {
+      if (before !== undefined) checkRowOrder(before, first.row);
+      return false;
+    }
+    // When reading begins in the middle of the catalog, what a page continues has not been seen.
+    if (before !== undefined && !equalRows(before, first.row)) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: a page continues another row than the last");
+    }
+    return before !== undefined;
+  }
+
+  /** The entry of one path, in as many pieces as its places need; none when there is no such path. */
+  async *find(path: string): AsyncGenerator<CatalogEntry> {
+    for await (const entry of this.entries(path)) {
+      if (entry.row.path !== path) return;
+      yield entry;
+    }
+  }
+
+  /** The first page that may hold the path or what comes after it. */
+  #pageOf(path: string): number {
+    let low = 0;
+    let high = this.#pages.length;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (comparePaths((this.#pages[middle] as PagePlace).firstPath, path) < 0) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#pages[low];
+    return found?.firstPath === path ? low : Math.max(0, low - 1);
+  }
+
+  async #page(number: number): Promise<Page> {
+    const place = this.#pages[number] as PagePlace;
+    const last = this.#pages[this.#pages.length - 1] as PagePlace;
+    const ahead = Math.min(READ_AHEAD_BYTES, last.offset + last.frameBytes - place.offset);
+    if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead);
+    const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
+    const page = decodePage(raw, head.rows);
+    if (head.rows !== place.rows || page.entries[0]?.row.path !== place.firstPath) {
+      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", place);
+    }
+    if (page.entries.some((entry) => entry.provisional)) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", place);
+    }
+    return page;
+  }
+
+  async #block(place: BlockPlace): Promise<IndexedBlock> {
+    const kept = this.#blocks.get(place.frame);
+    if (kept !== undefined) return kept;
+    const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.block);
+    const block = decodeBlock(raw, head.rows);
+    const indexed = { block, byPath: new Map(block.entries.map((entry) => [entry.row.path, entry])) };
+    const oldest = this.#blocks.keys().next();
+    if (this.#blocks.size >= KEPT_BLOCKS && oldest.done !== true) this.#blocks.delete(oldest.value);
+    this.#blocks.set(place.frame, indexed);
+    return indexed;
+  }
+
+  /**
+   * The bytes of an entry's extents, in file order. What lies between them, and before the entry's size, is zeros.
+   * Each block is checked to hold the very same slice of the very same path, and, where it has the full row, that row.
+   *
+   * @throws {ArchiveError} `damaged`, `malformed` or `limit`; `inconsistent` when block and catalog disagree.
+   */
+  async *read(entry: PageEntry): AsyncGenerator<{ readonly fileOffset: number; readonly bytes: Bytes }> {
+    for (const extent of entry.extents) {
+      const { block, byPath } = await this.#block(extent.block);
+      checkAgainstBlock(entry.row, extent, byPath.get(entry.row.path));
+      yield {
+        fileOffset: extent.fileOffset,
+        bytes: block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length),
+      };
+    }
+  }
+
+  /** Name of the engine that opened it. */
+  get engineName(): string {
+    return this.#engine.name;
+  }
+}
+
+function checkAgainstBlock(row: Row, extent: Extent, found: BlockEntry | undefined): void {
+  const slice = found?.slices.find((slice) => slice.dataOffset === extent.dataOffset);
+  const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
+    slice.length === extent.length && (found.provisional || equalRows(found.row, row));
+  if (same) return;
+  throw new ArchiveError(
+    "inconsistent",
+    `Cannot accept ${JSON.stringify(row.path)}: its block and the catalog disagree about it`,
+    { path: row.path, frame: extent.block.frame, offset: extent.block.offset },
+  );
+}
+
+/** Whether two rows have one canonical value. */
+export function equalRows(a: Row, b: Row): boolean {
+  if (a === b) return true;
+  const [x, y] = [new ByteWriter(), new ByteWriter()];
+  encodeCanonicalRow(a, x);
+  encodeCanonicalRow(b, y);
+  const [left, right] = [x.view(), y.view()];
+  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+}
+
+/** Reads index, tables and trailer: the frames from the index through the trailer, in their order. */
+async function readTail(
+  frames: FrameSource,
+  { locator }: FoundSegment,
+): Promise<{ pages: readonly PagePlace[]; trailer: Trailer }> {
+  const order = new FrameOrder();
+  const end = locator.trailer.offset + locator.trailerBytes;
+  await frames.prefetch(locator.index.offset, Math.min(READ_AHEAD_BYTES, end - locator.index.offset));
+  let pages: readonly PagePlace[] = [];
+  let { offset, frame } = locator.index;
+  for (;; frame++) {
+    const head = await frames.head({ offset, frame });
+    if (frame === locator.index.frame && head.type !== FRAME_TYPE.index) break;
+    order.next(head.type, frame);
+    const opened = head.type >= SKIPPABLE_TYPES ? undefined : await frames.frame({ offset, frame });
+    if (head.type === FRAME_TYPE.index) pages = decodeIndex((opened as OpenedFrame).raw, head.rows);
+    if (head.type === FRAME_TYPE.segmentTable || head.type === FRAME_TYPE.snapshotTable) {
+      checkEmptyTable((opened as OpenedFrame).raw, head.rows, "a table");
+    }
+    if (head.type === FRAME_TYPE.trailer) {
+      const { raw, frameBytes } = opened as OpenedFrame;
+      const trailer = decodeTrailer(raw);
+      const agrees = offset === locator.trailer.offset && frame === locator.trailer.frame &&
+        frameBytes === locator.trailerBytes && trailer.index.offset === locator.index.offset &&
+        trailer.index.frame === locator.index.frame && trailer.pages === pages.length;
+      if (!agrees) break;
+      return { pages, trailer };
+    }
+    offset += frameLength(head.stored);
+  }
+  throw new ArchiveError("inconsistent", "Cannot accept the archive: its locator and its trailer disagree");
+}

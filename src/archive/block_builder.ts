@@ -1,0 +1,244 @@
+/**
+ * Builds one block: a plan goes in, a finished frame comes out. Files, standard input and library iterables are
+ * feeders of this one function, and it is the unit of parallel work: nothing in it knows who calls it.
+ */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import { type BlockEntry, encodeBlockRows } from "../format/block.ts";
+import { FRAME_TYPE } from "../format/frame.ts";
+import { MAX_FRAME_BYTES } from "../format/limits.ts";
+import type { Row, Slice } from "../format/row.ts";
+import { provisionalRow } from "../format/rows.ts";
+import { type Level, prepareFrame } from "./compress.ts";
+import type { FrameCipher } from "./frame_cipher.ts";
+import type { ContentAccess, ContentReader } from "./source.ts";
+
+/** Where the bytes of one part come from: a file to open, or memory. Entries that are no files have none. */
+export type PartContent =
+  | { readonly kind: "none" }
+  | { readonly kind: "bytes"; readonly bytes: Bytes }
+  | {
+    readonly kind: "file";
+    /** What {@linkcode ContentAccess} opens. */
+    readonly location: string;
+    /** The file has fewer blocks on disk than bytes: runs of zeros are holes. */
+    readonly sparse: boolean;
+  };
+
+/** One entry's share of a block. */
+export interface BlockPart {
+  /** The row as it was planned. */
+  readonly row: Row;
+  /** Byte offset in the file of the slice to take. */
+  readonly offset: number;
+  /** Bytes of the slice. */
+  readonly length: number;
+  /** This slice ends the file, so the full row is stored with it. */
+  readonly last: boolean;
+  /** Where the bytes come from. */
+  readonly content: PartContent;
+}
+
+/** One block to build. */
+export interface BlockPlan {
+  /** The frame number, from `FrameNumbers`. */
+  readonly frame: number;
+  /** What goes into it. */
+  readonly parts: readonly BlockPart[];
+}
+
+/** What became of one part. */
+export type PartOutcome =
+  | { readonly ok: true; readonly entry: BlockEntry }
+  | { readonly ok: false; readonly row: Row; readonly last: boolean; readonly problem: unknown };
+
+/** A finished block. */
+export interface BuiltBlock {
+  /** Its frame number. */
+  readonly frame: number;
+  /** The sealed frame, whole. */
+  readonly bytes: Bytes;
+  /** One outcome for each part of the plan, in order. */
+  readonly outcomes: readonly PartOutcome[];
+  /** Bytes of content read for it. */
+  readonly contentBytes: number;
+}
+
+/** What building a block needs besides the plan. */
+export interface BlockTools {
+  readonly engine: Engine;
+  readonly cipher: FrameCipher;
+  readonly level: Level;
+  /** Opens files; absent where plans have none. */
+  readonly access: ContentAccess | undefined;
+}
+
+/** Bytes of a row beyond its strings, at most, as columns. */
+const ROW_BYTES = 128;
+/** Holes start and end at multiples of this, as on disk. */
+const HOLE_BYTES = 4096;
+
+/**
+ * Builds a block. A part that cannot be read is left out and named in the outcomes; the block is still sealed, with
+ * no rows if need be, because frame numbers have no gaps.
+ */
+export function buildBlock(plan: BlockPlan, tools: BlockTools): BuiltBlock {
+  const buffer = new BlockBuffer(plan.parts);
+  const outcomes = plan.parts.map((part): PartOutcome => {
+    const mark = buffer.dataLength;
+    try {
+      return { ok: true, entry: readPart(part, buffer, tools.access) };
+    } catch (problem) {
+      buffer.rewind(mark);
+      return { ok: false, row: part.row, last: part.last, problem };
+    }
+  });
+  const entries = outcomes.flatMap((outcome) => outcome.ok ? [outcome.entry] : []);
+  const raw = buffer.finish(encodeBlockRows(entries));
+  const content = prepareFrame(tools.engine, { type: FRAME_TYPE.block, rows: entries.length }, raw, tools.level);
+  return {
+    frame: plan.frame,
+    bytes: tools.cipher.seal(plan.frame, content),
+    outcomes,
+    contentBytes: buffer.dataLength,
+  };
+}
+
+/** The block's raw bytes while they grow: room for the rows first, then data, so that nothing is moved at the end. */
+class BlockBuffer {
+  readonly #rowsRoom: number;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  #end: number;
+
+  constructor(parts: readonly BlockPart[]) {
+    let rows = ROW_BYTES;
+    let data = 0;
+    for (const { row, length } of parts) {
+      rows += ROW_BYTES + 3 * (row.path.length + row.link.length);
+      data += length;
+    }
+    if (data > MAX_FRAME_BYTES) throw new RangeError("Cannot build a block: its plan is too large");
+    this.#rowsRoom = rows;
+    this.#bytes = new Uint8Array(rows + data);
+    this.#end = rows;
+  }
+
+  get dataLength(): number {
+    return this.#end - this.#rowsRoom;
+  }
+
+  rewind(dataLength: number): void {
+    this.#end = this.#rowsRoom + dataLength;
+  }
+
+  /** The next `length` bytes of data, to be filled. */
+  claim(length: number): Bytes {
+    return this.#bytes.subarray(this.#end, this.#end + length);
+  }
+
+  /** Says how many of the claimed bytes are data. */
+  advance(length: number): void {
+    this.#end += length;
+  }
+
+  finish(rows: Bytes): Bytes {
+    const start = this.#rowsRoom - rows.length;
+    if (start >= 0) {
+      this.#bytes.set(rows, start);
+      return this.#bytes.subarray(start, this.#end);
+    }
+    const whole = new Uint8Array(rows.length + this.dataLength);
+    whole.set(rows);
+    whole.set(this.#bytes.subarray(this.#rowsRoom, this.#end), rows.length);
+    return whole;
+  }
+}
+
+function readPart(part: BlockPart, buffer: BlockBuffer, access: ContentAccess | undefined): BlockEntry {
+  const { row, content, offset, length, last } = part;
+  const dataOffset = buffer.dataLength;
+  switch (content.kind) {
+    case "none":
+      return { row, provisional: false, slices: [] };
+    case "bytes": {
+      buffer.claim(content.bytes.length).set(content.bytes);
+      buffer.advance(content.bytes.length);
+      const slices = content.bytes.length > 0 ? [{ fileOffset: offset, length: content.bytes.length, dataOffset }] : [];
+      return last
+        ? { row: { ...row, size: offset + content.bytes.length }, provisional: false, slices }
+        : { row: provisionalRow(row.path, row.kind), provisional: true, slices };
+    }
+    case "file": {
+      if (access === undefined) throw new TypeError("Cannot read a file: no access to files was given");
+      const reader = access.open(content.location);
+      try {
+        const read = readFully(reader, offset, buffer.claim(length));
+        const final = last ? finalRow(row, offset + read, reader) : undefined;
+        const slices = content.sparse
+          ? dropHoles(buffer, offset, read, dataOffset)
+          : takeAll(buffer, offset, read, dataOffset);
+        return final === undefined
+          ? { row: provisionalRow(row.path, row.kind), provisional: true, slices }
+          : { row: final, provisional: false, slices };
+      } finally {
+        reader.close();
+      }
+    }
+  }
+}
+
+function readFully(reader: ContentReader, offset: number, into: Bytes): number {
+  let done = 0;
+  while (done < into.length) {
+    const count = reader.read(offset + done, into.subarray(done));
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/**
+ * The row from a second look, taken after the bytes were read. The size is what was read up to: a file that grew is
+ * kept up to its planned size, one that shrank ends where its bytes ended.
+ */
+function finalRow(planned: Row, size: number, reader: ContentReader): Row {
+  const status = reader.status();
+  const changed = status.size !== planned.size || size !== planned.size || status.ctime !== planned.ctime ||
+    status.inode !== planned.inode || status.dev !== planned.dev ||
+    status.mtime.seconds !== planned.mtime.seconds || status.mtime.nanoseconds !== planned.mtime.nanoseconds;
+  const { mode, mtime, ctime, dev, inode } = status;
+  return { ...planned, size, mode, mtime, ctime, dev, inode, changed };
+}
+
+function takeAll(buffer: BlockBuffer, fileOffset: number, length: number, dataOffset: number): Slice[] {
+  buffer.advance(length);
+  return length > 0 ? [{ fileOffset, length, dataOffset }] : [];
+}
+
+/** Keeps what is not zero, in runs of whole pages of the file. */
+function dropHoles(buffer: BlockBuffer, fileOffset: number, length: number, dataOffset: number): Slice[] {
+  const bytes = buffer.claim(length);
+  const slices: Slice[] = [];
+  let kept = 0;
+  let runStart = -1;
+  const endRun = (end: number) => {
+    if (runStart < 0) return;
+    slices.push({ fileOffset: fileOffset + runStart, length: end - runStart, dataOffset: dataOffset + kept });
+    bytes.copyWithin(kept, runStart, end);
+    kept += end - runStart;
+    runStart = -1;
+  };
+  for (let at = 0; at < length;) {
+    const next = Math.min(length, at + HOLE_BYTES - ((fileOffset + at) % HOLE_BYTES));
+    if (isZeroRange(bytes, at, next)) endRun(at);
+    else if (runStart < 0) runStart = at;
+    at = next;
+  }
+  endRun(length);
+  buffer.advance(kept);
+  return slices;
+}
+
+function isZeroRange(bytes: Bytes, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
+  return true;
+}

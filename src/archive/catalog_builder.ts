@@ -1,0 +1,246 @@
+/**
+ * Collects finished rows and gives them back as catalog pages in path order. Rows arrive in any order; they are
+ * encoded and compressed in batches at once, so that what waits in memory is tens of bytes a row and not an object each.
+ */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import { decodePage, encodePage, type PageEntry } from "../format/block.ts";
+import { CODEC, type FRAME_TYPE } from "../format/frame.ts";
+import { MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "../format/limits.ts";
+import { comparePaths, isAtOrBelow } from "../format/path.ts";
+import type { Extent, Row } from "../format/row.ts";
+import { type Level, prepareFrame } from "./compress.ts";
+import type { FrameContent } from "./frame_cipher.ts";
+
+/** A page that waits to be sealed. */
+export interface ReadyPage extends FrameContent {
+  /** Path of its first row. */
+  readonly firstPath: string;
+}
+
+/** Which kind of page a builder makes. */
+export type PageType = typeof FRAME_TYPE.page | typeof FRAME_TYPE.orphanPage;
+
+/** Raw bytes of a page are kept under this estimate, well below the limit of the format. */
+const PAGE_BYTES = MAX_PAGE_BYTES / 2;
+/** Most bytes that one extent takes in a page, its share of the block table included. */
+const EXTENT_BYTES = 40;
+/** Most bytes that one row takes in a page besides its strings. */
+const ROW_BYTES = 96;
+
+/** Runs merged at a time: each holds one decoded page meanwhile. */
+const MERGE_WIDTH = 16;
+
+/** A batch of rows in path order, encoded; and between which paths it lies. */
+interface Batch {
+  readonly page: ReadyPage;
+  readonly lastPath: string;
+  readonly continues: boolean;
+}
+
+/** Collects rows of one kind of page. */
+export class CatalogBuilder {
+  readonly #engine: Engine;
+  readonly #level: Level;
+  readonly #type: PageType;
+  readonly #batches: Batch[] = [];
+  #pending: PageEntry[] = [];
+  #pendingBytes = 0;
+  #sorted = true;
+  #last: Row | undefined;
+
+  /** Makes a builder of catalog pages, or of orphan pages. */
+  constructor(engine: Engine, level: Level, type: PageType) {
+    this.#engine = engine;
+    this.#level = level;
+    this.#type = type;
+  }
+
+  /**
+   * Takes one finished row and the places of its bytes.
+   *
+   * @throws {TypeError} when the row cannot stand beside the others; for unsorted rows, {@linkcode finish} says so.
+   */
+  add(entry: PageEntry): void {
+    const { path, link } = entry.row;
+    if (this.#last !== undefined && this.#sorted) {
+      if (comparePaths(this.#last.path, path) > 0) this.#sorted = false;
+      else checkNeighbours(this.#last, entry.row);
+    }
+    this.#last = entry.row;
+    const fixed = ROW_BYTES + 3 * (path.length + link.length);
+    const room = Math.floor((PAGE_BYTES - fixed) / EXTENT_BYTES);
+    if (entry.extents.length <= room) {
+      this.#take(entry, fixed + entry.extents.length * EXTENT_BYTES);
+      return;
+    }
+    // One row whose extents fill several pages: each page repeats the row, and all but the first continue it.
+    this.#flush(false);
+    for (let at = 0; at < entry.extents.length; at += room) {
+      this.#pending.push({ ...entry, extents: entry.extents.slice(at, at + room) });
+      this.#flush(at > 0);
+    }
+  }
+
+  #take(entry: PageEntry, bytes: number): void {
+    if (this.#pending.length >= MAX_PAGE_ROWS || this.#pendingBytes + bytes > PAGE_BYTES) this.#flush(false);
+    this.#pending.push(entry);
+    this.#pendingBytes += bytes;
+  }
+
+  #flush(continues: boolean): void {
+    if (this.#pending.length === 0) return;
+    const entries = this.#pending;
+    if (!this.#sorted) {
+      entries.sort((a, b) => comparePaths(a.row.path, b.row.path));
+      for (let i = 1; i < entries.length; i++) {
+        checkNeighbours((entries[i - 1] as PageEntry).row, (entries[i] as PageEntry).row);
+      }
+    }
+    this.#batches.push(this.#encode(entries, continues));
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
+
+  #encode(entries: readonly PageEntry[], continues: boolean): Batch {
+    const raw = encodePage({ entries, continues });
+    const content = prepareFrame(this.#engine, { type: this.#type, rows: entries.length }, raw, this.#level);
+    // Stored content is a view of a buffer of its own; compressed content is as short as it gets.
+    const firstPath = (entries[0] as PageEntry).row.path;
+    const lastPath = (entries[entries.length - 1] as PageEntry).row.path;
+    return { page: { ...content, firstPath }, lastPath, continues };
+  }
+
+  /**
+   * The pages in path order, each to be sealed as it comes.
+   *
+   * @throws {TypeError} when a path stands twice, or below something that is no directory.
+   */
+  *finish(): Generator<ReadyPage> {
+    let batches = this.#close();
+    if (!this.#sorted) {
+      let runs = splitRuns(batches);
+      while (runs.length > 1) {
+        const merged: (readonly Batch[])[] = [];
+        for (let at = 0; at < runs.length; at += MERGE_WIDTH) {
+          merged.push(this.#merge(runs.slice(at, at + MERGE_WIDTH)));
+        }
+        runs = merged;
+      }
+      batches = runs[0] ?? [];
+    }
+    for (const { page } of batches) yield page;
+  }
+
+  #close(): readonly Batch[] {
+    this.#flush(false);
+    return this.#batches;
+  }
+
+  #merge(runs: readonly (readonly Batch[])[]): readonly Batch[] {
+    const builder = new CatalogBuilder(this.#engine, this.#level, this.#type);
+    for (const entry of mergeRuns(runs.map((run) => this.#readBack(run)))) builder.add(entry);
+    return builder.#close();
+  }
+
+  *#readBack(run: readonly Batch[]): Generator<PageEntry> {
+    for (let i = 0; i < run.length; i++) {
+      const batch = run[i] as Batch;
+      const { entries } = decodePage(this.#raw(batch.page), batch.page.head.rows);
+      if (!run[i + 1]?.continues) {
+        yield* entries;
+        continue;
+      }
+      const extents: Extent[] = [...(entries[0] as PageEntry).extents];
+      while (run[i + 1]?.continues) {
+        const { page } = run[++i] as Batch;
+        for (const extent of (decodePage(this.#raw(page), page.head.rows).entries[0] as PageEntry).extents) {
+          extents.push(extent);
+        }
+      }
+      yield { ...(entries[0] as PageEntry), extents };
+    }
+  }
+
+  #raw({ head, stored }: ReadyPage): Bytes {
+    if (head.codec === CODEC.stored) return stored;
+    const raw = new Uint8Array(head.raw);
+    if (!this.#engine.decompress(stored, raw)) throw new Error("Cannot read back a page that was just compressed");
+    return raw;
+  }
+}
+
+/** Splits batches into runs that rise in path order from end to end. */
+function splitRuns(batches: readonly Batch[]): (readonly Batch[])[] {
+  const runs: Batch[][] = [];
+  for (const batch of batches) {
+    const run = runs.at(-1);
+    const before = run?.at(-1);
+    const follows = before !== undefined &&
+      (batch.continues || comparePaths(before.lastPath, batch.page.firstPath) < 0);
+    if (run !== undefined && follows) run.push(batch);
+    else runs.push([batch]);
+  }
+  return runs;
+}
+
+/** Merges sorted runs into one by a heap of their heads. */
+function* mergeRuns(runs: readonly Generator<PageEntry>[]): Generator<PageEntry> {
+  const heap: { entry: PageEntry; run: Generator<PageEntry> }[] = [];
+  const before = (a: number, b: number): boolean =>
+    comparePaths((heap[a] as { entry: PageEntry }).entry.row.path, (heap[b] as { entry: PageEntry }).entry.row.path) <
+      0;
+  const swap = (a: number, b: number): void => {
+    const kept = heap[a] as typeof heap[number];
+    heap[a] = heap[b] as typeof heap[number];
+    heap[b] = kept;
+  };
+  const sink = (): void => {
+    for (let at = 0;;) {
+      const left = 2 * at + 1;
+      const right = left + 1;
+      let least = at;
+      if (left < heap.length && before(left, least)) least = left;
+      if (right < heap.length && before(right, least)) least = right;
+      if (least === at) return;
+      swap(at, least);
+      at = least;
+    }
+  };
+  for (const run of runs) {
+    const { value, done } = run.next();
+    if (done === true) continue;
+    heap.push({ entry: value, run });
+    for (let at = heap.length - 1; at > 0;) {
+      const parent = Math.floor((at - 1) / 2);
+      if (!before(at, parent)) break;
+      swap(at, parent);
+      at = parent;
+    }
+  }
+  while (heap.length > 0) {
+    const top = heap[0] as typeof heap[number];
+    yield top.entry;
+    const { value, done } = top.run.next();
+    if (done === true) {
+      const last = heap.pop() as typeof heap[number];
+      if (heap.length > 0 && last !== top) heap[0] = last;
+    } else {
+      top.entry = value;
+    }
+    sink();
+  }
+}
+
+/**
+ * Checks that rows of an archive to be made can stand together.
+ *
+ * @throws {TypeError} when the second repeats the first's path, or lies below it and it is no directory.
+ */
+export function checkNeighbours(before: Row, row: Row): void {
+  if (before.path === row.path) {
+    throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: two entries have that path`);
+  }
+  if (before.kind !== "directory" && isAtOrBelow(row.path, before.path)) {
+    throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: ${JSON.stringify(before.path)} is a ${before.kind}`);
+  }
+}

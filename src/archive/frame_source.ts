@@ -1,0 +1,99 @@
+/** Frames by place, over a `Source`: what is near is read together, and nothing is given out before it authenticates. */
+import type { Bytes } from "../engine/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_OVERHEAD, type FrameHead, frameLength } from "../format/frame.ts";
+import { MAX_FRAME_BYTES } from "../format/limits.ts";
+import type { FramePlace } from "../format/locator.ts";
+import type { BlockPlace } from "../format/row.ts";
+import type { FrameCipher } from "./frame_cipher.ts";
+import type { Source } from "./source.ts";
+
+/** An opened frame. */
+export interface OpenedFrame {
+  readonly head: FrameHead;
+  /** Its raw bytes, its own. */
+  readonly raw: Bytes;
+  /** Bytes of the whole frame in the archive. */
+  readonly frameBytes: number;
+}
+
+/** Reads frames of one segment of an archive with random access. */
+export class FrameSource {
+  readonly #source: Source;
+  readonly #cipher: FrameCipher;
+  readonly #bodyOffset: number;
+  readonly #end: number;
+  #buffer: Bytes = new Uint8Array(0);
+  #bufferOffset = 0;
+
+  /** Reads frames from `source`, whose body begins at `bodyOffset` and whose frames end before `end` (from the body's start). */
+  constructor(source: Source, cipher: FrameCipher, bodyOffset: number, end: number) {
+    this.#source = source;
+    this.#cipher = cipher;
+    this.#bodyOffset = bodyOffset;
+    this.#end = end;
+  }
+
+  async #bytes(offset: number, length: number, ahead: number): Promise<Bytes> {
+    const start = offset - this.#bufferOffset;
+    if (start >= 0 && start + length <= this.#buffer.length) return this.#buffer.subarray(start, start + length);
+    if (offset + length > this.#end) {
+      throw new ArchiveError("malformed", "Cannot accept the archive: a frame lies outside its segment", { offset });
+    }
+    const wanted = Math.min(Math.max(length, ahead), this.#end - offset);
+    this.#buffer = await this.#source.read(this.#bodyOffset + offset, wanted);
+    this.#bufferOffset = offset;
+    if (this.#buffer.length < length) {
+      throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
+    }
+    return this.#buffer.subarray(0, length);
+  }
+
+  /** Reads ahead: frames that lie in this range cost no further reads. */
+  async prefetch(offset: number, length: number): Promise<void> {
+    await this.#bytes(offset, Math.min(length, this.#end - offset), 0);
+  }
+
+  /**
+   * Opens the head of a frame.
+   *
+   * @throws {ArchiveError} `damaged`, `malformed`, `limit` or `truncated`, with the place.
+   */
+  async head(place: FramePlace): Promise<FrameHead> {
+    return this.#cipher.openHead(place.frame, await this.#bytes(place.offset, FRAME_OVERHEAD, FRAME_OVERHEAD));
+  }
+
+  /**
+   * Opens a whole frame.
+   *
+   * @throws {ArchiveError} as {@linkcode head}.
+   */
+  async frame(place: FramePlace): Promise<OpenedFrame> {
+    return this.#whole(await this.head(place), place);
+  }
+
+  async #whole(head: FrameHead, place: FramePlace): Promise<OpenedFrame> {
+    const frameBytes = frameLength(head.stored);
+    const whole = await this.#bytes(place.offset, frameBytes, frameBytes);
+    return { head, raw: this.#cipher.openContent(place.frame, head, whole.subarray(FRAME_OVERHEAD)), frameBytes };
+  }
+
+  /**
+   * Opens a frame whose length and type are known, in one read.
+   *
+   * @throws {ArchiveError} as {@linkcode head}; `malformed` when it is another frame than expected.
+   */
+  async expected(place: BlockPlace, type: number): Promise<OpenedFrame> {
+    const refuse = (): ArchiveError =>
+      new ArchiveError("malformed", `Cannot accept frame ${place.frame}: it is not what the catalog says`, {
+        offset: place.offset,
+        frame: place.frame,
+      });
+    // The length is checked before anything is read or allocated by it.
+    if (place.frameBytes < FRAME_OVERHEAD || place.frameBytes > frameLength(MAX_FRAME_BYTES)) throw refuse();
+    const bytes = await this.#bytes(place.offset, place.frameBytes, 0);
+    const head = this.#cipher.openHead(place.frame, bytes.subarray(0, FRAME_OVERHEAD));
+    if (head.type !== type || frameLength(head.stored) !== place.frameBytes) throw refuse();
+    return this.#whole(head, place);
+  }
+}

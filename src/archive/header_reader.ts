@@ -1,0 +1,95 @@
+/** Finds the header's copies, with or without a key (FORMAT.md, "Reading the header"). */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { bodyOffset, decodeHeaderCopy, hasMagic, type HeaderCopy, type HeaderCopyName } from "../format/header.ts";
+import { HEADER_PAGE_BYTES, HEADER_PAGE_COUNTS } from "../format/limits.ts";
+import { type KdfLimits, type Key, unlock } from "./unlock.ts";
+import type { RecordKeys } from "./record_cipher.ts";
+
+/** Gives the archive's first bytes: `length`, or fewer when it is shorter. */
+export type PeekStart = (length: number) => Promise<Bytes>;
+
+/** The copies that could be decoded, and why others could not. */
+export interface FoundCopies {
+  readonly copies: readonly HeaderCopy[];
+  readonly faults: ReadonlyMap<HeaderCopyName, ArchiveError>;
+}
+
+/** A header that a key has opened. */
+export interface OpenedHeader {
+  readonly keys: RecordKeys;
+  /** The copy that counts. */
+  readonly copy: HeaderCopy;
+  /** Where the body starts. */
+  readonly bodyOffset: number;
+  /** What is wrong with the other copy, as sentences; the archive opens all the same. */
+  readonly warnings: readonly string[];
+}
+
+const LARGEST_PAGES = Math.max(...HEADER_PAGE_COUNTS);
+
+/**
+ * Finds both copies. Copy B is looked for in all its possible places unless an intact copy A names the right one.
+ *
+ * @throws {ArchiveError} `not-an-archive`, `newer-version`, `truncated`, `limit` or `damaged` when no copy can be used.
+ */
+export async function findCopies(engine: Engine, peek: PeekStart): Promise<FoundCopies> {
+  const copies: HeaderCopy[] = [];
+  const faults = new Map<HeaderCopyName, ArchiveError>();
+  const attempt = (bytes: Bytes, name: HeaderCopyName): HeaderCopy | undefined => {
+    try {
+      const copy = decodeHeaderCopy(engine, bytes, name);
+      copies.push(copy);
+      faults.delete(name);
+      return copy;
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      if (!faults.has(name) || error.code !== "not-an-archive") faults.set(name, error);
+      return undefined;
+    }
+  };
+  let start = await peek(bodyOffset(1));
+  const namedPages = hasMagic(start, "A") ? start[10] ?? 1 : 1;
+  if (namedPages > 1 && HEADER_PAGE_COUNTS.includes(namedPages)) start = await peek(bodyOffset(namedPages));
+  const a = attempt(start, "A");
+  if (a?.intact) {
+    attempt(start.subarray(a.header.pages * HEADER_PAGE_BYTES), "B");
+  } else {
+    start = await peek(bodyOffset(LARGEST_PAGES));
+    for (const pages of HEADER_PAGE_COUNTS) {
+      const b = attempt(start.subarray(pages * HEADER_PAGE_BYTES), "B");
+      if (b !== undefined) break;
+    }
+  }
+  if (copies.length === 0) throw noCopy(start, faults);
+  return { copies, faults };
+}
+
+/** Which failure to report when no copy can be used. */
+function noCopy(start: Bytes, faults: ReadonlyMap<HeaderCopyName, ArchiveError>): ArchiveError {
+  if (start.length === 0) return new ArchiveError("not-an-archive", "Cannot read the archive: it is empty");
+  const found = [...faults.values()].filter((fault) => fault.code !== "not-an-archive");
+  for (const code of ["newer-version", "limit", "truncated"] as const) {
+    const fault = found.find((fault) => fault.code === code);
+    if (fault !== undefined) return fault;
+  }
+  if (found.length > 0) {
+    return new ArchiveError("damaged", "Cannot read the archive: both copies of its header are damaged");
+  }
+  return new ArchiveError("not-an-archive", "Cannot read the archive: it is not a Coffer archive");
+}
+
+/** Finds and opens the header. */
+export async function openHeader(
+  engine: Engine,
+  peek: PeekStart,
+  keys: readonly Key[],
+  limits: KdfLimits,
+): Promise<OpenedHeader> {
+  const found = await findCopies(engine, peek);
+  const { archiveKey, id, copy, bad } = await unlock(engine, found.copies, keys, limits);
+  const { suite, pages } = copy.header;
+  const names = new Set<HeaderCopyName>([...bad.map((other) => other.name), ...found.faults.keys()]);
+  const warnings = [...names].map((name) => `header copy ${name} is damaged or out of date; the other one is good`);
+  return { keys: { engine, suite, archiveKey, id }, copy, bodyOffset: bodyOffset(pages), warnings };
+}

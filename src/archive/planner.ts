@@ -1,0 +1,110 @@
+/**
+ * Cuts a stream of entries into blocks: small files share one, a large file spans many. Planning needs sizes only, so
+ * the blocks can be built anywhere.
+ */
+import type { Bytes } from "../engine/engine.ts";
+import { pathFault } from "../format/path.ts";
+import type { Row } from "../format/row.ts";
+import { rowFault } from "../format/rows.ts";
+import type { BlockPart } from "./block_builder.ts";
+
+/** One entry to store, in any order; in path order nothing waits to be sorted. */
+export interface PlannedEntry {
+  /** Its metadata. A file's size is how much of it is read; for content from memory it is set from the bytes. */
+  readonly row: Row;
+  /** A regular file's content; `undefined` for other kinds. */
+  readonly content: EntryContent | undefined;
+}
+
+/** Where a file's content comes from. */
+export type EntryContent =
+  | { readonly kind: "file"; readonly location: string; readonly sparse: boolean }
+  | { readonly kind: "bytes"; readonly bytes: AsyncIterable<Bytes> | Iterable<Bytes> };
+
+/** Content bytes of one block. */
+export const BLOCK_BYTES = 2 ** 21;
+/** Rows of one block. */
+const BLOCK_ROWS = 4096;
+
+/** Plans the parts of each block. The iterable may be slow: what is planned is given out as soon as a block is full. */
+export async function* planBlocks(
+  entries: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
+  blockBytes: number = BLOCK_BYTES,
+): AsyncGenerator<readonly BlockPart[]> {
+  let parts: BlockPart[] = [];
+  let filled = 0;
+  for await (const entry of entries) {
+    checkEntry(entry);
+    for await (const part of partsOf(entry, blockBytes)) {
+      if (parts.length > 0 && (filled + part.length > blockBytes || parts.length >= BLOCK_ROWS)) {
+        yield parts;
+        parts = [];
+        filled = 0;
+      }
+      parts.push(part);
+      filled += part.length;
+    }
+  }
+  if (parts.length > 0) yield parts;
+}
+
+function checkEntry({ row, content }: PlannedEntry): void {
+  const fault = pathFault(row.path) ?? rowFault(row) ??
+    (row.path === "." && row.kind !== "directory" ? "only a directory can be the root" : undefined) ??
+    ((row.kind === "file") === (content !== undefined) ? undefined : "files have content and nothing else has");
+  if (fault !== undefined) throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: ${fault}`);
+}
+
+function partsOf({ row, content }: PlannedEntry, blockBytes: number): AsyncIterable<BlockPart> | Iterable<BlockPart> {
+  if (content === undefined) return [{ row, offset: 0, length: 0, last: true, content: { kind: "none" } }];
+  return content.kind === "file" ? fileParts(row, content, blockBytes) : byteParts(row, content.bytes, blockBytes);
+}
+
+function* fileParts(row: Row, content: EntryContent & { kind: "file" }, blockBytes: number): Generator<BlockPart> {
+  for (let offset = 0;; offset += blockBytes) {
+    const length = Math.min(blockBytes, row.size - offset);
+    const last = offset + length >= row.size;
+    yield { row, offset, length, last, content };
+    if (last) return;
+  }
+}
+
+/** Content whose length is not known: a slice is the last one when nothing comes after it, so one is held back. */
+async function* byteParts(
+  row: Row,
+  pieces: AsyncIterable<Bytes> | Iterable<Bytes>,
+  blockBytes: number,
+): AsyncGenerator<BlockPart> {
+  let buffer = new Uint8Array(0);
+  let filled = 0;
+  let offset = 0;
+  const part = (bytes: Bytes, last: boolean): BlockPart => ({
+    row,
+    offset,
+    length: bytes.length,
+    last,
+    content: { kind: "bytes", bytes },
+  });
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      if (filled === blockBytes) {
+        yield part(buffer, false);
+        offset += filled;
+        buffer = new Uint8Array(0);
+        filled = 0;
+      }
+      const take = Math.min(piece.length - at, blockBytes - filled);
+      if (filled + take > buffer.length) buffer = grow(buffer, filled + take, blockBytes);
+      buffer.set(piece.subarray(at, at + take), filled);
+      filled += take;
+      at += take;
+    }
+  }
+  yield part(buffer.subarray(0, filled), true);
+}
+
+function grow(buffer: Uint8Array<ArrayBuffer>, needed: number, most: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(Math.min(most, Math.max(needed, buffer.length * 2, 65_536)));
+  grown.set(buffer);
+  return grown;
+}

@@ -1,0 +1,291 @@
+/**
+ * Reads an archive from front to back, in constant memory: what a pipe gives, or a file that is to be checked as a
+ * whole. Everything in the archive is opened and compared; what is given out has authenticated, and the end says
+ * whether the whole did.
+ */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import { type Block, checkRowOrder, decodeBlock, decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { isZero } from "../format/bytes.ts";
+import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength, FrameOrder } from "../format/frame.ts";
+import type { Header } from "../format/header.ts";
+import { KEY_BYTES } from "../format/keys.ts";
+import { decodeState, encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
+import type { Extent, Row } from "../format/row.ts";
+import { checkEmptyTable, decodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
+import { Agreement } from "./agreement.ts";
+import { equalRows, type OpenOptions } from "./archive.ts";
+import { ByteQueue } from "./byte_queue.ts";
+import type { FrameCipher } from "./frame_cipher.ts";
+import { type OpenedHeader, openHeader } from "./header_reader.ts";
+import { openRecord } from "./record_cipher.ts";
+import { openLocator, segmentCipher } from "./segment_tail.ts";
+
+/** What comes out of an archive, in this order: blocks, pages, orphan pages, the trailer, and the end. */
+export type StreamEvent =
+  | { readonly kind: "block"; readonly frame: number; readonly block: Block }
+  | { readonly kind: "page"; readonly page: Page }
+  /** Entries that blocks hold and the catalog does not: they vanished or failed while they were stored. */
+  | { readonly kind: "orphans"; readonly page: Page }
+  | { readonly kind: "trailer"; readonly trailer: Trailer }
+  /** Everything was there, was authentic, and agreed. */
+  | { readonly kind: "end"; readonly id: Bytes; readonly length: number };
+
+/** An opened stream. */
+export class ArchiveStream {
+  /** The header copy that counts. */
+  readonly header: Header;
+  readonly #engine: Engine;
+  readonly #queue: ByteQueue;
+  readonly #opened: OpenedHeader;
+  readonly #order = new FrameOrder();
+  readonly #agreement: Agreement;
+  readonly #blocks: { offset: number; frameBytes: number }[] = [];
+  readonly #pages: PagePlace[] = [];
+  readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  #orphanPages = 0;
+  #lastRow: Row | undefined;
+  #lastOrphan: Row | undefined;
+  #index: FramePlace | undefined;
+  #trailer: { readonly place: FramePlace; readonly frameBytes: number; readonly trailer: Trailer } | undefined;
+
+  private constructor(engine: Engine, queue: ByteQueue, opened: OpenedHeader) {
+    this.#engine = engine;
+    this.#queue = queue;
+    this.#opened = opened;
+    this.header = opened.copy.header;
+    this.#agreement = new Agreement(engine);
+  }
+
+  /**
+   * Reads and opens the header of a stream.
+   *
+   * @throws {ArchiveError} `not-an-archive`, `newer-version`, `wrong-key`, `truncated`, `damaged` or `limit`.
+   */
+  static async open(
+    engine: Engine,
+    pieces: AsyncIterable<Bytes> | Iterable<Bytes>,
+    options: OpenOptions,
+  ): Promise<ArchiveStream> {
+    const queue = new ByteQueue(pieces);
+    const opened = await openHeader(engine, (length) => queue.peek(length), options.keys, options.kdfLimits ?? {});
+    for (const warning of opened.warnings) options.onWarning?.(warning);
+    const header = await queue.take(opened.bodyOffset);
+    if (header.length < opened.bodyOffset) throw cut("its header is incomplete");
+    return new ArchiveStream(engine, queue, opened);
+  }
+
+  /**
+   * Everything in the archive, once.
+   *
+   * @throws {ArchiveError} at the first thing that is wrong, with its place.
+   */
+  async *events(): AsyncGenerator<StreamEvent> {
+    const { keys, bodyOffset } = this.#opened;
+    const salt = (await this.#take(KEY_BYTES)).slice();
+    const cipher = segmentCipher(keys, { salt, number: 0, link: new Uint8Array(KEY_BYTES) });
+    for (let frame = 0; !this.#order.ended; frame++) {
+      const offset = this.#queue.offset - bodyOffset;
+      const event = await this.#frame(cipher, { frame, offset });
+      if (event !== undefined) yield event;
+    }
+    const record = (await this.#take(RECORD_BYTES)).slice();
+    this.#checkEnd(record, salt, this.#queue.offset - bodyOffset);
+    const rest = await this.#queue.peek(1);
+    if (rest.length > 0) {
+      throw new ArchiveError("trailing-data", "Cannot accept the archive: bytes follow it that do not belong to it", {
+        offset: this.#queue.offset,
+      });
+    }
+    yield { kind: "end", id: this.#engine.sha256(record), length: this.#queue.offset };
+  }
+
+  /** Lets the stream go before its end. */
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+
+  async #take(length: number): Promise<Bytes> {
+    const bytes = await this.#queue.take(length);
+    if (bytes.length < length) throw cut(`it ends at byte ${this.#queue.offset}`);
+    return bytes;
+  }
+
+  async #frame(cipher: FrameCipher, place: FramePlace): Promise<StreamEvent | undefined> {
+    const at = this.#queue.offset;
+    try {
+      const head = cipher.openHead(place.frame, await this.#take(FRAME_OVERHEAD));
+      this.#order.next(head.type, place.frame);
+      const frameBytes = frameLength(head.stored);
+      const raw = cipher.openContent(place.frame, head, await this.#take(frameBytes - FRAME_OVERHEAD));
+      return this.#content(head, raw, place, frameBytes);
+    } catch (error) {
+      if (!(error instanceof ArchiveError) || error.place.offset !== undefined) throw error;
+      const found = { ...error.place, offset: at, frame: place.frame };
+      throw new ArchiveError(error.code, error.message, found, { cause: error });
+    }
+  }
+
+  #content(head: FrameHead, raw: Bytes, place: FramePlace, frameBytes: number): StreamEvent | undefined {
+    switch (head.type) {
+      case FRAME_TYPE.block: {
+        const block = decodeBlock(raw, head.rows);
+        this.#agreement.addBlock(place.frame, block.entries);
+        this.#blocks.push({ offset: place.offset, frameBytes });
+        return { kind: "block", frame: place.frame, block };
+      }
+      case FRAME_TYPE.page: {
+        const page = decodePage(raw, head.rows);
+        this.#takePage(page);
+        const firstPath = (page.entries[0] as PageEntry).row.path;
+        this.#pages.push({ ...place, firstPath, frameBytes, rows: head.rows });
+        return { kind: "page", page };
+      }
+      case FRAME_TYPE.orphanPage: {
+        const page = decodePage(raw, head.rows, "an orphan page");
+        this.#takeOrphans(page);
+        return { kind: "orphans", page };
+      }
+      case FRAME_TYPE.index:
+        this.#agreement.close();
+        this.#index = place;
+        this.#checkIndex(decodeIndex(raw, head.rows));
+        return undefined;
+      case FRAME_TYPE.segmentTable:
+      case FRAME_TYPE.snapshotTable:
+        checkEmptyTable(raw, head.rows, "a table");
+        return undefined;
+      case FRAME_TYPE.trailer: {
+        const trailer = decodeTrailer(raw);
+        this.#trailer = { place, frameBytes, trailer };
+        this.#checkTrailer(trailer);
+        return { kind: "trailer", trailer };
+      }
+      case FRAME_TYPE.padding:
+        if (!isZero(raw)) throw new ArchiveError("malformed", "Cannot accept the archive: its padding is not zero");
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #takePage(page: Page): void {
+    const before = this.#lastRow;
+    const first = (page.entries[0] as PageEntry).row;
+    if (page.continues && (before === undefined || !equalRows(before, first))) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: a page continues another row than the last");
+    }
+    if (!page.continues && before !== undefined) checkRowOrder(before, first);
+    for (const [i, { row, provisional, extents }] of page.entries.entries()) {
+      if (provisional) throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
+      this.#checkPlaces(row, extents);
+      if (i > 0 || !page.continues) this.#count(row);
+      this.#lastRow = row;
+    }
+    this.#agreement.takePage(page.entries, page.continues);
+  }
+
+  #takeOrphans(page: Page): void {
+    if (this.#orphanPages === 0) this.#agreement.close();
+    this.#orphanPages++;
+    const first = (page.entries[0] as PageEntry).row;
+    const before = this.#lastOrphan;
+    if (page.continues && (before === undefined || before.path !== first.path)) {
+      throw new ArchiveError("malformed", "Cannot accept an orphan page: it continues another row than the last");
+    }
+    for (const { row, extents } of page.entries) {
+      this.#checkPlaces(row, extents);
+      this.#lastOrphan = row;
+    }
+    this.#agreement.takePage(page.entries, page.continues);
+  }
+
+  #checkPlaces(row: Row, extents: readonly Extent[]): void {
+    for (const { block } of extents) {
+      const found = this.#blocks[block.frame];
+      if (found?.offset === block.offset && found.frameBytes === block.frameBytes) continue;
+      throw new ArchiveError(
+        "inconsistent",
+        `Cannot accept ${JSON.stringify(row.path)}: the catalog places it in a block that is not there`,
+        { path: row.path },
+      );
+    }
+  }
+
+  #count(row: Row): void {
+    const names = {
+      file: "files",
+      directory: "directories",
+      symlink: "symlinks",
+      hardlink: "hardlinks",
+      fifo: "fifos",
+    } as const;
+    this.#totals.entries++;
+    this.#totals[names[row.kind]]++;
+    this.#totals.bytes += row.size;
+  }
+
+  #checkIndex(pages: readonly PagePlace[]): void {
+    const same = pages.length === this.#pages.length && pages.every((page, i) => {
+      const found = this.#pages[i] as PagePlace;
+      return page.firstPath === found.firstPath && page.frame === found.frame && page.offset === found.offset &&
+        page.frameBytes === found.frameBytes && page.rows === found.rows;
+    });
+    if (!same) throw new ArchiveError("inconsistent", "Cannot accept the archive: its index and its catalog disagree");
+    if (!this.#agreement.holds()) {
+      throw new ArchiveError("inconsistent", "Cannot accept the archive: its blocks and its catalog disagree");
+    }
+  }
+
+  #checkTrailer(trailer: Trailer): void {
+    const index = this.#index as FramePlace;
+    const totals: Totals = this.#totals;
+    const same = trailer.index.offset === index.offset && trailer.index.frame === index.frame &&
+      trailer.blocks === this.#blocks.length && trailer.pages === this.#pages.length &&
+      trailer.orphanPages === this.#orphanPages &&
+      (Object.keys(totals) as (keyof Totals)[]).every((name) => totals[name] === trailer.totals[name]);
+    if (!same) {
+      throw new ArchiveError("inconsistent", "Cannot accept the archive: its trailer and its content disagree");
+    }
+  }
+
+  #checkEnd(record: Bytes, salt: Bytes, length: number): void {
+    const { keys } = this.#opened;
+    const found = openLocator(keys, record);
+    if (found === undefined) {
+      throw new ArchiveError("damaged", "Cannot open the archive: the 256 bytes that end it are damaged", {
+        offset: this.#queue.offset - RECORD_BYTES,
+      });
+    }
+    const index = this.#index as FramePlace;
+    const trailer = this.#trailer as { place: FramePlace; frameBytes: number };
+    const expected: Locator = {
+      generation: found.locator.generation,
+      segment: { salt, number: 0, link: new Uint8Array(KEY_BYTES) },
+      offset: 0,
+      length,
+      index: { offset: index.offset, frame: index.frame },
+      trailer: { offset: trailer.place.offset, frame: trailer.place.frame },
+      trailerBytes: trailer.frameBytes,
+      snapshots: 1,
+    };
+    const fits = keys.engine.equal(encodeLocator(found.locator), encodeLocator(expected)) &&
+      found.locator.generation <= this.header.generation;
+    if (!fits) {
+      throw new ArchiveError("inconsistent", "Cannot accept the archive: its locator and its content disagree");
+    }
+    const plain = openRecord(keys, "state", this.header.state);
+    if (plain === undefined) {
+      throw new ArchiveError("malformed", "Cannot accept the header: its state does not authenticate");
+    }
+    const state = decodeState(plain);
+    const stands = state.kind === "streamed" || keys.engine.equal(state.locatorHash, found.id) &&
+        keys.engine.equal(encodeLocator(state.locator), encodeLocator(found.locator));
+    if (!stands) throw new ArchiveError("inconsistent", "Cannot accept the archive: its header and its end disagree");
+  }
+}
+
+function cut(why: string): ArchiveError {
+  return new ArchiveError("truncated", `Cannot read the archive: it is cut off; ${why}`);
+}

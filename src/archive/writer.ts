@@ -1,0 +1,385 @@
+/**
+ * Writes an archive of one segment: header, blocks as they are built, then the catalog, the trailer and the locator
+ * (FORMAT.md, "Layout"). It only ever appends; where the target can be rewritten, the caller puts the final header
+ * over the first one at the end.
+ */
+import type { Bytes, Engine, ScryptCost, SuiteId } from "../engine/engine.ts";
+import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import { CODEC, FRAME_TYPE, type FrameHead, frameLength, storedForFrameLength } from "../format/frame.ts";
+import { bodyOffset, encodeHeaderCopy, type Header, slotRoom } from "../format/header.ts";
+import { deriveArchiveId, deriveHeaderKey, deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
+import {
+  DEFAULT_LOG_N,
+  HEADER_PAGE_COUNTS,
+  MAX_BODY_BYTES,
+  MAX_FRAME_BYTES,
+  SEGMENT_ALIGNMENT,
+} from "../format/limits.ts";
+import {
+  encodeLocator,
+  encodeState,
+  type FramePlace,
+  type Locator,
+  RECORD_BYTES,
+  type State,
+} from "../format/locator.ts";
+import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
+import { provisionalRow } from "../format/rows.ts";
+import { type Slot, slotBytes } from "../format/slots.ts";
+import { encodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
+import type { BuiltBlock, PartOutcome } from "./block_builder.ts";
+import { CatalogBuilder, type PageType } from "./catalog_builder.ts";
+import { type Level, prepareFrame } from "./compress.ts";
+import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
+import { FrameNumbers } from "./frame_numbers.ts";
+import { padmeLength } from "./padding.ts";
+import { type RecordKeys, sealRecord } from "./record_cipher.ts";
+import { type Key, wrapForPassphrase } from "./unlock.ts";
+
+/** Where an archive's bytes go, in order. */
+export interface Sink {
+  /** Takes all of `bytes`, which are not used again by the writer. Errors end the archive. */
+  write(bytes: Bytes): Promise<void> | void;
+}
+
+/** How an archive is written. */
+export interface WriterOptions {
+  /** Its keys; at least one. */
+  readonly keys: readonly Key[];
+  /** Cipher suite; 1 (ChaCha20-Poly1305) unless given. */
+  readonly suite?: SuiteId;
+  /** scrypt's cost for passphrases; logN 17, r 8, p 1 unless given. */
+  readonly kdf?: ScryptCost;
+  /** zstd level or `"store"`; 3 unless given. */
+  readonly level?: Level;
+  /** Pads the length to the next Padmé step, so that it tells less about the content. */
+  readonly pad?: boolean;
+  /** A label for the snapshot. */
+  readonly label?: string;
+  /** When the snapshot began; now unless given. */
+  readonly time?: Time;
+  /** Program and version, for reports. */
+  readonly writer?: string;
+}
+
+/** What writing an archive gave. */
+export interface WrittenArchive {
+  /** The snapshot's id: SHA-256 of its locator. Kept elsewhere, it tells whether the archive was put back. */
+  readonly id: Bytes;
+  /** Bytes of the whole archive. */
+  readonly length: number;
+  /** Bytes to put at offset 0 where the target can be rewritten: the header, now knowing its segment. */
+  readonly header: Bytes;
+  /** What the catalog holds. */
+  readonly totals: Totals;
+}
+
+/** A file whose last slice has not been written yet. */
+interface OpenFile {
+  readonly path: string;
+  readonly extents: Extent[];
+  failed: boolean;
+}
+
+/** Writes one archive. */
+export class ArchiveWriter {
+  readonly #options: WriterOptions;
+  readonly #keys: RecordKeys;
+  readonly #sink: Sink;
+  readonly #random: (length: number) => Bytes;
+  readonly #slots: readonly Slot[];
+  readonly #pages: number;
+  readonly #segment: SegmentIdentity;
+  readonly #cipher: FrameCipher;
+  readonly #numbers = new FrameNumbers();
+  readonly #catalog: CatalogBuilder;
+  readonly #orphans: CatalogBuilder;
+  readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  #open: OpenFile | undefined;
+  #offset = 0;
+  #written = 0;
+  #blocks = 0;
+  #partial = false;
+
+  private constructor(
+    keys: RecordKeys,
+    slots: readonly Slot[],
+    segment: SegmentIdentity,
+    options: WriterOptions,
+    sink: Sink,
+    random: (length: number) => Bytes,
+  ) {
+    this.#keys = keys;
+    this.#slots = slots;
+    this.#segment = segment;
+    this.#options = options;
+    this.#sink = sink;
+    this.#random = random;
+    this.#pages = pagesFor(slots);
+    const { engine, suite, archiveKey, id } = keys;
+    this.#cipher = new FrameCipher(engine, suite, deriveSegmentKey(engine, archiveKey, suite, id, segment));
+    this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page);
+    this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage);
+  }
+
+  /**
+   * Makes the keys and writes the header and the segment's salt. `random` gives random bytes: a test may inject them,
+   * nothing else should.
+   *
+   * @throws {RangeError} for a passphrase or option that is not allowed.
+   */
+  static async begin(
+    engine: Engine,
+    sink: Sink,
+    options: WriterOptions,
+    random: (length: number) => Bytes = (length) => engine.randomBytes(length),
+  ): Promise<ArchiveWriter> {
+    if (options.keys.length === 0) throw new RangeError("Cannot create an archive without a key");
+    const given = options.keys.find((key) => key.kind === "archive-key");
+    const archiveKey = given?.archiveKey ?? random(KEY_BYTES);
+    if (archiveKey.length !== KEY_BYTES) {
+      throw new RangeError(`Cannot use an archive key of ${archiveKey.length} bytes`);
+    }
+    const cost = options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 };
+    const slots: Slot[] = [];
+    for (const key of options.keys) {
+      if (key.kind !== "passphrase") continue;
+      slots.push(await wrapForPassphrase(engine, archiveKey, key.passphrase, cost, random(KEY_BYTES)));
+    }
+    const keys = { engine, suite: options.suite ?? 1, archiveKey, id: deriveArchiveId(engine, archiveKey) };
+    const segment = { salt: random(KEY_BYTES), number: 0, link: new Uint8Array(KEY_BYTES) };
+    const writer = new ArchiveWriter(keys, slots, segment, options, sink, random);
+    await writer.#write(writer.#header({ kind: "streamed", generation: 1 }, random(KEY_BYTES)));
+    writer.#written = 0;
+    await writer.#write(segment.salt);
+    return writer;
+  }
+
+  /** How hard frames are compressed. */
+  get level(): Level {
+    return this.#options.level ?? 3;
+  }
+
+  /** Seals this archive's frames, for those who build blocks. */
+  get cipher(): FrameCipher {
+    return this.#cipher;
+  }
+
+  /** The next block's frame number; blocks are written in the order of their numbers. */
+  nextFrame(): number {
+    return this.#numbers.take();
+  }
+
+  async #write(bytes: Bytes): Promise<void> {
+    if (this.#offset + bytes.length > MAX_BODY_BYTES) throw new RangeError("Cannot write the archive: it is too large");
+    try {
+      await this.#sink.write(bytes);
+    } catch (error) {
+      this.#numbers.end();
+      throw error;
+    }
+    this.#offset += bytes.length;
+    this.#written += bytes.length;
+  }
+
+  #header(state: State, salt: Bytes): Bytes {
+    const { engine, suite, archiveKey, id } = this.#keys;
+    const header: Header = {
+      pages: this.#pages,
+      suite,
+      generation: 1,
+      readFeatures: 0,
+      writeFeatures: 0,
+      ignorableFeatures: 0,
+      state: sealRecord(this.#keys, "state", encodeState(state), salt),
+      slots: this.#slots,
+    };
+    const key = deriveHeaderKey(engine, archiveKey, suite, id);
+    const both = new Uint8Array(bodyOffset(this.#pages));
+    both.set(encodeHeaderCopy(engine, header, "A", key));
+    both.set(encodeHeaderCopy(engine, header, "B", key), both.length / 2);
+    return both;
+  }
+
+  /** Writes a built block and keeps its rows for the catalog. Returns the outcomes that failed. */
+  async writeBlock(block: BuiltBlock): Promise<readonly PartOutcome[]> {
+    const place: BlockPlace = { frame: block.frame, offset: this.#written, frameBytes: block.bytes.length };
+    await this.#write(block.bytes);
+    this.#blocks++;
+    for (const outcome of block.outcomes) {
+      if (outcome.ok) this.#keep(outcome.entry.row, outcome.entry.provisional, outcome.entry.slices, place);
+      else this.#fail(outcome.row, outcome.last);
+    }
+    return block.outcomes.filter((outcome) => !outcome.ok);
+  }
+
+  #keep(row: Row, provisional: boolean, slices: readonly Omit<Extent, "block">[], block: BlockPlace): void {
+    const extents = slices.map((slice) => ({ ...slice, block }));
+    if (this.#open !== undefined && this.#open.path !== row.path) this.#orphan();
+    if (provisional) {
+      this.#open ??= { path: row.path, extents: [], failed: false };
+      for (const extent of extents) this.#open.extents.push(extent);
+      return;
+    }
+    const open = this.#open;
+    this.#open = undefined;
+    const all = open === undefined ? extents : [...open.extents, ...extents];
+    if (open?.failed) {
+      this.#orphans.add({ row, provisional: false, extents: all });
+      return;
+    }
+    this.#catalog.add({ row, provisional: false, extents: all });
+    this.#count(row);
+  }
+
+  #fail(row: Row, last: boolean): void {
+    this.#partial = true;
+    if (this.#open?.path !== row.path) {
+      this.#orphan();
+      this.#open = { path: row.path, extents: [], failed: true };
+    }
+    this.#open.failed = true;
+    if (last) this.#orphan();
+  }
+
+  /** The open file gets no full row any more: what was written of it is named in an orphan page. */
+  #orphan(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined || open.extents.length === 0) return;
+    this.#orphans.add({ row: provisionalRow(open.path, "file"), provisional: true, extents: open.extents });
+  }
+
+  #count(row: Row): void {
+    const names = {
+      file: "files",
+      directory: "directories",
+      symlink: "symlinks",
+      hardlink: "hardlinks",
+      fifo: "fifos",
+    } as const;
+    this.#totals[names[row.kind]]++;
+    this.#totals.entries++;
+    this.#totals.bytes += row.size;
+    if (row.changed) this.#partial = true;
+  }
+
+  /** Says that something was left out that this writer never saw, such as a folder that could not be read. */
+  markPartial(): void {
+    this.#partial = true;
+  }
+
+  /** Writes what follows the blocks. Nothing can be written afterwards. */
+  async finish(): Promise<WrittenArchive> {
+    this.#orphan();
+    const pages = await this.#writePages(FRAME_TYPE.page, this.#catalog);
+    const orphanPages = await this.#writePages(FRAME_TYPE.orphanPage, this.#orphans);
+    const index = await this.#writeItem(FRAME_TYPE.index, encodeIndex(pages), pages.length);
+    await this.#writeItem(FRAME_TYPE.segmentTable, new Uint8Array(0), 0);
+    await this.#writeItem(FRAME_TYPE.snapshotTable, new Uint8Array(0), 0);
+    const trailerStart = this.#written;
+    const trailer = await this.#writeItem(
+      FRAME_TYPE.trailer,
+      encodeTrailer(this.#trailer(index, pages.length, orphanPages.length)),
+      0,
+    );
+    const trailerBytes = this.#written - trailerStart;
+    const length = await this.#writeEnd();
+    const locator: Locator = {
+      generation: 1,
+      segment: this.#segment,
+      offset: 0,
+      length,
+      index,
+      trailer,
+      trailerBytes,
+      snapshots: 1,
+    };
+    const record = sealRecord(this.#keys, "locator", encodeLocator(locator), this.#random(KEY_BYTES));
+    await this.#write(record);
+    this.#numbers.end();
+    const id = this.#keys.engine.sha256(record);
+    const header = this.#header({ kind: "known", locatorHash: id, locator }, this.#random(KEY_BYTES));
+    return { id, length: header.length + length, header, totals: { ...this.#totals } };
+  }
+
+  #trailer(index: FramePlace, pages: number, orphanPages: number): Trailer {
+    const now = Date.now();
+    return {
+      time: this.#options.time ?? { seconds: Math.floor(now / 1000), nanoseconds: (now % 1000) * 1_000_000 },
+      label: this.#options.label ?? "",
+      index,
+      totals: this.#totals,
+      blocks: this.#blocks,
+      pages,
+      orphanPages,
+      partial: this.#partial,
+      writer: this.#options.writer ?? "",
+    };
+  }
+
+  async #writePages(type: PageType, builder: CatalogBuilder): Promise<PagePlace[]> {
+    const places: PagePlace[] = [];
+    for (const page of builder.finish()) {
+      const offset = this.#written;
+      const frame = await this.#writeFrame(page);
+      const frameBytes = this.#written - offset;
+      places.push({ firstPath: page.firstPath, rows: page.head.rows, frame, offset, frameBytes });
+    }
+    return places;
+  }
+
+  async #writeFrame(content: FrameContent): Promise<number> {
+    const frame = this.#numbers.take();
+    await this.#write(this.#cipher.seal(frame, content));
+    return frame;
+  }
+
+  async #writeItem(type: FrameHead["type"], raw: Bytes, rows: number): Promise<FramePlace> {
+    if (raw.length > MAX_FRAME_BYTES) throw new RangeError("Cannot write the archive: its catalog index is too large");
+    const offset = this.#written;
+    const frame = await this.#writeFrame(prepareFrame(this.#keys.engine, { type, rows }, raw, this.level));
+    return { offset, frame };
+  }
+
+  /** Writes padding up to where `end` and the locator fill a page exactly; returns the segment's length. */
+  async #writeEnd(): Promise<number> {
+    const tail = frameLength(0) + RECORD_BYTES;
+    const least = this.#written + frameLength(0) + tail;
+    const wanted = this.#options.pad === true ? padmeLength(least) : least;
+    let length = Math.ceil(wanted / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
+    if (splitPadding(length - tail - this.#written) === undefined) length += SEGMENT_ALIGNMENT;
+    for (const stored of splitPadding(length - tail - this.#written) as readonly number[]) {
+      const raw = new Uint8Array(stored);
+      await this.#writeFrame(prepareFrame(this.#keys.engine, { type: FRAME_TYPE.padding, rows: 0 }, raw, "store"));
+    }
+    const head = { type: FRAME_TYPE.end, codec: CODEC.stored, raw: 0, stored: 0, rows: 0, crc: 0 };
+    await this.#writeFrame({ head, stored: new Uint8Array(0) });
+    return length;
+  }
+}
+
+/** Stored lengths of padding frames that fill `room` bytes exactly, or `undefined` when none do. */
+function splitPadding(room: number): number[] | undefined {
+  const largest = frameLength(MAX_FRAME_BYTES);
+  const lengths: number[] = [];
+  while (room > 2 * largest) {
+    lengths.push(MAX_FRAME_BYTES);
+    room -= largest;
+  }
+  const halves = room > largest ? [Math.floor(room / 32) * 16, room - Math.floor(room / 32) * 16] : [room];
+  for (const half of halves) {
+    const stored = storedForFrameLength(half);
+    if (stored === undefined) return undefined;
+    lengths.push(stored);
+  }
+  return lengths;
+}
+
+/** The smallest header that leaves half of its room for further keys. */
+function pagesFor(slots: readonly Slot[]): number {
+  const used = slots.reduce((sum, slot) => sum + slotBytes(slot).length, 0);
+  const pages = HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= 2 * used);
+  if (pages === undefined) throw new RangeError("Cannot create the archive: it has too many keys");
+  return pages;
+}

@@ -1,0 +1,72 @@
+/**
+ * What the archive core needs from a platform. Engines are always arguments: nothing in `src/format` or
+ * `src/archive` knows which one it runs on. All of it is synchronous but the passphrase function, so that one
+ * block is one uninterrupted call whether it runs on the main thread or in a worker.
+ */
+
+/**
+ * Bytes, wherever they live. Engines must take views of shared memory too: a worker fills slots of a
+ * `SharedArrayBuffer`.
+ */
+export type Bytes = Uint8Array<ArrayBufferLike>;
+
+/** The cipher suites of FORMAT.md: 1 is ChaCha20-Poly1305 (RFC 8439), 2 is AES-256-GCM (NIST SP 800-38D). */
+export type SuiteId = 1 | 2;
+
+/** scrypt's cost (RFC 7914): N is `2 ** logN`; the memory needed is `128 * N * r` bytes. */
+export interface ScryptCost {
+  /** Base-2 logarithm of N. */
+  readonly logN: number;
+  /** Block size factor. */
+  readonly r: number;
+  /** Parallelisation factor. */
+  readonly p: number;
+}
+
+/** An AEAD bound to one 32-byte key: 12-byte nonces, 16-byte tags, no associated data. */
+export interface Aead {
+  /**
+   * Seals `plaintext` into the first `plaintext.length + 16` bytes of `out` (ciphertext, then tag).
+   * `out` must not overlap `plaintext`.
+   */
+  seal(nonce: Bytes, plaintext: Bytes, out: Bytes): void;
+  /**
+   * Opens `sealed` (ciphertext, then tag) into the first `sealed.length - 16` bytes of `out`.
+   * Returns whether the tag held; when it did not, those bytes of `out` are all zero: unauthenticated plaintext
+   * never leaves an engine.
+   */
+  open(nonce: Bytes, sealed: Bytes, out: Bytes): boolean;
+}
+
+/** The primitives of one platform. */
+export interface Engine {
+  /** A short name for reports, such as `native`. */
+  readonly name: string;
+  /** Binds the suite's AEAD to a 32-byte key. */
+  aead(suite: SuiteId, key: Bytes): Aead;
+  /** SHA-256 of the parts, one after the other (FIPS 180-4); 32 bytes. */
+  sha256(...parts: readonly Bytes[]): Bytes;
+  /** HMAC-SHA-256 over the parts, one after the other (RFC 2104); 32 bytes. */
+  hmacSha256(key: Bytes, ...parts: readonly Bytes[]): Bytes;
+  /** HKDF-SHA-256, extract then expand (RFC 5869). An empty salt means 32 zero bytes. */
+  hkdfSha256(ikm: Bytes, salt: Bytes, info: Bytes, length: number): Bytes;
+  /** scrypt (RFC 7914). The cost has been checked against its limits by the caller. */
+  scrypt(passphrase: Bytes, salt: Bytes, cost: ScryptCost, length: number): Promise<Bytes>;
+  /** CRC-32 (ISO-HDLC: reflected polynomial EDB88320, as in zip and gzip), as an unsigned number. */
+  crc32(data: Bytes): number;
+  /**
+   * One zstd frame (RFC 8878) of `raw` with its content size in the frame header, without checksum or dictionary
+   * and with a window of at most 16 MiB. `undefined` on engines that cannot compress: they store.
+   */
+  readonly compress: ((raw: Bytes, level: number) => Bytes) | undefined;
+  /**
+   * Decodes `stored`, which must be exactly one zstd frame whose content is exactly `out.length` bytes, into `out`.
+   * Returns false on anything else (truncated, longer, a second frame, trailing bytes, over-large window); never throws for bad
+   * input and never allocates by a number found in it. What `out` then holds is unspecified.
+   */
+  decompress(stored: Bytes, out: Bytes): boolean;
+  /** Bytes from the platform's cryptographic generator. */
+  randomBytes(length: number): Bytes;
+  /** Whether two byte strings are equal, in time that depends on their lengths alone. */
+  equal(a: Bytes, b: Bytes): boolean;
+}

@@ -1,0 +1,322 @@
+/**
+ * Blocks and catalog pages (FORMAT.md, "Blocks" and "Pages"): rows with the places of their bytes beside them. In a
+ * block the places are slices of the block's own data, in order; in a page they are extents in blocks.
+ */
+import type { Bytes } from "../engine/engine.ts";
+import { type ByteReader, ByteWriter } from "./bytes.ts";
+import { decodeColumns, encodeColumn, endColumns } from "./columns.ts";
+import { ArchiveError } from "./errors.ts";
+import { MAX_BLOCK_ROWS, MAX_BODY_BYTES, MAX_FRAMES, MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "./limits.ts";
+import { comparePaths, isAtOrBelow } from "./path.ts";
+import type { BlockPlace, Extent, Row, Slice } from "./row.ts";
+import { type CarriedRow, decodeRows, encodeRows, ROW_COLUMNS } from "./rows.ts";
+
+const COLUMN = {
+  sliceCounts: 20,
+  slices: 21,
+  pageBlocks: 24,
+  extentCounts: 25,
+  extents: 26,
+  continues: 27,
+} as const;
+
+const BLOCK_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, COLUMN.sliceCounts, COLUMN.slices]);
+const PAGE_COLUMNS: ReadonlySet<number> = new Set([
+  ...ROW_COLUMNS,
+  COLUMN.pageBlocks,
+  COLUMN.extentCounts,
+  COLUMN.extents,
+  COLUMN.continues,
+]);
+
+/** One entry of a block: its row and the slices of it that this block holds. */
+export interface BlockEntry extends CarriedRow {
+  /** Slices of the block's data, in file order. */
+  readonly slices: readonly Slice[];
+}
+
+/** A block, decoded. */
+export interface Block {
+  /** Its entries, in the order in which their bytes lie. */
+  readonly entries: readonly BlockEntry[];
+  /** The data the slices point into. */
+  readonly data: Bytes;
+}
+
+/** Bytes of the length field before a block's rows. */
+export const BLOCK_ROWS_LENGTH_BYTES = 4;
+
+/** Encodes a block's rows: what stands before the data, length field included. */
+export function encodeBlockRows(entries: readonly BlockEntry[]): Bytes {
+  const out = new ByteWriter(entries.length * 64 + 64);
+  out.u32(0);
+  encodeRows(entries, out);
+  const counts = new ByteWriter(entries.length);
+  const slices = new ByteWriter(entries.length * 4);
+  for (const entry of entries) {
+    counts.varint(entry.slices.length);
+    let end = 0;
+    for (const slice of entry.slices) {
+      slices.varint(slice.fileOffset - end);
+      slices.varint(slice.length);
+      end = slice.fileOffset + slice.length;
+    }
+  }
+  if (slices.length > 0) {
+    encodeColumn(out, COLUMN.sliceCounts, counts.view());
+    encodeColumn(out, COLUMN.slices, slices.view());
+  }
+  const bytes = out.finish();
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, bytes.length - BLOCK_ROWS_LENGTH_BYTES);
+  return bytes;
+}
+
+/**
+ * Decodes a block's raw bytes. `count` is the row count of the frame's head.
+ *
+ * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
+ */
+export function decodeBlock(raw: Bytes, count: number): Block {
+  const what = "a block";
+  if (count > MAX_BLOCK_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_BLOCK_ROWS} rows`);
+  if (raw.length < BLOCK_ROWS_LENGTH_BYTES) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: it is too short`);
+  }
+  const length = new DataView(raw.buffer, raw.byteOffset).getUint32(0);
+  const dataStart = BLOCK_ROWS_LENGTH_BYTES + length;
+  if (dataStart > raw.length) throw new ArchiveError("malformed", `Cannot decode ${what}: its rows are longer than it`);
+  const data = raw.subarray(dataStart);
+  if (count === 0) {
+    if (length > 0 || data.length > 0) {
+      throw new ArchiveError("malformed", `Cannot decode ${what}: it has bytes but no rows`);
+    }
+    return { entries: [], data };
+  }
+  const columns = decodeColumns(raw.subarray(BLOCK_ROWS_LENGTH_BYTES, dataStart), BLOCK_COLUMNS, what);
+  const rows = decodeRows(columns, count, what);
+  const counts = columns.get(COLUMN.sliceCounts);
+  const slices = columns.get(COLUMN.slices);
+  let dataOffset = 0;
+  const entries = rows.map(({ row, provisional }): BlockEntry => {
+    const list: Slice[] = [];
+    let end = 0;
+    for (let left = counts?.varint() ?? 0; left > 0; left--) {
+      if (slices === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: its slices are missing`);
+      const fileOffset = addTo(end, slices.varint(), what);
+      const length = slices.varint();
+      if (length === 0) {
+        throw new ArchiveError("malformed", `Cannot decode ${what}: an empty slice`, { path: row.path });
+      }
+      end = addTo(fileOffset, length, what);
+      list.push({ fileOffset, length, dataOffset });
+      dataOffset += length;
+      if (dataOffset > data.length) {
+        throw new ArchiveError("malformed", `Cannot decode ${what}: a slice lies outside it`);
+      }
+    }
+    checkPlaces(row, end, provisional, what);
+    return { row, provisional, slices: list };
+  });
+  endColumns(columns);
+  if (dataOffset !== data.length) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: bytes belong to no slice`);
+  }
+  return { entries, data };
+}
+
+function addTo(value: number, more: number, what: string): number {
+  const sum = value + more;
+  if (!Number.isSafeInteger(sum)) throw new ArchiveError("malformed", `Cannot decode ${what}: a number is too large`);
+  return sum;
+}
+
+/** Only files have bytes, and none beyond their size. */
+function checkPlaces(row: Row, end: number, provisional: boolean, what: string): void {
+  if (end === 0 || (row.kind === "file" && (provisional || end <= row.size))) return;
+  throw new ArchiveError("malformed", `Cannot accept a row of ${what}: it has bytes beyond its size`, {
+    path: row.path,
+  });
+}
+
+/** One entry of a catalog or orphan page. */
+export interface PageEntry extends CarriedRow {
+  /** Where its bytes lie, in file order; what lies between them is zeros. A row that goes on in the next page has more there. */
+  readonly extents: readonly Extent[];
+}
+
+/** A page, decoded. */
+export interface Page {
+  /** Its entries, in rising path order. */
+  readonly entries: readonly PageEntry[];
+  /** Whether the first entry is the last one of the page before, with more extents. */
+  readonly continues: boolean;
+}
+
+/** Encodes a page: its raw bytes. */
+export function encodePage(page: Page): Bytes {
+  const { entries } = page;
+  const out = new ByteWriter(entries.length * 64 + 64);
+  encodeRows(entries, out);
+  const blocks = new BlockTable();
+  const counts = new ByteWriter(entries.length);
+  const extents = new ByteWriter(entries.length * 6);
+  const at = new ExtentCursor();
+  for (const entry of entries) {
+    counts.varint(entry.extents.length);
+    let end = 0;
+    for (const extent of entry.extents) {
+      const index = blocks.indexOf(extent.block);
+      extents.varint(extent.fileOffset - end);
+      extents.varint(extent.length);
+      extents.zigzag(index - at.block);
+      extents.zigzag(extent.dataOffset - at.expectedIn(index));
+      at.move(index, extent.dataOffset + extent.length);
+      end = extent.fileOffset + extent.length;
+    }
+  }
+  if (extents.length > 0) {
+    encodeColumn(out, COLUMN.pageBlocks, blocks.encode());
+    encodeColumn(out, COLUMN.extentCounts, counts.view());
+    encodeColumn(out, COLUMN.extents, extents.view());
+  }
+  if (page.continues) encodeColumn(out, COLUMN.continues, Uint8Array.of(1));
+  return out.finish();
+}
+
+/** Where the next extent is expected: behind the last one, so that a run of small files costs two bytes of zeros each. */
+class ExtentCursor {
+  block = 0;
+  #end = 0;
+
+  expectedIn(block: number): number {
+    return block === this.block ? this.#end : 0;
+  }
+
+  move(block: number, end: number): void {
+    this.block = block;
+    this.#end = end;
+  }
+}
+
+class BlockTable {
+  readonly #numbers = new Map<number, number>();
+  readonly #places: BlockPlace[] = [];
+
+  indexOf(place: BlockPlace): number {
+    const known = this.#numbers.get(place.frame);
+    if (known !== undefined) return known;
+    const index = this.#places.push(place) - 1;
+    this.#numbers.set(place.frame, index);
+    return index;
+  }
+
+  encode(): Bytes {
+    const out = new ByteWriter(this.#places.length * 6 + 8);
+    out.varint(this.#places.length);
+    let frame = 0;
+    let end = 0;
+    for (const place of this.#places) {
+      out.zigzag(place.frame - frame);
+      out.zigzag(place.offset - end);
+      out.varint(place.frameBytes);
+      frame = place.frame;
+      end = place.offset + place.frameBytes;
+    }
+    return out.finish();
+  }
+}
+
+/**
+ * Decodes a page's raw bytes. `count` is the row count of the frame's head. Rows must rise in path order and a row
+ * that is above the next must be a directory, so that no name stands twice and nothing is stored below a link.
+ *
+ * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
+ */
+export function decodePage(raw: Bytes, count: number, what = "a catalog page"): Page {
+  if (count > MAX_PAGE_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_ROWS} rows`);
+  if (raw.length > MAX_PAGE_BYTES) {
+    throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_BYTES} bytes`);
+  }
+  if (count === 0) throw new ArchiveError("malformed", `Cannot decode ${what}: it has no rows`);
+  const columns = decodeColumns(raw, PAGE_COLUMNS, what);
+  const rows = decodeRows(columns, count, what);
+  for (let i = 1; i < rows.length; i++) checkRowOrder((rows[i - 1] as CarriedRow).row, (rows[i] as CarriedRow).row);
+  const places = decodePlaces(columns.get(COLUMN.pageBlocks), what);
+  const counts = columns.get(COLUMN.extentCounts);
+  const reader = columns.get(COLUMN.extents);
+  const continues = columns.get(COLUMN.continues)?.u8() ?? 0;
+  if (continues > 1) throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
+  const at = new ExtentCursor();
+  const entries = rows.map(({ row, provisional }): PageEntry => {
+    const extents: Extent[] = [];
+    let end = 0;
+    for (let left = counts?.varint() ?? 0; left > 0; left--) {
+      if (reader === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: its extents are missing`);
+      const extent = decodeExtent(reader, places, at, end, what);
+      extents.push(extent);
+      end = extent.fileOffset + extent.length;
+    }
+    checkPlaces(row, end, provisional, what);
+    return { row, provisional, extents };
+  });
+  endColumns(columns);
+  return { entries, continues: continues === 1 };
+}
+
+function decodeExtent(
+  reader: ByteReader,
+  places: readonly BlockPlace[],
+  at: ExtentCursor,
+  end: number,
+  what: string,
+): Extent {
+  const fileOffset = addTo(end, reader.varint(), what);
+  const length = reader.varint();
+  const index = at.block + reader.zigzag();
+  const block = places[index];
+  const dataOffset = at.expectedIn(index) + reader.zigzag();
+  if (length === 0 || block === undefined || dataOffset < 0) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: an extent is out of range`);
+  }
+  addTo(fileOffset, length, what);
+  at.move(index, addTo(dataOffset, length, what));
+  return { fileOffset, length, dataOffset, block };
+}
+
+function decodePlaces(reader: ByteReader | undefined, what: string): BlockPlace[] {
+  if (reader === undefined) return [];
+  const places: BlockPlace[] = [];
+  let frame = 0;
+  let end = 0;
+  for (let left = reader.count(3); left > 0; left--) {
+    frame += reader.zigzag();
+    const offset = end + reader.zigzag();
+    const frameBytes = reader.varint();
+    end = offset + frameBytes;
+    if (frame < 0 || frame > MAX_FRAMES || offset < 0 || end > MAX_BODY_BYTES) {
+      throw new ArchiveError("malformed", `Cannot decode ${what}: a block's place is out of range`);
+    }
+    places.push({ frame, offset, frameBytes });
+  }
+  return places;
+}
+
+/**
+ * Checks two neighbouring rows of a catalog.
+ *
+ * @throws {ArchiveError} `unsafe` when they do not rise, or when the second lies below something that is no directory.
+ */
+export function checkRowOrder(before: Row, row: Row): void {
+  const { path } = row;
+  if (comparePaths(before.path, path) >= 0) {
+    const say = before.path === path ? "stands twice" : "is out of order";
+    throw new ArchiveError("unsafe", `Cannot accept the catalog: the path ${JSON.stringify(path)} ${say}`, { path });
+  }
+  if (before.kind !== "directory" && isAtOrBelow(path, before.path)) {
+    throw new ArchiveError(
+      "unsafe",
+      `Cannot accept the catalog: the path ${JSON.stringify(path)} lies below a ${before.kind}`,
+      { path },
+    );
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * Rows as columns (FORMAT.md, "Rows"). Columns and front coding are transport: what is compared and hashed is the
+ * canonical value of one row, which is independent of its neighbours.
+ */
+import type { Bytes } from "../engine/engine.ts";
+import { type ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from "./bytes.ts";
+import { encodeColumn, requireColumn } from "./columns.ts";
+import { ArchiveError } from "./errors.ts";
+import {
+  CONTENT_HASH_BYTES,
+  MAX_DECODED_STRING_BYTES,
+  MAX_LINK_BYTES,
+  MAX_OWNER_NAME_BYTES,
+  MAX_PATH_BYTES,
+  MAX_TIME_SECONDS,
+  MIN_TIME_SECONDS,
+} from "./limits.ts";
+import { checkPath, pathFault, utf8Length } from "./path.ts";
+import { ENTRY_KINDS, type EntryKind, type Owner, type Row } from "./row.ts";
+
+/** Column numbers that rows use. */
+const COLUMN = {
+  paths: 1,
+  kinds: 2,
+  flags: 3,
+  modes: 4,
+  sizes: 5,
+  mtimeSeconds: 6,
+  mtimeNanoseconds: 7,
+  ctimes: 8,
+  devs: 9,
+  inodes: 10,
+  ownerTable: 11,
+  owners: 12,
+  links: 13,
+  contentHashes: 14,
+} as const;
+
+/** All column numbers that rows use, for {@linkcode decodeColumns}. */
+export const ROW_COLUMNS: readonly number[] = Object.values(COLUMN);
+
+const FLAG_CHANGED = 1;
+const FLAG_PROVISIONAL = 2;
+const MAX_MODE = 0o7777;
+const MAX_NANOSECONDS = 999_999_999;
+
+/** A row as a set of columns carries it: a provisional one knows its path and kind and nothing else yet. */
+export interface CarriedRow {
+  /** The row; of a provisional one only `path` and `kind` mean anything. */
+  readonly row: Row;
+  /** Whether the full row comes with a later slice of the same file. */
+  readonly provisional: boolean;
+}
+
+/** A row that knows only its path and kind. */
+export function provisionalRow(path: string, kind: EntryKind): Row {
+  return {
+    path,
+    kind,
+    mode: 0,
+    size: 0,
+    mtime: { seconds: 0, nanoseconds: 0 },
+    ctime: 0,
+    dev: 0,
+    inode: 0,
+    owner: undefined,
+    link: "",
+    changed: false,
+    contentHash: undefined,
+  };
+}
+
+/**
+ * Why a row may not stand in an archive, as the end of a sentence; `undefined` when it may. Its path is checked by
+ * {@linkcode pathFault}.
+ */
+export function rowFault(row: Row): string | undefined {
+  if (!Number.isInteger(row.mode) || row.mode < 0 || row.mode > MAX_MODE) return "its mode is out of range";
+  if (!Number.isSafeInteger(row.size) || row.size < 0) return "its size is out of range";
+  if (row.kind !== "file" && row.size !== 0) return "only files have a size";
+  const { seconds, nanoseconds } = row.mtime;
+  if (!isTime(seconds) || !isTime(row.ctime)) return "a time is out of range";
+  if (!Number.isInteger(nanoseconds) || nanoseconds < 0 || nanoseconds > MAX_NANOSECONDS) {
+    return "a time is out of range";
+  }
+  for (const number of [row.dev, row.inode, row.owner?.uid ?? 0, row.owner?.gid ?? 0]) {
+    if (!Number.isSafeInteger(number) || number < 0) return "a number is out of range";
+  }
+  for (const name of [row.owner?.user ?? "", row.owner?.group ?? ""]) {
+    if (!name.isWellFormed() || utf8Length(name) > MAX_OWNER_NAME_BYTES) return "an owner's name is not allowed";
+  }
+  if (row.contentHash !== undefined && row.contentHash.length !== CONTENT_HASH_BYTES) return "its hash has no 32 bytes";
+  return linkFault(row);
+}
+
+function isTime(seconds: number): boolean {
+  return Number.isInteger(seconds) && seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS;
+}
+
+function linkFault(row: Row): string | undefined {
+  if (row.kind === "hardlink") {
+    const fault = row.link === row.path ? "it is its own path" : pathFault(row.link);
+    return fault === undefined ? undefined : `of its hardlink target: ${fault}`;
+  }
+  if (row.kind !== "symlink") return row.link === "" ? undefined : "only links have a target";
+  if (row.link === "") return "its symlink target is empty";
+  if (!row.link.isWellFormed() || row.link.includes("\0")) return "its symlink target is not allowed";
+  return utf8Length(row.link) > MAX_LINK_BYTES ? `its symlink target is over ${MAX_LINK_BYTES} bytes` : undefined;
+}
+
+/** Appends the columns of `rows` to `out`. Rows must have passed {@linkcode rowFault}. */
+export function encodeRows(rows: readonly CarriedRow[], out: ByteWriter): void {
+  const scratch = new ByteWriter(rows.length * 8);
+  const put = (number: number, isDefault: (row: Row) => boolean, write: () => void): void => {
+    if (rows.every(({ row }) => isDefault(row))) return;
+    scratch.reset();
+    write();
+    encodeColumn(out, number, scratch.view());
+  };
+  const each = (write: (row: Row) => void) => () => rows.forEach(({ row }) => write(row));
+  put(COLUMN.paths, () => false, () => encodePaths(rows.map(({ row }) => row.path), scratch));
+  put(COLUMN.kinds, () => false, each((row) => scratch.u8(ENTRY_KINDS.indexOf(row.kind) + 1)));
+  scratch.reset();
+  for (const { row, provisional } of rows) {
+    scratch.u8((row.changed ? FLAG_CHANGED : 0) + (provisional ? FLAG_PROVISIONAL : 0));
+  }
+  if (rows.some(({ row, provisional }) => row.changed || provisional)) {
+    encodeColumn(out, COLUMN.flags, scratch.view());
+  }
+  put(COLUMN.modes, (row) => row.mode === 0, each((row) => scratch.varint(row.mode)));
+  put(COLUMN.sizes, (row) => row.size === 0, each((row) => scratch.varint(row.size)));
+  putDeltas(COLUMN.mtimeSeconds, (row) => row.mtime.seconds);
+  put(COLUMN.mtimeNanoseconds, (row) => row.mtime.nanoseconds === 0, () => encodeNanoseconds(rows, scratch));
+  putDeltas(COLUMN.ctimes, (row) => row.ctime);
+  put(COLUMN.devs, (row) => row.dev === 0, each((row) => scratch.varint(row.dev)));
+  putDeltas(COLUMN.inodes, (row) => row.inode);
+  encodeOwners(rows, out, scratch);
+  put(COLUMN.links, (row) => row.link === "", each((row) => scratch.string(row.link)));
+  put(COLUMN.contentHashes, (row) => row.contentHash === undefined, () => {
+    for (const { row } of rows) scratch.u8(row.contentHash === undefined ? 0 : 1);
+    for (const { row } of rows) if (row.contentHash !== undefined) scratch.bytes(row.contentHash);
+  });
+
+  function putDeltas(number: number, value: (row: Row) => number): void {
+    let previous = 0;
+    put(number, (row) => value(row) === 0, () => {
+      for (const { row } of rows) {
+        scratch.zigzag(value(row) - previous);
+        previous = value(row);
+      }
+    });
+  }
+}
+
+/** Appends front-coded paths: bytes shared with the one before, then the rest behind its length. */
+export function encodePaths(paths: readonly string[], out: ByteWriter): void {
+  let previous: Bytes = new Uint8Array(0);
+  for (const path of paths) {
+    const bytes = encodeUtf8(path);
+    const most = Math.min(previous.length, bytes.length);
+    let shared = 0;
+    while (shared < most && bytes[shared] === previous[shared]) shared++;
+    out.varint(shared);
+    out.sizedBytes(bytes.subarray(shared));
+    previous = bytes;
+  }
+}
+
+/**
+ * Takes `count` front-coded paths, each checked. The lengths are summed before any string is made: front coding is a
+ * bomb too, 3 bytes a row for paths of 4 KiB.
+ *
+ * @throws {ArchiveError} `malformed`, `unsafe` for a path that is not allowed, `limit` for too many bytes of them.
+ */
+export function decodePaths(reader: ByteReader, count: number): string[] {
+  const scratch = new Uint8Array(MAX_PATH_BYTES);
+  const paths: string[] = [];
+  let length = 0;
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    const shared = reader.varint();
+    if (shared > length) {
+      throw new ArchiveError("malformed", `Cannot decode ${reader.what}: a shared prefix is too long`);
+    }
+    const rest = reader.sizedBytes(MAX_PATH_BYTES - shared);
+    length = shared + rest.length;
+    total += length;
+    if (total > MAX_DECODED_STRING_BYTES) {
+      throw new ArchiveError(
+        "limit",
+        `Cannot decode ${reader.what}: its paths are over ${MAX_DECODED_STRING_BYTES} bytes`,
+      );
+    }
+    scratch.set(rest, shared);
+    const path = decodeUtf8(scratch.subarray(0, length), reader.what);
+    checkPath(path);
+    paths.push(path);
+  }
+  return paths;
+}
+
+/** Milliseconds are what most systems give, so trailing zeros are told once: an exponent, then each value without them. */
+function encodeNanoseconds(rows: readonly CarriedRow[], out: ByteWriter): void {
+  let exponent = 9;
+  for (const { row } of rows) {
+    while (row.mtime.nanoseconds % 10 ** exponent !== 0) exponent--;
+  }
+  out.u8(exponent);
+  for (const { row } of rows) out.varint(row.mtime.nanoseconds / 10 ** exponent);
+}
+
+/** Owners repeat: a table of the different ones, and a number into it for each row (0 is 'not known'). */
+function encodeOwners(rows: readonly CarriedRow[], out: ByteWriter, scratch: ByteWriter): void {
+  const numbers = new Map<string, number>();
+  const table: Owner[] = [];
+  const indexes: number[] = [];
+  let last: Owner | undefined;
+  let lastIndex = 0;
+  for (const { row: { owner } } of rows) {
+    if (owner !== last) {
+      last = owner;
+      lastIndex = owner === undefined ? 0 : indexOfOwner(owner);
+    }
+    indexes.push(lastIndex);
+  }
+  if (table.length === 0) return;
+  scratch.reset();
+  scratch.varint(table.length);
+  for (const owner of table) {
+    scratch.varint(owner.uid);
+    scratch.varint(owner.gid);
+    scratch.string(owner.user);
+    scratch.string(owner.group);
+  }
+  encodeColumn(out, COLUMN.ownerTable, scratch.view());
+  scratch.reset();
+  for (const index of indexes) scratch.varint(index);
+  encodeColumn(out, COLUMN.owners, scratch.view());
+
+  function indexOfOwner(owner: Owner): number {
+    const key = `${owner.uid}:${owner.gid}:${owner.user}:${owner.group}`;
+    const known = numbers.get(key);
+    if (known !== undefined) return known;
+    numbers.set(key, table.push(owner));
+    return table.length;
+  }
+}
+
+/**
+ * Takes `count` rows off a column set; every value is checked, paths included. Their order is the caller's matter.
+ *
+ * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
+ */
+export function decodeRows(columns: ReadonlyMap<number, ByteReader>, count: number, what: string): CarriedRow[] {
+  const paths = decodePaths(requireColumn(columns, COLUMN.paths, what), count);
+  const kinds = requireColumn(columns, COLUMN.kinds, what);
+  const flags = columns.get(COLUMN.flags);
+  const modes = columns.get(COLUMN.modes);
+  const sizes = columns.get(COLUMN.sizes);
+  const mtime = timeReader(columns);
+  const ctimes = deltaReader(columns.get(COLUMN.ctimes));
+  const devs = columns.get(COLUMN.devs);
+  const inodes = deltaReader(columns.get(COLUMN.inodes));
+  const owner = ownerReader(columns);
+  const links = columns.get(COLUMN.links);
+  const contentHash = hashReader(columns.get(COLUMN.contentHashes), count);
+  const rows: CarriedRow[] = [];
+  let linkBytes = 0;
+  for (const path of paths) {
+    const kind = ENTRY_KINDS[kinds.u8() - 1];
+    if (kind === undefined) {
+      throw new ArchiveError("malformed", `Cannot decode ${what}: unknown kind of entry`, { path });
+    }
+    const bits = flags?.u8() ?? 0;
+    if (bits > FLAG_CHANGED + FLAG_PROVISIONAL) {
+      throw new ArchiveError("malformed", `Cannot decode ${what}: unknown row flags`, { path });
+    }
+    const link = links?.string(MAX_LINK_BYTES) ?? "";
+    linkBytes += link.length;
+    if (linkBytes > MAX_DECODED_STRING_BYTES) {
+      throw new ArchiveError("limit", `Cannot decode ${what}: its links are too long`);
+    }
+    const row: Row = {
+      path,
+      kind,
+      mode: modes?.varint() ?? 0,
+      size: sizes?.varint() ?? 0,
+      mtime: mtime(),
+      ctime: ctimes(),
+      dev: devs?.varint() ?? 0,
+      inode: inodes(),
+      owner: owner(),
+      link,
+      changed: bits % 2 === FLAG_CHANGED,
+      contentHash: contentHash(),
+    };
+    const provisional = bits >= FLAG_PROVISIONAL;
+    checkDecoded(row, provisional, what);
+    rows.push({ row, provisional });
+  }
+  return rows;
+}
+
+function checkDecoded(row: Row, provisional: boolean, what: string): void {
+  const fault = provisional ? (row.kind === "file" ? undefined : "only files come in several slices") : rowFault(row);
+  if (fault === undefined) return;
+  const code = row.kind === "hardlink" && fault.startsWith("of its hardlink") ? "unsafe" : "malformed";
+  throw new ArchiveError(code, `Cannot accept a row of ${what}: ${fault}`, { path: row.path });
+}
+
+function deltaReader(column: ByteReader | undefined): () => number {
+  if (column === undefined) return () => 0;
+  let value = 0;
+  return () => value += column.zigzag();
+}
+
+function timeReader(columns: ReadonlyMap<number, ByteReader>): () => Row["mtime"] {
+  const seconds = deltaReader(columns.get(COLUMN.mtimeSeconds));
+  const nanoseconds = columns.get(COLUMN.mtimeNanoseconds);
+  if (nanoseconds === undefined) return () => ({ seconds: seconds(), nanoseconds: 0 });
+  const exponent = nanoseconds.u8();
+  if (exponent > 9) throw new ArchiveError("malformed", `Cannot decode ${nanoseconds.what}: its exponent is over 9`);
+  const unit = 10 ** exponent;
+  return () => ({ seconds: seconds(), nanoseconds: nanoseconds.varint() * unit });
+}
+
+function ownerReader(columns: ReadonlyMap<number, ByteReader>): () => Owner | undefined {
+  const indexes = columns.get(COLUMN.owners);
+  const reader = columns.get(COLUMN.ownerTable);
+  const table: (Owner | undefined)[] = [undefined];
+  if (reader !== undefined) {
+    for (let count = reader.count(4); count > 0; count--) {
+      const uid = reader.varint();
+      const gid = reader.varint();
+      table.push({ uid, gid, user: reader.string(MAX_OWNER_NAME_BYTES), group: reader.string(MAX_OWNER_NAME_BYTES) });
+    }
+  }
+  if (indexes === undefined) return () => undefined;
+  return () => {
+    const index = indexes.varint();
+    if (index >= table.length) throw new ArchiveError("malformed", `Cannot decode ${indexes.what}: no such owner`);
+    return table[index];
+  };
+}
+
+function hashReader(column: ByteReader | undefined, count: number): () => Bytes | undefined {
+  if (column === undefined) return () => undefined;
+  const present = column.bytes(count);
+  let at = 0;
+  return () => {
+    const mark = present[at++];
+    if (mark === 0) return undefined;
+    if (mark !== 1) throw new ArchiveError("malformed", `Cannot decode ${column.what}: unknown mark`);
+    return column.bytes(CONTENT_HASH_BYTES).slice();
+  };
+}
+
+/** Appends a row's canonical value (FORMAT.md, "Canonical value"): equal rows, and only they, give equal bytes. */
+export function encodeCanonicalRow(row: Row, out: ByteWriter): void {
+  out.string(row.path);
+  out.u8(ENTRY_KINDS.indexOf(row.kind) + 1);
+  out.u8(row.changed ? FLAG_CHANGED : 0);
+  out.varint(row.mode);
+  out.varint(row.size);
+  out.zigzag(row.mtime.seconds);
+  out.varint(row.mtime.nanoseconds);
+  out.zigzag(row.ctime);
+  out.varint(row.dev);
+  out.varint(row.inode);
+  out.u8(row.owner === undefined ? 0 : 1);
+  if (row.owner !== undefined) {
+    out.varint(row.owner.uid);
+    out.varint(row.owner.gid);
+    out.string(row.owner.user);
+    out.string(row.owner.group);
+  }
+  out.string(row.link);
+  out.u8(row.contentHash === undefined ? 0 : 1);
+  if (row.contentHash !== undefined) out.bytes(row.contentHash);
+}
