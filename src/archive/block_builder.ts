@@ -70,6 +70,19 @@ export interface BlockTools {
   readonly level: Level;
   /** Opens files; absent where plans have none. */
   readonly access: ContentAccess | undefined;
+  /** Memory for one block at a time, kept between calls. */
+  readonly scratch: BlockScratch;
+}
+
+/** Memory that block building reuses: a buffer this large is new pages from the system each time, which costs more than filling it. */
+export class BlockScratch {
+  #bytes = new Uint8Array(0);
+
+  /** A buffer of at least so many bytes, with anything in it. */
+  take(length: number): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length < length) this.#bytes = new Uint8Array(length);
+    return this.#bytes;
+  }
 }
 
 /** Bytes of a row beyond its strings, at most, as columns. */
@@ -82,7 +95,7 @@ const HOLE_BYTES = 4096;
  * no rows if need be, because frame numbers have no gaps.
  */
 export function buildBlock(plan: BlockPlan, tools: BlockTools): BuiltBlock {
-  const buffer = new BlockBuffer(plan.parts);
+  const buffer = new BlockBuffer(plan.parts, tools.scratch);
   const outcomes = plan.parts.map((part): PartOutcome => {
     const mark = buffer.dataLength;
     try {
@@ -109,7 +122,7 @@ class BlockBuffer {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   #end: number;
 
-  constructor(parts: readonly BlockPart[]) {
+  constructor(parts: readonly BlockPart[], scratch: BlockScratch) {
     let rows = ROW_BYTES;
     let data = 0;
     for (const { row, length } of parts) {
@@ -118,7 +131,7 @@ class BlockBuffer {
     }
     if (data > MAX_FRAME_BYTES) throw new RangeError("Cannot build a block: its plan is too large");
     this.#rowsRoom = rows;
-    this.#bytes = new Uint8Array(rows + data);
+    this.#bytes = scratch.take(rows + data);
     this.#end = rows;
   }
 

@@ -1,6 +1,6 @@
 /** Creates an archive from entries: plan, build, write, in that order for each block. */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { buildBlock } from "./block_builder.ts";
+import { BlockScratch, buildBlock } from "./block_builder.ts";
 import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import type { ContentAccess } from "./source.ts";
 import { pauseEvery } from "./pause.ts";
@@ -42,8 +42,15 @@ export async function createArchive(
   options: CreateOptions,
 ): Promise<WrittenArchive> {
   const writer = await ArchiveWriter.begin(engine, sink, options, options.random);
-  const tools = { engine, cipher: writer.cipher, level: writer.level, access: options.access };
+  const tools = {
+    engine,
+    cipher: writer.cipher,
+    level: writer.level,
+    access: options.access,
+    scratch: new BlockScratch(),
+  };
   const pause = pauseEvery();
+  let lastProblem: string | undefined;
   for await (const parts of planBlocks(entries, options.blockBytes ?? BLOCK_BYTES)) {
     await pause();
     options.signal?.throwIfAborted();
@@ -53,7 +60,9 @@ export async function createArchive(
       if (outcome.ok && outcome.entry.row.changed) options.onChanged?.(outcome.entry.row.path);
     }
     for (const outcome of failed) {
-      if (outcome.ok) continue;
+      // Each slice of a large file may fail; its path is named once.
+      if (outcome.ok || outcome.row.path === lastProblem) continue;
+      lastProblem = outcome.row.path;
       if (options.onProblem === undefined) throw outcome.problem;
       options.onProblem({ path: outcome.row.path, problem: outcome.problem });
     }

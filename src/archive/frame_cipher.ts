@@ -100,18 +100,25 @@ export class FrameCipher {
   }
 
   /**
-   * Opens a frame's chunks and gives its raw bytes, checked against the checksum taken when they were read.
+   * Opens a frame's chunks and gives its raw bytes, checked against the checksum taken when they were read. They are
+   * put into what `allocate` gives: fresh memory unless the caller reuses some.
    *
    * @throws {ArchiveError} `damaged` or `malformed`.
    */
-  openContent(frame: number, head: FrameHead, chunks: Bytes): Bytes {
+  openContent(
+    frame: number,
+    head: FrameHead,
+    chunks: Bytes,
+    allocate: (length: number) => Bytes = (length) => new Uint8Array(length),
+  ): Bytes {
     const stored = this.#openChunks(frame, head, chunks);
     let raw: Bytes;
     if (head.codec === CODEC.stored) {
-      raw = stored.slice();
+      raw = allocate(head.raw);
+      raw.set(stored);
     } else {
       const fault = zstdFault(stored, head.raw);
-      raw = new Uint8Array(fault === undefined ? head.raw : 0);
+      raw = allocate(fault === undefined ? head.raw : 0);
       if (fault !== undefined || !this.#engine.decompress(stored, raw)) {
         throw new ArchiveError("malformed", `Cannot accept frame ${frame}: ${fault ?? "it does not decompress"}`, {
           frame,

@@ -43,6 +43,12 @@ export class ArchiveStream {
   readonly #agreement: Agreement;
   readonly #blocks: { offset: number; frameBytes: number }[] = [];
   readonly #pages: PagePlace[] = [];
+  #raw = new Uint8Array(0);
+  /** One event's bytes at a time: fresh memory for each block costs more than opening it. */
+  readonly #allocate = (length: number): Bytes => {
+    if (this.#raw.length < length) this.#raw = new Uint8Array(length);
+    return this.#raw.subarray(0, length);
+  };
   readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
   #orphanPages = 0;
   #lastRow: Row | undefined;
@@ -77,7 +83,7 @@ export class ArchiveStream {
   }
 
   /**
-   * Everything in the archive, once.
+   * Everything in the archive, once. A block's data is good until the next event is asked for.
    *
    * @throws {ArchiveError} at the first thing that is wrong, with its place.
    */
@@ -101,6 +107,11 @@ export class ArchiveStream {
     yield { kind: "end", id: this.#engine.sha256(record), length: this.#queue.offset };
   }
 
+  /** Bytes of the archive read so far. */
+  get offset(): number {
+    return this.#queue.offset;
+  }
+
   /** Lets the stream go before its end. */
   async close(): Promise<void> {
     await this.#queue.close();
@@ -118,7 +129,7 @@ export class ArchiveStream {
       const head = cipher.openHead(place.frame, await this.#take(FRAME_OVERHEAD));
       this.#order.next(head.type, place.frame);
       const frameBytes = frameLength(head.stored);
-      const raw = cipher.openContent(place.frame, head, await this.#take(frameBytes - FRAME_OVERHEAD));
+      const raw = cipher.openContent(place.frame, head, await this.#take(frameBytes - FRAME_OVERHEAD), this.#allocate);
       return this.#content(head, raw, place, frameBytes);
     } catch (error) {
       if (!(error instanceof ArchiveError) || error.place.offset !== undefined) throw error;

@@ -28,7 +28,7 @@ import { provisionalRow } from "../format/rows.ts";
 import { type Slot, slotBytes } from "../format/slots.ts";
 import { encodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
 import type { BuiltBlock, PartOutcome } from "./block_builder.ts";
-import { CatalogBuilder, type PageType } from "./catalog_builder.ts";
+import { CatalogBuilder } from "./catalog_builder.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
@@ -272,8 +272,8 @@ export class ArchiveWriter {
   /** Writes what follows the blocks. Nothing can be written afterwards. */
   async finish(): Promise<WrittenArchive> {
     this.#orphan();
-    const pages = await this.#writePages(FRAME_TYPE.page, this.#catalog);
-    const orphanPages = await this.#writePages(FRAME_TYPE.orphanPage, this.#orphans);
+    const pages = await this.#writePages(this.#catalog);
+    const orphanPages = await this.#writePages(this.#orphans);
     const index = await this.#writeItem(FRAME_TYPE.index, encodeIndex(pages), pages.length);
     await this.#writeItem(FRAME_TYPE.segmentTable, new Uint8Array(0), 0);
     await this.#writeItem(FRAME_TYPE.snapshotTable, new Uint8Array(0), 0);
@@ -318,7 +318,7 @@ export class ArchiveWriter {
     };
   }
 
-  async #writePages(type: PageType, builder: CatalogBuilder): Promise<PagePlace[]> {
+  async #writePages(builder: CatalogBuilder): Promise<PagePlace[]> {
     const places: PagePlace[] = [];
     for (const page of builder.finish()) {
       const offset = this.#written;

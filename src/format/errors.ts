@@ -54,9 +54,9 @@ export class ArchiveError extends Error {
   readonly place: ArchiveErrorPlace;
 
   /** Creates an error of one failure class; `message` is a sentence without its full stop. */
-  constructor(code: ArchiveErrorCode, message: string, place: ArchiveErrorPlace = {}, options?: ErrorOptions) {
+  constructor(code: ArchiveErrorCode, message: string, place?: ArchiveErrorPlace, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.place = place;
+    this.place = place ?? {};
   }
 }

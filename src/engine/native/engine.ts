@@ -1,0 +1,175 @@
+/**
+ * The engine over `node:crypto` and `node:zlib`, which are native code in Deno, Node.js and Bun.
+ *
+ * Every view may be of shared memory. What Node's functions return are `Buffer`s, sometimes windows into a shared
+ * pool, whose `slice` does not copy; they never leave this file.
+ *
+ * @module
+ */
+
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomFillSync,
+  scrypt,
+  timingSafeEqual,
+} from "node:crypto";
+import { constants, crc32, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from "node:zlib";
+import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
+import type { Aead, Bytes, Engine, ScryptCost, SuiteId } from "../engine.ts";
+import { isLoneZstdFrame, MAX_WINDOW_BYTES } from "../zstd_frame.ts";
+
+/** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
+type AeadName = "chacha20-poly1305";
+
+const CIPHER_NAMES: Record<SuiteId, AeadName> = {
+  1: "chacha20-poly1305",
+  2: "aes-256-gcm" as AeadName,
+};
+
+const CIPHER_OPTIONS = { authTagLength: TAG_BYTES };
+
+const MIN_LEVEL = 1;
+/** The last level before the ones that need windows over 16 MiB. */
+const MAX_LEVEL = 19;
+
+/** Node's typings leave this option out. */
+interface CompressOptions extends ZstdOptions {
+  readonly pledgedSrcSize: number;
+}
+
+/** What zlib's functions return when asked for `info`; Node's typings leave that out too. */
+interface WithInfo {
+  readonly buffer: Bytes;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** zlib takes no smaller chunks than this. */
+const MIN_CHUNK_BYTES = 64;
+
+function nativeAead(suite: SuiteId, givenKey: Bytes): Aead {
+  checkKey(givenKey);
+  const name = CIPHER_NAMES[suite];
+  // A copy: an AEAD that changes when the caller clears or reuses the key's buffer would seal under the wrong key.
+  const key = new Uint8Array(givenKey);
+  return {
+    seal(nonce: Bytes, plaintext: Bytes, out: Bytes): void {
+      checkNonce(nonce);
+      const room = roomFor(out, plaintext.length + TAG_BYTES);
+      const cipher = createCipheriv(name, key, nonce, CIPHER_OPTIONS);
+      room.set(cipher.update(plaintext));
+      cipher.final();
+      room.set(cipher.getAuthTag(), plaintext.length);
+    },
+    open(nonce: Bytes, sealed: Bytes, out: Bytes): boolean {
+      checkNonce(nonce);
+      if (sealed.length < TAG_BYTES) return false;
+      const length = sealed.length - TAG_BYTES;
+      const room = roomFor(out, length);
+      const decipher = createDecipheriv(name, key, nonce, CIPHER_OPTIONS);
+      decipher.setAuthTag(sealed.subarray(length));
+      const unproven = decipher.update(sealed.subarray(0, length));
+      try {
+        decipher.final();
+      } catch {
+        // All that `final` has left to do is to compare the tag.
+        unproven.fill(0);
+        room.fill(0);
+        return false;
+      }
+      room.set(unproven);
+      return true;
+    },
+  };
+}
+
+/** More than any frame of so much content takes: zstd's own bound (ZSTD_COMPRESSBOUND) and some room to spare. */
+function maxFrameBytes(contentBytes: number): number {
+  return contentBytes + Math.ceil(contentBytes / 256) + 128;
+}
+
+function compress(raw: Bytes, level: number): Bytes {
+  if (!Number.isInteger(level) || level < MIN_LEVEL || level > MAX_LEVEL) {
+    throw new RangeError(`Cannot compress at level ${level}: levels are ${MIN_LEVEL} to ${MAX_LEVEL}`);
+  }
+  const options: CompressOptions = {
+    // Without it the frame would not state its content size.
+    pledgedSrcSize: raw.length,
+    // Room for the whole frame in one piece: where it takes several, Deno 2.9 may append a second, empty frame.
+    chunkSize: maxFrameBytes(raw.length),
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+  };
+  const frame = zstdCompressSync(raw, options);
+  // Cheap, and what is written here is sealed for good.
+  if (!isLoneZstdFrame(frame, raw.length)) {
+    throw new Error(`Cannot compress ${raw.length} bytes: zlib returned something other than one frame`);
+  }
+  return new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
+}
+
+function decompress(stored: Bytes, out: Bytes): boolean {
+  if (!isLoneZstdFrame(stored, out.length)) return false;
+  if (out.length === 0) return true;
+  let result: WithInfo;
+  try {
+    result = zstdDecompressSync(stored, {
+      info: true,
+      maxOutputLength: out.length,
+      // One piece of output: gathering it from smaller ones costs a quarter of the speed.
+      chunkSize: Math.max(out.length, MIN_CHUNK_BYTES),
+      params: { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) },
+    }) as unknown as WithInfo;
+  } catch {
+    return false;
+  }
+  // zlib reports neither input left over nor output missing.
+  if (result.engine.bytesWritten !== stored.length || result.buffer.length !== out.length) return false;
+  out.set(result.buffer);
+  return true;
+}
+
+/** The engine of `mod.ts` and the command line: `node:crypto` and `node:zlib`. */
+export const nativeEngine: Engine = {
+  name: "native",
+  aead: nativeAead,
+  sha256(...parts: readonly Bytes[]): Bytes {
+    const hash = createHash("sha256");
+    for (const part of parts) hash.update(part);
+    return new Uint8Array(hash.digest());
+  },
+  hmacSha256(key: Bytes, ...parts: readonly Bytes[]): Bytes {
+    const hmac = createHmac("sha256", key);
+    for (const part of parts) hmac.update(part);
+    return new Uint8Array(hmac.digest());
+  },
+  hkdfSha256(ikm: Bytes, salt: Bytes, info: Bytes, length: number): Bytes {
+    return new Uint8Array(hkdfSync("sha256", ikm, salt, info, length));
+  },
+  scrypt(passphrase: Bytes, salt: Bytes, cost: ScryptCost, length: number): Promise<Bytes> {
+    const { logN, r, p } = cost;
+    const N = 2 ** logN;
+    // The asynchronous form, so that it runs beside other work. It refuses shared memory, hence the copies; and the
+    // default limit of 32 MiB: what OpenSSL counts is N + p blocks and two for scratch.
+    const options = { N, r, p, maxmem: 128 * r * (N + p + 2) };
+    return new Promise((resolve, reject) => {
+      scrypt(new Uint8Array(passphrase), new Uint8Array(salt), length, options, (error, key) => {
+        if (error) reject(error);
+        else resolve(new Uint8Array(key));
+      });
+    });
+  },
+  crc32(data: Bytes): number {
+    return crc32(data);
+  },
+  compress,
+  decompress,
+  randomBytes(length: number): Bytes {
+    return randomFillSync(new Uint8Array(length));
+  },
+  equal(a: Bytes, b: Bytes): boolean {
+    return a.length === b.length && timingSafeEqual(a, b);
+  },
+};
