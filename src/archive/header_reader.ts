@@ -3,6 +3,7 @@ import type { Bytes, Engine } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { bodyOffset, decodeHeaderCopy, hasMagic, type HeaderCopy, type HeaderCopyName } from "../format/header.ts";
 import { HEADER_PAGE_BYTES, HEADER_PAGE_COUNTS } from "../format/limits.ts";
+import type { SlotLimits } from "../format/slots.ts";
 import { type KdfLimits, type Key, unlock } from "./unlock.ts";
 import type { RecordKeys } from "./record_cipher.ts";
 
@@ -29,16 +30,20 @@ export interface OpenedHeader {
 const LARGEST_PAGES = Math.max(...HEADER_PAGE_COUNTS);
 
 /**
- * Finds both copies. Copy B is looked for in all its possible places unless an intact copy A names the right one.
+ * Finds both copies; limits on their key slots are kept unless they are only to be shown. Copy B is looked for in all its possible places unless an intact copy A names the right one.
  *
  * @throws {ArchiveError} `not-an-archive`, `newer-version`, `truncated`, `limit` or `damaged` when no copy can be used.
  */
-export async function findCopies(engine: Engine, peek: PeekStart): Promise<FoundCopies> {
+export async function findCopies(
+  engine: Engine,
+  peek: PeekStart,
+  limits: SlotLimits = "kept",
+): Promise<FoundCopies> {
   const copies: HeaderCopy[] = [];
   const faults = new Map<HeaderCopyName, ArchiveError>();
   const attempt = (bytes: Bytes, name: HeaderCopyName): HeaderCopy | undefined => {
     try {
-      const copy = decodeHeaderCopy(engine, bytes, name);
+      const copy = decodeHeaderCopy(engine, bytes, name, limits);
       copies.push(copy);
       faults.delete(name);
       return copy;

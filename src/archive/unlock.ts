@@ -92,7 +92,7 @@ export async function unlock(
   if (!copies.some((copy) => copy.intact)) {
     throw new ArchiveError("damaged", "Cannot open the archive: both copies of its header are damaged");
   }
-  throw new ArchiveError("wrong-key", `Cannot open the archive: ${budget.describe(ordered)}`);
+  throw budget.failure(ordered);
 }
 
 async function* candidates(
@@ -110,8 +110,8 @@ async function* candidates(
       tried.add(name);
       for (const key of keys) {
         if (key.kind !== "passphrase") continue;
+        if (!budget.spend(slot.cost)) continue;
         const passphrase = encodePassphrase(key.passphrase);
-        budget.spend(slot.cost);
         const archiveKey = await unwrap(engine, slot, passphrase);
         passphrase.fill(0);
         if (archiveKey !== undefined) yield archiveKey;
@@ -120,28 +120,41 @@ async function* candidates(
   }
 }
 
-/** Counts the work of the slots tried and refuses what exceeds the limits before it is done. */
+/** Counts the work of the slots tried, and keeps what exceeds the limits from being done. */
 class KdfBudget {
   readonly #memory: number;
   #work: number;
   #tried = 0;
+  #refused: ScryptCost | undefined;
 
   constructor(limits: KdfLimits) {
     this.#work = limits.work ?? DEFAULT_KDF_WORK;
     this.#memory = limits.memory ?? DEFAULT_KDF_MEMORY;
   }
 
-  spend(cost: ScryptCost): void {
-    const memory = kdfMemory(cost);
-    this.#work -= kdfWork(cost);
-    if (memory > this.#memory || this.#work < 0) {
-      throw new ArchiveError(
-        "limit",
-        `Cannot open the archive: its key slots ask for more scrypt work than allowed (logN ${cost.logN}, r ${cost.r}, ` +
-          `p ${cost.p}: ${Math.ceil(memory / 2 ** 20)} MiB)`,
-      );
+  /** Whether a slot may be tried; if so, its work counts. One that may not is passed over: another may be honest. */
+  spend(cost: ScryptCost): boolean {
+    const work = kdfWork(cost);
+    if (kdfMemory(cost) > this.#memory || work > this.#work) {
+      this.#refused ??= cost;
+      return false;
     }
+    this.#work -= work;
     this.#tried++;
+    return true;
+  }
+
+  /** Why no slot opened. */
+  failure(copies: readonly HeaderCopy[]): ArchiveError {
+    if (this.#refused === undefined) {
+      return new ArchiveError("wrong-key", `Cannot open the archive: ${this.describe(copies)}`);
+    }
+    const { logN, r, p } = this.#refused;
+    return new ArchiveError(
+      "limit",
+      `Cannot open the archive: a key slot asks for more work than allowed (scrypt logN ${logN}, r ${r}, p ${p}: ` +
+        `${Math.ceil(kdfMemory(this.#refused) / 2 ** 20)} MiB)`,
+    );
   }
 
   describe(copies: readonly HeaderCopy[]): string {

@@ -8,7 +8,7 @@ import { ArchiveError } from "./errors.ts";
 import { KEY_BYTES } from "./keys.ts";
 import { HEADER_PAGE_BYTES, HEADER_PAGE_COUNTS } from "./limits.ts";
 import { RECORD_BYTES } from "./locator.ts";
-import { decodeSlots, type Slot, slotBytes } from "./slots.ts";
+import { decodeSlots, type Slot, slotBytes, type SlotLimits } from "./slots.ts";
 
 /** Which of the two copies. */
 export type HeaderCopyName = "A" | "B";
@@ -100,12 +100,18 @@ export function encodeHeaderCopy(engine: Engine, header: Header, name: HeaderCop
 }
 
 /**
- * Decodes one copy. `bytes` begins where the copy begins and may go on behind it.
+ * Decodes one copy. `bytes` begins where the copy begins and may go on behind it. Limits on slots are kept unless the
+ * header is only to be shown.
  *
  * @throws {ArchiveError} `not-an-archive` without the magic, `truncated` when it is cut, `newer-version`, `limit`,
  * or `malformed`.
  */
-export function decodeHeaderCopy(engine: Engine, bytes: Bytes, name: HeaderCopyName): HeaderCopy {
+export function decodeHeaderCopy(
+  engine: Engine,
+  bytes: Bytes,
+  name: HeaderCopyName,
+  limits: SlotLimits = "kept",
+): HeaderCopy {
   if (!hasMagic(bytes, name)) throw new ArchiveError("not-an-archive", `Cannot find header copy ${name}`);
   const what = `header copy ${name}`;
   if (bytes.length < HEADER_PAGE_BYTES) throw new ArchiveError("truncated", `Cannot read ${what}: it is cut`);
@@ -142,7 +148,7 @@ export function decodeHeaderCopy(engine: Engine, bytes: Bytes, name: HeaderCopyN
   if (slotsLength > slotRoom(pages)) {
     throw new ArchiveError("malformed", `Cannot accept ${what}: its slots overflow it`);
   }
-  const slots = decodeSlots(reader.bytes(slotsLength), slotCount);
+  const slots = decodeSlots(reader.bytes(slotsLength), slotCount, limits);
   if (!isZero(bytes.subarray(SLOTS_OFFSET + slotsLength, macOffset))) {
     throw new ArchiveError("malformed", `Cannot accept ${what}: its fill is not zero`);
   }

@@ -73,14 +73,24 @@ export function kdfMemory(cost: ScryptCost): number {
   return 128 * 2 ** cost.logN * cost.r;
 }
 
+/** Whether limits are kept, as whoever opens an archive does, or what exceeds them is decoded to be shown. */
+export type SlotLimits = "kept" | "shown";
+
+/** Whether a scrypt cost is in the ranges that readers take. */
+export function isCostInRange({ logN, r, p }: ScryptCost): boolean {
+  return logN >= MIN_LOG_N && logN <= MAX_LOG_N && r >= 1 && r <= MAX_R && p >= 1 && p <= MAX_P;
+}
+
 /**
  * Decodes the slots of a header. Costs are checked against their ranges before any power of two is taken.
  *
- * @throws {ArchiveError} `limit` or `malformed`.
+ * @throws {ArchiveError} `limit` (not when limits are only shown) or `malformed`.
  */
-export function decodeSlots(bytes: Bytes, count: number): Slot[] {
+export function decodeSlots(bytes: Bytes, count: number, limits: SlotLimits): Slot[] {
   const what = "the key slots";
-  if (count > MAX_SLOTS) throw new ArchiveError("limit", `Cannot accept the header: over ${MAX_SLOTS} key slots`);
+  if (count > MAX_SLOTS && limits === "kept") {
+    throw new ArchiveError("limit", `Cannot accept the header: over ${MAX_SLOTS} key slots`);
+  }
   const reader = new ByteReader(bytes, what);
   const slots: Slot[] = [];
   let passphrases = 0;
@@ -88,11 +98,11 @@ export function decodeSlots(bytes: Bytes, count: number): Slot[] {
     const start = bytes.length - reader.remaining;
     const number = reader.u16();
     const value = reader.bytes(reader.u16());
-    const slot = number === SLOT_KIND.passphrase ? decodePassphraseSlot(bytes, start, value) : undefined;
+    const slot = number === SLOT_KIND.passphrase ? decodePassphraseSlot(bytes, start, value, limits) : undefined;
     if (number === SLOT_KIND.passphrase) passphrases++;
     slots.push(slot ?? { kind: "unknown", number, bytes: bytes.slice(start, start + SLOT_HEAD_BYTES + value.length) });
   }
-  if (passphrases > MAX_PASSPHRASE_SLOTS) {
+  if (passphrases > MAX_PASSPHRASE_SLOTS && limits === "kept") {
     throw new ArchiveError("limit", `Cannot accept the header: over ${MAX_PASSPHRASE_SLOTS} passphrase slots`);
   }
   reader.end();
@@ -100,13 +110,16 @@ export function decodeSlots(bytes: Bytes, count: number): Slot[] {
 }
 
 /** `undefined` when the slot has flags of a later version: it is then kept like a slot of an unknown kind. */
-function decodePassphraseSlot(bytes: Bytes, start: number, value: Bytes): PassphraseSlot | undefined {
+function decodePassphraseSlot(
+  bytes: Bytes,
+  start: number,
+  value: Bytes,
+  limits: SlotLimits,
+): PassphraseSlot | undefined {
   const reader = new ByteReader(value, "a passphrase slot");
   const cost = { logN: reader.u8(), r: reader.u8(), p: reader.u8() };
   if (reader.u8() !== 0) return undefined;
-  if (
-    cost.logN < MIN_LOG_N || cost.logN > MAX_LOG_N || cost.r < 1 || cost.r > MAX_R || cost.p < 1 || cost.p > MAX_P
-  ) {
+  if (limits === "kept" && !isCostInRange(cost)) {
     throw new ArchiveError(
       "limit",
       `Cannot accept a passphrase slot: scrypt with logN ${cost.logN}, r ${cost.r}, p ${cost.p} is out of range`,

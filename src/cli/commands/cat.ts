@@ -1,0 +1,56 @@
+/** `coffer cat` */
+import type { Archive } from "../../archive/archive.ts";
+import { pauseEvery } from "../../archive/pause.ts";
+import { writeOutput } from "../../disk/streams.ts";
+import type { CommandContext } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { openFile } from "../open_archive.ts";
+import type { CatOptions } from "../options.ts";
+import { quoteName } from "../ui/escape.ts";
+
+/** Writes the contents of files to standard output. */
+export async function run(context: CommandContext, options: CatOptions): Promise<ExitCode> {
+  using file = await openFile(context, options);
+  let failed = false;
+  for (const path of options.paths) {
+    const fault = await writeContent(file.archive, path, context.signal);
+    if (fault === undefined) continue;
+    failed = true;
+    context.ui.error(`Cannot show ${quoteName(path)}: ${fault}`);
+  }
+  return failed ? EXIT.failed : EXIT.done;
+}
+
+const ZEROS = new Uint8Array(2 ** 16);
+
+/** Writes one file; returns why it cannot be shown, as the end of a sentence. */
+async function writeContent(archive: Archive, path: string, signal: AbortSignal): Promise<string | undefined> {
+  const pause = pauseEvery();
+  let written = 0;
+  let size: number | undefined;
+  const fillTo = async (end: number) => {
+    while (written < end) {
+      await pause();
+      signal.throwIfAborted();
+      const length = Math.min(ZEROS.length, end - written);
+      await writeOutput(ZEROS.subarray(0, length));
+      written += length;
+    }
+  };
+  for await (const entry of archive.find(path)) {
+    const { row } = entry;
+    if (row.kind === "hardlink") return await writeContent(archive, row.link, signal);
+    if (row.kind !== "file") return `it is a ${row.kind}`;
+    size = row.size;
+    for await (const { fileOffset, bytes } of archive.read(entry)) {
+      await pause();
+      signal.throwIfAborted();
+      await fillTo(fileOffset);
+      await writeOutput(bytes);
+      written += bytes.length;
+    }
+  }
+  if (size === undefined) return "it is not in the archive";
+  await fillTo(size);
+  return undefined;
+}

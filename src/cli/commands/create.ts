@@ -1,0 +1,256 @@
+/** `coffer create` */
+import { createArchive } from "../../archive/create.ts";
+import type { PlannedEntry } from "../../archive/planner.ts";
+import type { WrittenArchive } from "../../archive/writer.ts";
+import { AtomicFile } from "../../disk/atomic_file.ts";
+import { fileContent } from "../../disk/content.ts";
+import type { Identity } from "../../disk/metadata.ts";
+import { planRoots, type Root, storedName } from "../../disk/names.ts";
+import { chunksOf, writeOutput } from "../../disk/streams.ts";
+import { systemReason } from "../../disk/system_error.ts";
+import { walk, type WalkProblem } from "../../disk/walk.ts";
+import { nativeEngine } from "../../engine/native/engine.ts";
+import { isAtOrBelow, ROOT_PATH } from "../../format/path.ts";
+import type { Row } from "../../format/row.ts";
+import { provisionalRow } from "../../format/rows.ts";
+import type { CommandContext } from "../command.ts";
+import { CommandError, UsageError } from "../command_error.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { excludeGlobs } from "../exclude_globs.ts";
+import { readFileList } from "../lists.ts";
+import { checkWhole } from "../open_archive.ts";
+import type { CreateOptions } from "../options.ts";
+import { compileExcludes } from "../patterns.ts";
+import { escapeName, quoteName } from "../ui/escape.ts";
+import { formatBytes, formatItems } from "../ui/quantities.ts";
+import { VERSION } from "../version.ts";
+
+/** Stores files and folders in a new archive. */
+export async function run(context: CommandContext, options: CreateOptions): Promise<ExitCode> {
+  const { ui, system, signal } = context;
+  if (options.archive === "-" && !options.dryRun && system.stdout.isTerminal()) {
+    throw new UsageError(
+      "Cannot write an archive to a terminal",
+      "Redirect standard output, or name a file as ARCHIVE",
+    );
+  }
+  const plan = await planEntries(context, options);
+  if (options.dryRun) return dryRun(context, plan);
+  using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
+  const passphrase = await context.newPassphrase(options);
+  using progress = ui.progress("Storing");
+  const written = await createArchive(
+    nativeEngine,
+    plan.entries(file === undefined ? [] : identitiesOf(file)),
+    { write: file === undefined ? writeOutput : (bytes) => file.write(bytes) },
+    {
+      keys: [{ kind: "passphrase", passphrase }],
+      suite: options.suite,
+      kdf: { logN: options.kdfLogN, r: 8, p: 1 },
+      level: options.store ? "store" : options.level,
+      pad: options.pad,
+      label: options.label ?? "",
+      writer: `coffer ${VERSION}`,
+      access: fileContent,
+      signal,
+      onProgress: ({ bytes, entries, path }) => progress.add(bytes, entries, escapeName(path)),
+      onChanged: (path) => plan.changed(path),
+      onProblem: ({ path, problem }) => plan.problem(path, systemReason(problem)),
+      isPartial: () => plan.partial,
+    },
+  );
+  if (plan.nothingFound) throw new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
+  if (file !== undefined) {
+    file.writeAt(0, written.header);
+    progress.end();
+    if (options.verify) await verifyWritten(context, options, file, passphrase);
+    signal.throwIfAborted();
+    file.commit();
+  }
+  progress.end();
+  report(context, options, plan, written);
+  return plan.partial ? EXIT.partial : EXIT.done;
+}
+
+function identitiesOf(file: AtomicFile): Identity[] {
+  const target = file.targetIdentity();
+  return target === undefined ? [file.identity()] : [file.identity(), target];
+}
+
+async function verifyWritten(
+  { ui, signal }: CommandContext,
+  options: CreateOptions,
+  file: AtomicFile,
+  passphrase: string,
+): Promise<void> {
+  using progress = ui.progress("Verifying");
+  const keys = [{ kind: "passphrase" as const, passphrase }];
+  const kdfLimits = { work: Infinity, memory: Infinity };
+  await checkWhole(file.temporaryPath, { keys, kdfLimits }, signal, (bytes) => progress.add(bytes, 0));
+  ui.detail(`verified ${escapeName(options.archive)}`);
+}
+
+/** What is to be stored, and what became of it. */
+class StorePlan {
+  readonly #context: CommandContext;
+  readonly #options: CreateOptions;
+  readonly #roots: readonly Root[];
+  readonly #exclude: (path: string, isDirectory: boolean) => boolean;
+  readonly problems: { path: string; reason: string }[] = [];
+  readonly changedPaths: string[] = [];
+  #entries = 0;
+
+  constructor(
+    context: CommandContext,
+    options: CreateOptions,
+    roots: readonly Root[],
+    exclude: (path: string, isDirectory: boolean) => boolean,
+  ) {
+    this.#context = context;
+    this.#options = options;
+    this.#roots = roots;
+    this.#exclude = exclude;
+  }
+
+  /** Whether anything could not be stored as it is. */
+  get partial(): boolean {
+    return this.problems.length > 0 || this.changedPaths.length > 0;
+  }
+
+  /** Whether what was named led to problems only. */
+  get nothingFound(): boolean {
+    return this.#entries === 0 && this.problems.length > 0;
+  }
+
+  problem(path: string, reason: string): void {
+    this.problems.push({ path, reason });
+    this.#context.ui.warn(`Cannot store ${quoteName(path)}: ${reason}`);
+  }
+
+  changed(path: string): void {
+    this.changedPaths.push(path);
+    this.#context.ui.warn(`${quoteName(path)} changed while it was read`);
+  }
+
+  /** The entries, in path order, but for standard input's, which comes first. */
+  async *entries(skip: readonly Identity[]): AsyncGenerator<PlannedEntry> {
+    const { ui, system } = this.#context;
+    const { stdinName, oneFileSystem, excludeCaches } = this.#options;
+    if (stdinName !== undefined) {
+      this.#entries++;
+      yield {
+        row: standardInputRow(storedFileName(stdinName)),
+        content: { kind: "bytes", bytes: chunksOf(system.stdin) },
+      };
+    }
+    const found = walk(this.#roots, {
+      exclude: this.#exclude,
+      oneFileSystem,
+      excludeCaches,
+      skip,
+      onNotice: ({ path, message }) => ui.note(`left out ${quoteName(path)}: ${message}`),
+      onProblem: ({ path, reason }: WalkProblem) => this.problem(path, reason),
+    });
+    for (const { row, location, sparse } of found) {
+      this.#entries++;
+      if (ui.verbose) ui.detail(escapeName(row.path));
+      yield { row, content: row.kind === "file" ? { kind: "file", location, sparse } : undefined };
+    }
+  }
+}
+
+async function planEntries(context: CommandContext, options: CreateOptions): Promise<StorePlan> {
+  const { ui, system } = context;
+  const names = [...options.paths];
+  if (options.filesFrom !== undefined) {
+    const list = readFileList(options.filesFrom, { nul: options.filesFromNull, stdin: system.stdin });
+    for await (const name of list) names.push(name);
+  }
+  const { roots, removed } = planRoots(names, {
+    ...(options.directory === undefined ? {} : { directory: options.directory }),
+    covered: options.filesFrom === undefined ? "refuse" : "drop",
+  });
+  for (const front of removed) ui.note(`leaving ${quoteName(front)} out at the front of stored names`);
+  if (options.stdinName !== undefined) checkStandardInput(storedFileName(options.stdinName), roots);
+  else if (roots.length > 0 && !roots.some(exists)) {
+    const [first] = roots;
+    throw new CommandError(EXIT.failed, `Cannot store ${quoteName(first?.location ?? "")}: it does not exist`);
+  }
+  return new StorePlan(context, options, roots, compileExcludes(await excludeGlobs(context, options)));
+}
+
+function exists(root: Root): boolean {
+  try {
+    Deno.lstatSync(root.location);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
+
+function storedFileName(name: string): string {
+  const { stored } = storedName(name);
+  if (stored === ROOT_PATH || name.endsWith("/")) {
+    throw new UsageError(`Cannot use ${quoteName(name)} as --stdin-name: it names no file`);
+  }
+  return stored;
+}
+
+function checkStandardInput(stored: string, roots: readonly Root[]): void {
+  const clash = roots.find((root) => isAtOrBelow(stored, root.stored) || isAtOrBelow(root.stored, stored));
+  if (clash === undefined) return;
+  throw new UsageError(
+    `Cannot store standard input as ${quoteName(stored)}: ${quoteName(clash.location)} may have that path`,
+  );
+}
+
+/** Standard input has no metadata: it is stored as a private file of now. */
+function standardInputRow(path: string): Row {
+  const now = Date.now();
+  const mtime = { seconds: Math.floor(now / 1000), nanoseconds: (now % 1000) * 1_000_000 };
+  return { ...provisionalRow(path, "file"), mode: 0o600, mtime };
+}
+
+async function dryRun({ ui, signal }: CommandContext, plan: StorePlan): Promise<ExitCode> {
+  let bytes = 0;
+  let count = 0;
+  for await (const { row, content } of plan.entries([])) {
+    signal.throwIfAborted();
+    count++;
+    bytes += row.size;
+    ui.result(() => escapeName(row.path), () => ({
+      schema: "coffer/create-entry/1",
+      path: row.path,
+      kind: row.kind,
+      size: content?.kind === "bytes" ? null : row.size,
+    }));
+    // What standard input holds is not read: it could be read only once.
+  }
+  if (plan.nothingFound) throw new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
+  ui.note(`would store ${formatItems(count, "entry", "entries")} (${formatBytes(bytes)})`);
+  return plan.partial ? EXIT.partial : EXIT.done;
+}
+
+function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan, written: WrittenArchive): void {
+  const id = written.id.toHex();
+  const { totals } = written;
+  const where = options.archive === "-" ? "" : ` in ${quoteName(options.archive)}`;
+  ui.result(() => undefined, () => ({
+    schema: "coffer/create/1",
+    archive: options.archive,
+    id,
+    archiveBytes: written.length,
+    ...totals,
+    changed: plan.changedPaths,
+    problems: plan.problems,
+  }));
+  if (ui.json) return;
+  ui.note(
+    `stored ${formatItems(totals.entries, "entry", "entries")} (${formatBytes(totals.bytes)})${where}` +
+      ` (${formatBytes(written.length)})`,
+  );
+  ui.detail(`snapshot id: ${id}`);
+  if (!plan.partial) return;
+  const count = plan.problems.length + plan.changedPaths.length;
+  ui.warn(`the archive is good, but ${formatItems(count, "entry is", "entries are")} missing or changed while read`);
+}

@@ -1,0 +1,158 @@
+/** `coffer extract` */
+import { entriesBeginning } from "../../archive/ranges.ts";
+import type { PageEntry } from "../../format/block.ts";
+import type { Row } from "../../format/row.ts";
+import { extractArchive, type ExtractReport, extractStream } from "../../disk/extract.ts";
+import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
+import type { CommandContext } from "../command.ts";
+import { excludeGlobs } from "../exclude_globs.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { openFile, openStream } from "../open_archive.ts";
+import type { ExtractOptions } from "../options.ts";
+import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
+import { escapeName, quoteName } from "../ui/escape.ts";
+import { formatBytes, formatItems } from "../ui/quantities.ts";
+import type { Progress } from "../ui/ui.ts";
+import { tellUnmatched } from "./list.ts";
+
+/** Restores entries into a folder. */
+export async function run(context: CommandContext, options: ExtractOptions): Promise<ExitCode> {
+  const choice = new Choice(options, compileExcludes(await excludeGlobs(context, options)));
+  return options.dryRun ? await dryRun(context, options, choice) : await restore(context, options, choice);
+}
+
+/** Which entries are wanted, and where they go. */
+class Choice {
+  readonly patterns: Patterns;
+  readonly #strip: number;
+  readonly #exclude: (path: string, isDirectory: boolean) => boolean;
+
+  constructor(options: ExtractOptions, exclude: (path: string, isDirectory: boolean) => boolean) {
+    this.patterns = compilePatterns(options.patterns, { literal: options.literal });
+    this.#strip = options.stripComponents;
+    this.#exclude = exclude;
+  }
+
+  /** The path below the target, or `undefined` for an entry that is not wanted or has no parts left. */
+  place({ path, kind }: Row): string | undefined {
+    const isDirectory = kind === "directory";
+    if (!this.patterns.matches(path, isDirectory) || this.#exclude(path, isDirectory)) return undefined;
+    if (this.#strip === 0 || path === ".") return path;
+    const left = path.split("/").slice(this.#strip);
+    return left.length === 0 ? undefined : left.join("/");
+  }
+}
+
+async function restore(context: CommandContext, options: ExtractOptions, choice: Choice): Promise<ExitCode> {
+  const { ui, signal } = context;
+  const problems: RestoreProblem[] = [];
+  const settings = {
+    place: (row: Row) => choice.place(row),
+    prefixes: choice.patterns.prefixes,
+    maxExpansion: options.maxExpansion,
+    signal,
+    onEntry: (row: Row) => ui.verbose && ui.detail(escapeName(row.path)),
+  };
+  const openTarget = () =>
+    RestoreTarget.open({
+      directory: options.directory ?? ".",
+      existing: options.existing,
+      sameOwner: options.sameOwner,
+      samePermissions: options.samePermissions,
+      onProblem: (problem) => {
+        problems.push(problem);
+        ui.warn(`Cannot restore ${quoteName(problem.path)}: ${problem.reason}`);
+      },
+    });
+  let done: ExtractReport;
+  // The target is made only when a key has opened the archive.
+  if (options.archive === "-") {
+    const stream = await openStream(context, options);
+    using progress = ui.progress("Restoring");
+    using target = openTarget();
+    done = await extractStream(stream, target, { ...settings, onProgress: counting(progress) });
+    signal.throwIfAborted();
+    target.finish();
+  } else {
+    using file = await openFile(context, options);
+    using progress = ui.progress("Restoring");
+    if (options.patterns.length === 0) {
+      progress.total(file.archive.trailer.totals.bytes, file.archive.trailer.totals.entries);
+    }
+    using target = openTarget();
+    done = await extractArchive(file.archive, file.source.size, target, {
+      ...settings,
+      onProgress: counting(progress),
+    });
+    signal.throwIfAborted();
+    target.finish();
+  }
+  report(context, options, problems, done);
+  if (tellUnmatched(ui, choice.patterns)) return EXIT.failed;
+  return exitCodeFor(problems);
+}
+
+/** Something refused as unsafe outranks what merely could not be restored. */
+function exitCodeFor(problems: readonly RestoreProblem[]): ExitCode {
+  if (problems.some((problem) => problem.kind === "unsafe")) return EXIT.unsafe;
+  return problems.length > 0 ? EXIT.partial : EXIT.done;
+}
+
+function counting(progress: Progress) {
+  return ({ bytes, entries, path }: { bytes: number; entries: number; path: string }) =>
+    progress.add(bytes, entries, path === "" ? undefined : escapeName(path));
+}
+
+function report(
+  { ui }: CommandContext,
+  options: ExtractOptions,
+  problems: readonly RestoreProblem[],
+  done: ExtractReport,
+): void {
+  ui.result(() => undefined, () => ({
+    schema: "coffer/extract/1",
+    archive: options.archive,
+    directory: options.directory ?? ".",
+    entries: done.entries,
+    bytes: done.bytes,
+    problems: problems.map(({ path, kind, reason }) => ({ path, kind, reason })),
+  }));
+  if (!ui.json) ui.note(`restored ${formatItems(done.entries, "entry", "entries")} (${formatBytes(done.bytes)})`);
+  if (problems.length > 0) {
+    const count = formatItems(problems.length, "entry was", "entries were");
+    ui.warn(`${count} not restored, or not fully; each is named above`);
+  }
+}
+
+async function dryRun(context: CommandContext, options: ExtractOptions, choice: Choice): Promise<ExitCode> {
+  const { ui, signal } = context;
+  const say = (row: Row) => {
+    const path = choice.place(row);
+    if (path === undefined) return;
+    ui.result(() => escapeName(path), () => ({
+      schema: "coffer/extract-entry/1",
+      path: row.path,
+      to: path,
+      kind: row.kind,
+      size: row.size,
+    }));
+  };
+  if (options.archive === "-") {
+    const stream = await openStream(context, options);
+    for await (const event of stream.events()) {
+      signal.throwIfAborted();
+      if (event.kind === "page") sayPage(event.page.entries, event.page.continues, say);
+    }
+  } else {
+    using file = await openFile(context, options);
+    for await (const entry of entriesBeginning(file.archive, choice.patterns.prefixes)) {
+      signal.throwIfAborted();
+      if (!entry.continued) say(entry.row);
+    }
+  }
+  return tellUnmatched(ui, choice.patterns) ? EXIT.failed : EXIT.done;
+}
+
+function sayPage(entries: readonly PageEntry[], continues: boolean, say: (row: Row) => void): void {
+  for (const [i, { row }] of entries.entries()) if (i > 0 || !continues) say(row);
+}

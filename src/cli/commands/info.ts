@@ -1,0 +1,117 @@
+/** `coffer info` */
+import { Archive } from "../../archive/archive.ts";
+import { findCopies } from "../../archive/header_reader.ts";
+import { FileSource } from "../../disk/file_source.ts";
+import { nativeEngine } from "../../engine/native/engine.ts";
+import { FORMAT_VERSION, type Header } from "../../format/header.ts";
+import { isCostInRange, kdfMemory, type Slot } from "../../format/slots.ts";
+import type { CommandContext } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { openOptions } from "../open_archive.ts";
+import type { InfoOptions } from "../options.ts";
+import { escapeName } from "../ui/escape.ts";
+import { formatBytes, formatCount, formatItems } from "../ui/quantities.ts";
+import type { JsonRecord } from "../ui/ui.ts";
+
+const SUITE_NAMES: Readonly<Record<Header["suite"], string>> = { 1: "chacha20-poly1305", 2: "aes-256-gcm" };
+
+/** Shows what anyone can see, and with a key the snapshot. */
+export async function run(context: CommandContext, options: InfoOptions): Promise<ExitCode> {
+  const { ui } = context;
+  using source = FileSource.open(options.archive);
+  const peek = (length: number) => source.read(0, Math.min(length, source.size));
+  const { copies, faults } = await findCopies(nativeEngine, peek, "shown");
+  const best = copies.find((copy) => copy.intact) ?? copies[0];
+  const header = (best as typeof copies[number]).header;
+  for (const name of ["A", "B"] as const) {
+    const copy = copies.find((copy) => copy.name === name);
+    if (copy?.intact) continue;
+    ui.warn(`header copy ${name} is damaged`, faults.get(name)?.message);
+  }
+  const archive = context.isPassphraseGiven(options)
+    ? await Archive.open(nativeEngine, source, await openOptions(context, options))
+    : undefined;
+  ui.result(
+    () => [...outside(header, source.size), ...(archive === undefined ? [] : inside(archive))].join("\n"),
+    () => json(header, source.size, archive, options.archive),
+  );
+  if (archive === undefined) {
+    ui.note("with a passphrase (--passphrase-file, COFFER_PASSPHRASE) it shows what is inside");
+  }
+  return EXIT.done;
+}
+
+function line(name: string, value: string): string {
+  return `${`${name}:`.padEnd(20)}${value}`;
+}
+
+function outside(header: Header, length: number): string[] {
+  return [
+    line("format", `Coffer, version ${FORMAT_VERSION}`),
+    line("cipher suite", SUITE_NAMES[header.suite]),
+    line("length", `${formatCount(length)} bytes (${formatBytes(length)})`),
+    line("header generation", formatCount(header.generation)),
+    ...header.slots.map((slot, i) => line(`key ${i + 1}`, describeSlot(slot))),
+  ];
+}
+
+function describeSlot(slot: Slot): string {
+  if (slot.kind === "unknown") return `of kind ${slot.number}, which this version does not know`;
+  const { cost } = slot;
+  const price = isCostInRange(cost) ? `${formatBytes(kdfMemory(cost))} a try` : "refused: out of range";
+  return `passphrase, scrypt logN ${cost.logN}, r ${cost.r}, p ${cost.p} (${price})`;
+}
+
+function inside({ trailer, id }: Archive): string[] {
+  const { totals } = trailer;
+  const kinds = [
+    [totals.files, "file"],
+    [totals.directories, "folder"],
+    [totals.symlinks, "symlink"],
+    [totals.hardlinks, "hard link"],
+    [totals.fifos, "FIFO"],
+  ] as const;
+  return [
+    line("snapshot", id.toHex()),
+    line("made", new Date(trailer.time.seconds * 1000).toISOString()),
+    ...(trailer.label === "" ? [] : [line("label", escapeName(trailer.label))]),
+    ...(trailer.writer === "" ? [] : [line("made by", escapeName(trailer.writer))]),
+    line(
+      "entries",
+      `${formatCount(totals.entries)} (${
+        kinds.filter(([count]) => count > 0).map(([count, name]) => `${formatItems(count, name)}`).join(", ")
+      })`,
+    ),
+    line("content", `${formatCount(totals.bytes)} bytes (${formatBytes(totals.bytes)})`),
+    ...(trailer.partial ? [line("complete", "no: some entries could not be read, or changed meanwhile")] : []),
+  ];
+}
+
+function json(header: Header, length: number, archive: Archive | undefined, name: string): JsonRecord {
+  const record = {
+    schema: "coffer/info/1" as const,
+    archive: name,
+    version: FORMAT_VERSION,
+    suite: SUITE_NAMES[header.suite],
+    archiveBytes: length,
+    generation: header.generation,
+    keys: header.slots.map((slot) =>
+      slot.kind === "unknown"
+        ? { kind: "unknown", number: slot.number }
+        : { kind: slot.kind, ...slot.cost, memory: isCostInRange(slot.cost) ? kdfMemory(slot.cost) : null }
+    ),
+  };
+  if (archive === undefined) return { ...record, snapshot: null };
+  const { trailer } = archive;
+  return {
+    ...record,
+    snapshot: {
+      id: archive.id.toHex(),
+      time: new Date(trailer.time.seconds * 1000 + Math.floor(trailer.time.nanoseconds / 1_000_000)).toISOString(),
+      label: trailer.label,
+      writer: trailer.writer,
+      partial: trailer.partial,
+      ...trailer.totals,
+    },
+  };
+}

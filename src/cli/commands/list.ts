@@ -1,0 +1,108 @@
+/** `coffer list` */
+import { entriesBeginning } from "../../archive/ranges.ts";
+import { pauseEvery } from "../../archive/pause.ts";
+import type { Row } from "../../format/row.ts";
+import type { CommandContext } from "../command.ts";
+import { excludeGlobs } from "../exclude_globs.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { openFile, openStream } from "../open_archive.ts";
+import type { ListOptions } from "../options.ts";
+import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
+import { escapeName, quoteName } from "../ui/escape.ts";
+import type { JsonRecord, Ui } from "../ui/ui.ts";
+
+/** Lists the paths in an archive. */
+export async function run(context: CommandContext, options: ListOptions): Promise<ExitCode> {
+  const { ui, signal } = context;
+  const patterns = compilePatterns(options.patterns, { literal: options.literal });
+  const exclude = compileExcludes(await excludeGlobs(context, options));
+  const pause = pauseEvery();
+  const show = (row: Row) => {
+    const isDirectory = row.kind === "directory";
+    if (!patterns.matches(row.path, isDirectory) || exclude(row.path, isDirectory)) return;
+    if (options.null) ui.write(`${options.long ? longLine(row, (name) => name) : row.path}\0`);
+    else ui.result(() => options.long ? longLine(row, escapeName) : escapeName(row.path), () => entryJson(row));
+  };
+  if (options.archive === "-") {
+    const stream = await openStream(context, options);
+    for await (const event of stream.events()) {
+      await pause();
+      signal.throwIfAborted();
+      if (event.kind !== "page") continue;
+      for (const [i, { row }] of event.page.entries.entries()) if (i > 0 || !event.page.continues) show(row);
+    }
+  } else {
+    using file = await openFile(context, options);
+    for await (const entry of entriesBeginning(file.archive, patterns.prefixes)) {
+      await pause();
+      signal.throwIfAborted();
+      if (!entry.continued) show(entry.row);
+    }
+  }
+  return tellUnmatched(ui, patterns) ? EXIT.failed : EXIT.done;
+}
+
+/** Names each pattern that matched nothing; returns whether there was one. */
+export function tellUnmatched(ui: Ui, patterns: Patterns): boolean {
+  const unmatched = patterns.unmatched();
+  for (const pattern of unmatched) ui.error(`${quoteName(pattern)} matches nothing in the archive`);
+  return unmatched.length > 0;
+}
+
+const KIND_LETTERS: Readonly<Record<Row["kind"], string>> = {
+  file: "-",
+  directory: "d",
+  symlink: "l",
+  hardlink: "h",
+  fifo: "p",
+};
+
+/** A line like `tar -tv`: kind and mode, owner, size, local time, name. */
+function longLine(row: Row, show: (name: string) => string): string {
+  const owner = row.owner === undefined
+    ? "?/?"
+    : `${show(row.owner.user) || row.owner.uid}/${show(row.owner.group) || row.owner.gid}`;
+  const size = String(row.size).padStart(Math.max(1, 19 - owner.length));
+  const link = row.kind === "symlink"
+    ? ` -> ${show(row.link)}`
+    : row.kind === "hardlink"
+    ? ` link to ${show(row.link)}`
+    : "";
+  return `${KIND_LETTERS[row.kind]}${permissions(row.mode)} ${owner} ${size} ${localTime(row.mtime.seconds)} ` +
+    `${show(row.path)}${row.kind === "directory" ? "/" : ""}${link}`;
+}
+
+function permissions(mode: number): string {
+  const bits = [0o400, 0o200, 0o100, 0o40, 0o20, 0o10, 0o4, 0o2, 0o1];
+  const letters = bits.map((bit, i) => (mode & bit) === 0 ? "-" : "rwx".charAt(i % 3));
+  const special = (bit: number, at: number, letter: string) => {
+    if ((mode & bit) !== 0) letters[at] = letters[at] === "x" ? letter : letter.toUpperCase();
+  };
+  special(0o4000, 2, "s");
+  special(0o2000, 5, "s");
+  special(0o1000, 8, "t");
+  return letters.join("");
+}
+
+function localTime(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** One entry as JSON, schema `coffer/list/1`. */
+function entryJson(row: Row): JsonRecord {
+  const { seconds, nanoseconds } = row.mtime;
+  return {
+    schema: "coffer/list/1",
+    path: row.path,
+    kind: row.kind,
+    size: row.size,
+    mode: row.mode.toString(8).padStart(4, "0"),
+    mtime: new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString(),
+    owner: row.owner === undefined ? null : { ...row.owner },
+    link: row.link === "" ? null : row.link,
+    changed: row.changed,
+  };
+}

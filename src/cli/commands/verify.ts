@@ -1,0 +1,72 @@
+/** `coffer verify` */
+import { pauseEvery } from "../../archive/pause.ts";
+import { type Difference, TreeComparison } from "../../disk/compare.ts";
+import type { Trailer } from "../../format/tables.ts";
+import type { CommandContext } from "../command.ts";
+import { CommandError } from "../command_error.ts";
+import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { openStream } from "../open_archive.ts";
+import type { VerifyOptions } from "../options.ts";
+import { escapeName, quoteName } from "../ui/escape.ts";
+import { formatBytes, formatItems } from "../ui/quantities.ts";
+
+/** Reads and checks everything, and compares it with a tree if there is one. */
+export async function run(context: CommandContext, options: VerifyOptions): Promise<ExitCode> {
+  const { ui, signal } = context;
+  if (options.against !== undefined) checkFolder(options.against);
+  const stream = await openStream(context, options);
+  const differences: Difference[] = [];
+  using progress = ui.progress("Verifying");
+  const comparison = options.against === undefined ? undefined : new TreeComparison({
+    directory: options.against,
+    onDifference: (difference) => {
+      differences.push(difference);
+      ui.result(() => `${escapeName(difference.path)}: ${difference.message}`, () => undefined);
+    },
+  });
+  let trailer: Trailer | undefined;
+  let id = "";
+  let length = 0;
+  const pause = pauseEvery();
+  try {
+    for await (const event of stream.events()) {
+      await pause();
+      signal.throwIfAborted();
+      comparison?.take(event);
+      if (event.kind === "block") progress.add(event.block.data.length, event.block.entries.length);
+      if (event.kind === "trailer") trailer = event.trailer;
+      if (event.kind !== "end") continue;
+      id = event.id.toHex();
+      length = event.length;
+    }
+  } finally {
+    comparison?.close();
+  }
+  progress.end();
+  const totals = (trailer as Trailer).totals;
+  ui.result(() => undefined, () => ({
+    schema: "coffer/verify/1",
+    archive: options.archive,
+    id,
+    archiveBytes: length,
+    ...totals,
+    partial: (trailer as Trailer).partial,
+    against: options.against ?? null,
+    differences: differences.map(({ path, kind, message }) => ({ path, kind, message })),
+  }));
+  if (!ui.json) {
+    ui.note(
+      `${options.archive === "-" ? "the archive" : quoteName(options.archive)} is whole: ` +
+        `${formatItems(totals.entries, "entry", "entries")} (${formatBytes(totals.bytes)}), all authentic`,
+    );
+  }
+  if (options.against === undefined) return EXIT.done;
+  const what = differences.length === 0 ? "no difference" : formatItems(differences.length, "difference");
+  ui.note(`${what} from ${quoteName(options.against)}`);
+  return differences.length === 0 ? EXIT.done : EXIT.differs;
+}
+
+function checkFolder(path: string): void {
+  if (Deno.statSync(path).isDirectory) return;
+  throw new CommandError(EXIT.failed, `Cannot compare with ${quoteName(path)}: it is no folder`);
+}

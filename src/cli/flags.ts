@@ -1,0 +1,342 @@
+/**
+ * The one table of options. The parser, the help, the suggestions for mistyped names and the types of parsed values
+ * all come from it; which verb takes which option is in `verbs.ts`. An option means one thing and takes a value or
+ * does not, whatever the verb: that is what lets options stand anywhere, even before the verb.
+ */
+import {
+  DEFAULT_KDF_MEMORY,
+  DEFAULT_KDF_WORK,
+  DEFAULT_LOG_N,
+  DEFAULT_MAX_EXPANSION,
+  MAX_LABEL_BYTES,
+  MAX_LOG_N,
+  MIN_WRITER_LOG_N,
+} from "../format/limits.ts";
+import { formatBytes } from "./ui/quantities.ts";
+import {
+  commandWords,
+  diskPath,
+  oneOf,
+  shortText,
+  sizeInBytes,
+  someText,
+  storedPath,
+  type ValueReader,
+  wholeNumber,
+} from "./values.ts";
+
+/** The sections of a verb's help, in their order. */
+export const FLAG_GROUPS = ["Choosing files", "Storing", "Restoring", "Output", "Checking", "Keys", "Talking"] as const;
+
+/** A section of a verb's help. */
+export type FlagGroup = typeof FLAG_GROUPS[number];
+
+interface FlagBase {
+  /** One letter, without its dash. */
+  readonly short?: string;
+}
+
+interface DescribedFlag extends FlagBase {
+  readonly group: FlagGroup;
+  /** What it does; where verbs differ, by verb. */
+  readonly summary: string | Readonly<Record<string, string>>;
+}
+
+/** An option without a value. Giving it twice is the same as giving it once. */
+export interface SwitchFlag extends DescribedFlag {
+  readonly kind: "switch";
+}
+
+/** An option with a value; twice is an error, unless it is a list. */
+export interface ValueFlag<T> extends DescribedFlag {
+  readonly kind: "value" | "list";
+  /** How the help names the value. */
+  readonly value: string;
+  readonly read: ValueReader<T>;
+}
+
+/** An option that belongs to a later version: known, so that it can be told from a mistyped one. */
+export interface LaterFlag extends FlagBase {
+  readonly kind: "later";
+  /** Present when it takes a value. */
+  readonly value?: string;
+}
+
+/** One option of the table. */
+export type Flag = SwitchFlag | ValueFlag<unknown> | LaterFlag;
+
+/** zstd's level unless told otherwise: what the runtime's zstd and most tools use. */
+export const DEFAULT_LEVEL = 3;
+
+/** Bytes that scrypt fills for each unit of N·r·p (RFC 7914). */
+export const KDF_BLOCK_BYTES = 128;
+
+/** Every option, by its long name. */
+export const FLAGS = {
+  "directory": {
+    kind: "value",
+    short: "C",
+    value: "DIR",
+    group: "Choosing files",
+    read: diskPath,
+    summary: {
+      create: "take the PATHs from DIR instead of the current folder",
+      extract: "restore into DIR, which is made if it is absent (default: the current folder)",
+    },
+  },
+  "exclude": {
+    kind: "list",
+    value: "GLOB",
+    group: "Choosing files",
+    read: someText,
+    summary: "leave out what GLOB matches, and all below it; without a / it is matched against every part of a path",
+  },
+  "exclude-from": {
+    kind: "list",
+    value: "F",
+    group: "Choosing files",
+    read: diskPath,
+    summary: "the same for each line of the file F; empty lines and lines that begin with # are ignored",
+  },
+  "exclude-caches": {
+    kind: "switch",
+    group: "Choosing files",
+    summary: "of folders marked by a CACHEDIR.TAG store only that file",
+  },
+  "files-from": {
+    kind: "value",
+    value: "F",
+    group: "Choosing files",
+    read: diskPath,
+    summary: "also take the paths listed in the file F, one a line (- is standard input)",
+  },
+  "null": {
+    kind: "switch",
+    short: "0",
+    group: "Choosing files",
+    summary: {
+      create: "the names in --files-from end in NUL instead of a line feed",
+      list: "print exact names that end in NUL, for xargs -0",
+    },
+  },
+  "one-file-system": {
+    kind: "switch",
+    group: "Choosing files",
+    summary: "do not enter other file systems",
+  },
+  "literal": {
+    kind: "switch",
+    group: "Choosing files",
+    summary: "take PATTERNs as plain paths: *, ? and [ mean themselves",
+  },
+  "stdin-name": {
+    kind: "value",
+    value: "NAME",
+    group: "Choosing files",
+    read: storedPath,
+    summary: "store standard input as a file called NAME",
+  },
+  "level": {
+    kind: "value",
+    value: "1..19",
+    group: "Storing",
+    read: wholeNumber(1, 19),
+    summary: `zstd level: higher is smaller and slower (default ${DEFAULT_LEVEL})`,
+  },
+  "store": {
+    kind: "switch",
+    group: "Storing",
+    summary: "do not compress",
+  },
+  "suite": {
+    kind: "value",
+    value: "NAME",
+    group: "Storing",
+    read: oneOf("chacha20-poly1305", "aes-256-gcm"),
+    summary: "cipher suite: chacha20-poly1305 (default) or aes-256-gcm",
+  },
+  "kdf-log-n": {
+    kind: "value",
+    value: "N",
+    group: "Storing",
+    read: wholeNumber(MIN_WRITER_LOG_N, MAX_LOG_N),
+    summary: `make guessing the passphrase cost 2^N scrypt rounds and 2^N KiB of memory, and opening too: ` +
+      `${MIN_WRITER_LOG_N} to ${MAX_LOG_N} (default ${DEFAULT_LOG_N})`,
+  },
+  "pad": {
+    kind: "switch",
+    group: "Storing",
+    summary: "round the archive's length up (by at most 12 %), so that it says less about what is inside",
+  },
+  "label": {
+    kind: "value",
+    value: "TEXT",
+    group: "Storing",
+    read: shortText(MAX_LABEL_BYTES),
+    summary: "a note kept with the snapshot, readable only with the key",
+  },
+  "force": {
+    kind: "switch",
+    group: "Storing",
+    summary: "replace ARCHIVE if it exists and is a regular file",
+  },
+  "verify": {
+    kind: "switch",
+    group: "Storing",
+    summary: "read everything back before the archive gets its name",
+  },
+  "strip-components": {
+    kind: "value",
+    value: "N",
+    group: "Restoring",
+    read: wholeNumber(0),
+    summary: "drop the first N parts of every path",
+  },
+  "overwrite": {
+    kind: "switch",
+    group: "Restoring",
+    summary: "replace files that exist",
+  },
+  "skip-existing": {
+    kind: "switch",
+    group: "Restoring",
+    summary: "keep files that exist, and go on",
+  },
+  "same-owner": {
+    kind: "switch",
+    group: "Restoring",
+    summary: "give files their stored owners (needs the right to)",
+  },
+  "same-permissions": {
+    kind: "switch",
+    group: "Restoring",
+    summary: "restore set-user-id, set-group-id and sticky bits too",
+  },
+  "max-expansion": {
+    kind: "value",
+    value: "N",
+    group: "Restoring",
+    read: wholeNumber(1),
+    summary: `refuse to restore more than N times the archive's length (default ${DEFAULT_MAX_EXPANSION}; ` +
+      "the first GiB and holes do not count)",
+  },
+  "dry-run": {
+    kind: "switch",
+    group: "Output",
+    summary: {
+      create: "write nothing, only say what would be stored",
+      extract: "write nothing, only say what would be restored",
+    },
+  },
+  "long": {
+    kind: "switch",
+    short: "l",
+    group: "Output",
+    summary: "kind, mode, owner, size and time before each name, like ls -l",
+  },
+  "against": {
+    kind: "value",
+    value: "DIR",
+    group: "Checking",
+    read: diskPath,
+    summary: "also compare contents and metadata with the files in DIR",
+  },
+  "passphrase-file": {
+    kind: "value",
+    value: "F",
+    group: "Keys",
+    read: diskPath,
+    summary: "read the passphrase from the file F, without one line feed at its end (- is standard input)",
+  },
+  "passphrase-command": {
+    kind: "value",
+    value: "CMD",
+    group: "Keys",
+    read: commandWords,
+    summary: "take the passphrase from what CMD prints; run without a shell, quotes are understood",
+  },
+  "generate-passphrase": {
+    kind: "switch",
+    group: "Keys",
+    summary: "make a strong passphrase and show it, once",
+  },
+  "max-kdf-memory": {
+    kind: "value",
+    value: "SIZE",
+    group: "Keys",
+    read: sizeInBytes,
+    summary: `let the archive ask for this much memory to try a passphrase (default ${
+      formatBytes(DEFAULT_KDF_MEMORY)
+    })`,
+  },
+  "max-kdf-work": {
+    kind: "value",
+    value: "SIZE",
+    group: "Keys",
+    read: sizeInBytes,
+    summary: "let the archive make scrypt fill this much memory in all, over every slot tried " +
+      `(default ${formatBytes(DEFAULT_KDF_WORK * KDF_BLOCK_BYTES)})`,
+  },
+  "quiet": { kind: "switch", short: "q", group: "Talking", summary: "only results, warnings and errors" },
+  "verbose": { kind: "switch", short: "v", group: "Talking", summary: "name each file as it is done" },
+  "json": {
+    kind: "switch",
+    group: "Talking",
+    summary: {
+      "": "results as JSON on standard output",
+      create: "a report as JSON on standard output (on standard error when ARCHIVE is -)",
+      list: "one JSON object a line, with exact names",
+    },
+  },
+  "progress": {
+    kind: "value",
+    value: "WHEN",
+    group: "Talking",
+    read: oneOf("auto", "always", "never"),
+    summary: "show progress: auto (default: on a terminal, after a second), always or never",
+  },
+  "help": { kind: "switch", short: "h", group: "Talking", summary: "show this help" },
+  "version": { kind: "switch", group: "Talking", summary: "show the version" },
+  // Named by the command line's contract, each to arrive whole with the work it belongs to.
+  "key-file": { kind: "later", short: "k", value: "F" },
+  "recipient": { kind: "later", short: "r", value: "R" },
+  "identity": { kind: "later", short: "i", value: "F" },
+  "both": { kind: "later" },
+  "snapshot": { kind: "later", value: "ID" },
+  "dedup": { kind: "later" },
+  "recovery": { kind: "later", value: "N" },
+  "recovery-words": { kind: "later" },
+  "replace": { kind: "later" },
+  "lock-wait": { kind: "later", value: "SECONDS" },
+  "expect": { kind: "later", value: "ID" },
+  "accept-rollback": { kind: "later" },
+  "checksum": { kind: "later" },
+  "spool": { kind: "later", value: "DIR" },
+  "jobs": { kind: "later", value: "N" },
+  "new-passphrase-file": { kind: "later", value: "F" },
+  "new-passphrase-command": { kind: "later", value: "CMD" },
+  "new-key-file": { kind: "later", value: "F" },
+  "new-recipient": { kind: "later", value: "R" },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+/** The long name of an option, without its dashes. */
+export type FlagName = keyof typeof FLAGS;
+
+type ValueOf<F> = F extends { kind: "switch" } ? true
+  : F extends { kind: "list"; read: (text: string, option: string) => infer T } ? readonly T[]
+  : F extends { kind: "value"; read: (text: string, option: string, ...rest: never[]) => infer T } ? T
+  : never;
+
+/** What was typed: a value for each option given. */
+export type TypedFlags = { readonly [N in FlagName]?: ValueOf<typeof FLAGS[N]> };
+
+/** The table's entry of that name, or `undefined`. */
+export function flagOf(name: string): Flag | undefined {
+  return Object.hasOwn(FLAGS, name) ? FLAGS[name as FlagName] : undefined;
+}
+
+/** How an option is typed, with its letter: `-C, --directory`. */
+export function spelling(name: FlagName): string {
+  const { short } = FLAGS[name] as Flag;
+  return short === undefined ? `--${name}` : `-${short}, --${name}`;
+}

@@ -1,0 +1,85 @@
+/** Opening archives for the commands: by name, from standard input, and with whatever key the options give. */
+import { Archive, type OpenOptions } from "../archive/archive.ts";
+import { pauseEvery } from "../archive/pause.ts";
+import { ArchiveStream } from "../archive/stream_reader.ts";
+import { FileSource } from "../disk/file_source.ts";
+import { chunksOf } from "../disk/streams.ts";
+import type { Bytes } from "../engine/engine.ts";
+import { nativeEngine } from "../engine/native/engine.ts";
+import type { CommandContext } from "./command.ts";
+import type { OpeningOptions } from "./options.ts";
+
+/** An archive on disk, opened; disposing closes the file. */
+export interface OpenedFile extends Disposable {
+  readonly archive: Archive;
+  readonly source: FileSource;
+}
+
+/** How the options open an archive. Asks for the passphrase, when nothing gives it. */
+export async function openOptions(context: CommandContext, options: OpeningOptions): Promise<OpenOptions> {
+  const passphrase = await context.existingPassphrase(options);
+  return {
+    keys: [{ kind: "passphrase", passphrase }],
+    kdfLimits: options.kdfLimits,
+    onWarning: (warning) => context.ui.warn(warning, "Make a fresh copy of the archive while it can be read"),
+  };
+}
+
+/** Opens an archive on disk for random access. The file is opened before the passphrase is asked for. */
+export async function openFile(context: CommandContext, options: OpeningOptions): Promise<OpenedFile> {
+  const source = FileSource.open(options.archive);
+  try {
+    const archive = await Archive.open(nativeEngine, source, await openOptions(context, options));
+    return { archive, source, [Symbol.dispose]: () => source.close() };
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** Opens an archive to be read from front to back, from standard input or from disk. */
+export async function openStream(context: CommandContext, options: OpeningOptions): Promise<ArchiveStream> {
+  if (options.archive === "-") {
+    return await ArchiveStream.open(nativeEngine, chunksOf(context.system.stdin), await openOptions(context, options));
+  }
+  const pieces = readThrough(FileSource.open(options.archive));
+  try {
+    return await ArchiveStream.open(nativeEngine, pieces, await openOptions(context, options));
+  } catch (error) {
+    await pieces.return();
+    throw error;
+  }
+}
+
+/**
+ * Reads an archive on disk from front to back and checks everything in it.
+ *
+ * @throws {ArchiveError} at the first thing that is wrong.
+ */
+export async function checkWhole(
+  path: string,
+  options: OpenOptions,
+  signal: AbortSignal,
+  onProgress: (bytes: number) => void,
+): Promise<void> {
+  const stream = await ArchiveStream.open(nativeEngine, readThrough(FileSource.open(path)), options);
+  const pause = pauseEvery();
+  for await (const event of stream.events()) {
+    await pause();
+    signal.throwIfAborted();
+    if (event.kind === "block") onProgress(event.block.data.length);
+  }
+}
+
+const CHUNK_BYTES = 2 ** 20;
+
+/** A file from front to back, as it was long when it was opened; closed at the end, however that comes. */
+async function* readThrough(source: FileSource): AsyncGenerator<Bytes, void, undefined> {
+  using open = source;
+  for (let offset = 0; offset < open.size;) {
+    const bytes = await open.read(offset, CHUNK_BYTES);
+    if (bytes.length === 0) return;
+    yield bytes;
+    offset += bytes.length;
+  }
+}

@@ -1,0 +1,310 @@
+/** What a command line means: the options each command is given, complete and checked, defaults filled in. */
+import type { SuiteId } from "../engine/engine.ts";
+import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK, DEFAULT_LOG_N, DEFAULT_MAX_EXPANSION } from "../format/limits.ts";
+import { UsageError } from "./command_error.ts";
+import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
+import type { PassphraseSource } from "./passphrase.ts";
+import { usageLine, type VerbName, verbOf } from "./verbs.ts";
+
+/** When progress is shown. */
+export type ProgressMode = "auto" | "always" | "never";
+
+/** What every command has. */
+export interface CommonOptions {
+  /** The archive's path as typed; `-` is standard input, or standard output for `create`. */
+  readonly archive: string;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly json: boolean;
+  readonly progress: ProgressMode;
+  /** Where the passphrase comes from. */
+  readonly passphrase: PassphraseSource;
+}
+
+/** What every command that opens an archive has besides. */
+export interface OpeningOptions extends CommonOptions {
+  /** What the archive may ask for before a key has opened it. */
+  readonly kdfLimits: {
+    /** N·r·p summed over the slots tried. */
+    readonly work: number;
+    /** Bytes for one slot. */
+    readonly memory: number;
+  };
+}
+
+/** How files are left out. */
+export interface ExcludeOptions {
+  /** Globs, for `compileExcludes`. */
+  readonly exclude: readonly string[];
+  /** Files of globs, for `readGlobFile`; `-` is standard input. */
+  readonly excludeFrom: readonly string[];
+}
+
+/** `coffer create`. */
+export interface CreateOptions extends CommonOptions, ExcludeOptions {
+  readonly verb: "create";
+  /** The paths as typed; empty when `filesFrom` or `stdinName` stands in for them. */
+  readonly paths: readonly string[];
+  /** The folder that relative paths start from. */
+  readonly directory: string | undefined;
+  readonly excludeCaches: boolean;
+  /** A file of paths, for `readFileList`; `-` is standard input. */
+  readonly filesFrom: string | undefined;
+  /** Whether the paths in `filesFrom` end in NUL. */
+  readonly filesFromNull: boolean;
+  readonly oneFileSystem: boolean;
+  /** The stored path of standard input's content. */
+  readonly stdinName: string | undefined;
+  /** zstd level, 1 to 19. */
+  readonly level: number;
+  /** Whether to leave compression out. */
+  readonly store: boolean;
+  readonly suite: SuiteId;
+  /** scrypt's logN. */
+  readonly kdfLogN: number;
+  readonly pad: boolean;
+  readonly label: string | undefined;
+  readonly force: boolean;
+  readonly verify: boolean;
+  readonly dryRun: boolean;
+}
+
+/** `coffer extract`. */
+export interface ExtractOptions extends OpeningOptions, ExcludeOptions {
+  readonly verb: "extract";
+  readonly patterns: readonly string[];
+  readonly literal: boolean;
+  /** The folder to restore into; default: the current one. */
+  readonly directory: string | undefined;
+  readonly stripComponents: number;
+  readonly existing: "refuse" | "overwrite" | "skip";
+  readonly sameOwner: boolean;
+  readonly samePermissions: boolean;
+  /** Restored bytes allowed for each byte of the archive. */
+  readonly maxExpansion: number;
+  readonly dryRun: boolean;
+}
+
+/** `coffer list`. */
+export interface ListOptions extends OpeningOptions, ExcludeOptions {
+  readonly verb: "list";
+  readonly patterns: readonly string[];
+  readonly literal: boolean;
+  readonly long: boolean;
+  /** Whether to print exact names that end in NUL. */
+  readonly null: boolean;
+}
+
+/** `coffer cat`. */
+export interface CatOptions extends OpeningOptions {
+  readonly verb: "cat";
+  /** Exact paths, at least one. */
+  readonly paths: readonly string[];
+}
+
+/** `coffer verify`. */
+export interface VerifyOptions extends OpeningOptions {
+  readonly verb: "verify";
+  /** A folder to compare with. */
+  readonly against: string | undefined;
+}
+
+/** `coffer info`. */
+export interface InfoOptions extends OpeningOptions {
+  readonly verb: "info";
+}
+
+/** The options of each verb. */
+export interface OptionsByVerb {
+  readonly create: CreateOptions;
+  readonly extract: ExtractOptions;
+  readonly list: ListOptions;
+  readonly cat: CatOptions;
+  readonly verify: VerifyOptions;
+  readonly info: InfoOptions;
+}
+
+/** The options of any verb. */
+export type CommandOptions = OptionsByVerb[VerbName];
+
+/** Options that contradict each other. */
+const CONFLICTS: readonly (readonly FlagName[])[] = [
+  ["passphrase-file", "passphrase-command", "generate-passphrase"],
+  ["level", "store"],
+  ["overwrite", "skip-existing"],
+  ["json", "null"],
+  ["dry-run", "verify"],
+];
+
+const SUITE_IDS: Readonly<Record<NonNullable<TypedFlags["suite"]>, SuiteId>> = {
+  "chacha20-poly1305": 1,
+  "aes-256-gcm": 2,
+};
+
+/**
+ * What the flags and arguments typed for a verb mean.
+ *
+ * @throws {UsageError} when they contradict each other or something is missing.
+ */
+export function interpret(verb: VerbName, typed: TypedFlags, positionals: readonly string[]): CommandOptions {
+  const [archive, ...rest] = positionals;
+  if (archive === undefined) throw new UsageError(`Cannot ${verb}: no ARCHIVE is named`, `Usage: ${usageLine(verb)}`);
+  checkArchive(verb, archive);
+  checkRest(verb, rest);
+  for (const names of CONFLICTS) {
+    const [first, second] = names.filter((name) => typed[name] !== undefined);
+    if (second !== undefined) throw new UsageError(`Cannot use "--${first}" and "--${second}" together`);
+  }
+  const inputUses = standardInputUses(verb, archive, typed);
+  const [first, second] = inputUses;
+  if (second !== undefined) {
+    throw new UsageError(`Cannot use "${first}" and "${second}" together: both read standard input`);
+  }
+  const common = {
+    archive,
+    quiet: typed.quiet ?? false,
+    verbose: typed.verbose ?? false,
+    json: typed.json ?? false,
+    progress: typed.progress ?? "auto",
+    passphrase: passphraseSource(typed, inputUses.length === 0),
+  };
+  if (verb === "create") return createOptions(common, typed, rest);
+  const opening = {
+    ...common,
+    kdfLimits: {
+      memory: typed["max-kdf-memory"] ?? DEFAULT_KDF_MEMORY,
+      work: Math.floor((typed["max-kdf-work"] ?? DEFAULT_KDF_WORK * KDF_BLOCK_BYTES) / KDF_BLOCK_BYTES),
+    },
+  };
+  switch (verb) {
+    case "extract":
+      return extractOptions(opening, typed, rest);
+    case "list":
+      return {
+        ...opening,
+        ...excludes(typed),
+        verb,
+        patterns: rest,
+        literal: typed.literal ?? false,
+        long: typed.long ?? false,
+        null: typed.null ?? false,
+      };
+    case "cat":
+      return { ...opening, verb, paths: rest };
+    case "verify":
+      return { ...opening, verb, against: typed.against };
+    case "info":
+      return { ...opening, verb };
+  }
+}
+
+function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly string[]): CreateOptions {
+  if (paths.length === 0 && typed["files-from"] === undefined && typed["stdin-name"] === undefined) {
+    throw new UsageError(
+      "Cannot create an archive: no PATH is named",
+      'Name files or folders ("." is the current folder), or use --files-from or --stdin-name',
+    );
+  }
+  if (paths.includes("-")) {
+    throw new UsageError(
+      'Cannot store "-": it is not clear what is meant',
+      'Standard input is stored with --stdin-name NAME; a file that is called "-" is "./-"',
+    );
+  }
+  if (typed.null && typed["files-from"] === undefined) {
+    throw new UsageError('Cannot use "--null": it says how the names in "--files-from" end, which is not given');
+  }
+  if (typed.verify && common.archive === "-") {
+    throw new UsageError(
+      'Cannot use "--verify": an archive on standard output cannot be read back',
+      "Run coffer verify where it arrives",
+    );
+  }
+  return {
+    ...common,
+    ...excludes(typed),
+    verb: "create",
+    paths,
+    directory: typed.directory,
+    excludeCaches: typed["exclude-caches"] ?? false,
+    filesFrom: typed["files-from"],
+    filesFromNull: typed.null ?? false,
+    oneFileSystem: typed["one-file-system"] ?? false,
+    stdinName: typed["stdin-name"],
+    level: typed.level ?? DEFAULT_LEVEL,
+    store: typed.store ?? false,
+    suite: SUITE_IDS[typed.suite ?? "chacha20-poly1305"],
+    kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
+    pad: typed.pad ?? false,
+    label: typed.label,
+    force: typed.force ?? false,
+    verify: typed.verify ?? false,
+    dryRun: typed["dry-run"] ?? false,
+  };
+}
+
+function extractOptions(opening: OpeningOptions, typed: TypedFlags, patterns: readonly string[]): ExtractOptions {
+  return {
+    ...opening,
+    ...excludes(typed),
+    verb: "extract",
+    patterns,
+    literal: typed.literal ?? false,
+    directory: typed.directory,
+    stripComponents: typed["strip-components"] ?? 0,
+    existing: typed.overwrite ? "overwrite" : typed["skip-existing"] ? "skip" : "refuse",
+    sameOwner: typed["same-owner"] ?? false,
+    samePermissions: typed["same-permissions"] ?? false,
+    maxExpansion: typed["max-expansion"] ?? DEFAULT_MAX_EXPANSION,
+    dryRun: typed["dry-run"] ?? false,
+  };
+}
+
+function excludes(typed: TypedFlags): ExcludeOptions {
+  return { exclude: typed.exclude ?? [], excludeFrom: typed["exclude-from"] ?? [] };
+}
+
+function passphraseSource(typed: TypedFlags, inheritInput: boolean): PassphraseSource {
+  const path = typed["passphrase-file"];
+  if (path !== undefined) return { kind: "file", path };
+  const words = typed["passphrase-command"];
+  // A command may ask its own questions on standard input, unless that carries data.
+  if (words !== undefined) return { kind: "command", words, inheritInput };
+  return typed["generate-passphrase"] ? { kind: "generate" } : { kind: "ask" };
+}
+
+function checkArchive(verb: VerbName, archive: string): void {
+  if (archive === "") throw new UsageError(`Cannot ${verb}: the name of ARCHIVE is empty`);
+  if (archive.includes("\0")) throw new UsageError(`Cannot ${verb}: the name of ARCHIVE holds a NUL`);
+  if (archive === "-" && verbOf(verb).dash === undefined) {
+    throw new UsageError(
+      `Cannot use "-" as ARCHIVE: "${verb}" does not read standard input`,
+      'Save the archive to a file first; a file that is called "-" is "./-"',
+    );
+  }
+}
+
+function checkRest(verb: VerbName, rest: readonly string[]): void {
+  const expected = verbOf(verb).rest;
+  if (expected === undefined && rest[0] !== undefined) {
+    throw new UsageError(`Cannot ${verb}: "${rest[0]}" is one argument too many`, `Usage: ${usageLine(verb)}`);
+  }
+  if (expected?.required && rest.length === 0) {
+    throw new UsageError(`Cannot ${verb}: no ${expected.name} is named`, `Usage: ${usageLine(verb)}`);
+  }
+  const odd = rest.find((text) => text === "" || text.includes("\0"));
+  if (odd !== undefined) {
+    throw new UsageError(`Cannot ${verb}: a ${expected?.name} ${odd === "" ? "is empty" : "holds a NUL"}`);
+  }
+}
+
+/** What makes standard input its own, as typed; it can be read once. */
+function standardInputUses(verb: VerbName, archive: string, typed: TypedFlags): string[] {
+  const uses: string[] = [];
+  if (archive === "-" && verbOf(verb).dash === "standard input") uses.push("-");
+  if (typed["passphrase-file"] === "-") uses.push("--passphrase-file -");
+  if (typed["files-from"] === "-") uses.push("--files-from -");
+  for (const from of typed["exclude-from"] ?? []) if (from === "-") uses.push("--exclude-from -");
+  if (typed["stdin-name"] !== undefined) uses.push("--stdin-name");
+  return uses;
+}

@@ -1,0 +1,154 @@
+/**
+ * From the arguments to what was typed: which verb, which options, which words are left. What that means is decided
+ * in `options.ts`.
+ *
+ * The tokens come from node:util, not from @std/cli's parseArgs: that one takes values that begin with a dash for
+ * options, `-Cdir` for four letters, "true" after a switch for its value, and forgets what was typed where, so that
+ * everything would have to be rewritten before it and checked again after it.
+ */
+import { parseArgs } from "node:util";
+import { UsageError } from "./command_error.ts";
+import { type Flag, type FlagName, flagOf, FLAGS, type TypedFlags } from "./flags.ts";
+import { type CommandOptions, interpret } from "./options.ts";
+import { nearest } from "./suggest.ts";
+import { findVerb, LATER_VERBS, VERB_NAMES, type VerbName, verbOf } from "./verbs.ts";
+
+/** What a command line asks for. */
+export type Request =
+  | { readonly kind: "run"; readonly options: CommandOptions }
+  /** `asked` is false when nothing was typed at all. */
+  | { readonly kind: "help"; readonly verb: VerbName | undefined; readonly asked: boolean }
+  | { readonly kind: "version" };
+
+interface OptionToken {
+  readonly kind: "option";
+  /** The long name; for a letter or name the table does not have, that itself. */
+  readonly name: string;
+  /** As typed: `-C` or `--directory`. */
+  readonly rawName: string;
+  readonly value: string | undefined;
+  /** Whether the value was part of the same argument. */
+  readonly inlineValue: boolean | undefined;
+}
+
+type Token = OptionToken | { readonly kind: "positional"; readonly value: string } | {
+  readonly kind: "option-terminator";
+};
+
+const SYNTAX = Object.fromEntries(
+  Object.entries<Flag>(FLAGS).map(([name, flag]) => [name, {
+    type: "value" in flag ? "string" as const : "boolean" as const,
+    multiple: true,
+    ...(flag.short === undefined ? {} : { short: flag.short }),
+  }]),
+);
+
+/**
+ * Reads a command line.
+ *
+ * @throws {UsageError} when it cannot be carried out as typed.
+ */
+export function parse(args: readonly string[]): Request {
+  // Lenient, so that it never throws: what it would say knows nothing of verbs and later versions.
+  const parsed = parseArgs({ args: [...args], options: SYNTAX, strict: false, allowPositionals: true, tokens: true });
+  const tokens = parsed.tokens as readonly Token[];
+  const options = tokens.filter((token) => token.kind === "option");
+  const [word, ...words] = tokens.flatMap((token) => token.kind === "positional" ? [token.value] : []);
+  const wantsHelp = options.some(({ name }) => name === "help");
+  if (!wantsHelp && options.some(({ name }) => name === "version")) return { kind: "version" };
+  if (word === undefined) {
+    const unknown = options.find(({ name }) => flagOf(name)?.kind !== "switch");
+    if (unknown !== undefined && !wantsHelp) throw unknownOption(unknown, undefined);
+    return { kind: "help", verb: undefined, asked: wantsHelp };
+  }
+  if (word === "help") {
+    const [topic] = words;
+    return {
+      kind: "help",
+      verb: topic === undefined || topic === "help" ? undefined : requireVerb(topic),
+      asked: true,
+    };
+  }
+  const verb = requireVerb(word);
+  if (wantsHelp) return { kind: "help", verb, asked: true };
+  return { kind: "run", options: interpret(verb, readFlags(verb, options), words) };
+}
+
+function requireVerb(word: string): VerbName {
+  const verb = findVerb(word);
+  if (verb !== undefined) return verb;
+  if (Object.hasOwn(LATER_VERBS, word)) {
+    throw new UsageError(`Cannot ${word}: this verb is not in this version`, "coffer --help lists the verbs that are");
+  }
+  const guess = nearest(word, [...VERB_NAMES, ...Object.keys(LATER_VERBS), "help"]);
+  throw new UsageError(
+    `Cannot find the verb "${word}"`,
+    guess === undefined ? "coffer --help lists the verbs" : `Did you mean "${guess}"?`,
+  );
+}
+
+function readFlags(verb: VerbName, options: readonly OptionToken[]): TypedFlags {
+  const typed: Record<string, unknown> = {};
+  for (const token of options) {
+    const flag = flagOf(token.name);
+    const name = token.name as FlagName;
+    if (flag === undefined || flag.kind === "later" || !verbOf(verb).flags.includes(name)) {
+      throw unknownOption(token, verb);
+    }
+    if (flag.kind === "switch") {
+      if (token.value !== undefined) throw new UsageError(`Cannot use a value with "${token.rawName}": it takes none`);
+      typed[name] = true;
+      continue;
+    }
+    const value = flag.read(requireValue(token, flag.value), token.rawName);
+    if (flag.kind === "list") {
+      typed[name] = [...(typed[name] as unknown[] | undefined) ?? [], value];
+    } else if (name in typed) {
+      throw new UsageError(`Cannot use "${token.rawName}" twice`);
+    } else {
+      typed[name] = value;
+    }
+  }
+  return typed;
+}
+
+function requireValue({ value, inlineValue, rawName }: OptionToken, expected: string): string {
+  if (value === undefined) {
+    throw new UsageError(`Cannot use "${rawName}" without a value`, `Write ${rawName} ${expected}`);
+  }
+  // Any other value may begin with a dash, as with getopt. This one is nearly always a forgotten value.
+  if (value === "--" && inlineValue === false) {
+    throw new UsageError(
+      `Cannot use "${rawName}" without a value: "--" follows`,
+      `If "--" is meant as the value, write ${rawName}${rawName.startsWith("--") ? "=" : ""}--`,
+    );
+  }
+  return value;
+}
+
+/** Why an option is not one of this verb: a later version's, another verb's, or a mistyped one. */
+function unknownOption({ name, rawName }: OptionToken, verb: VerbName | undefined): UsageError {
+  const flag = flagOf(name);
+  const shown = rawName === `--${name}`
+    ? `"${rawName}"`
+    : flag === undefined
+    ? `"${rawName}"`
+    : `"${rawName}" (--${name})`;
+  if (flag?.kind === "later") return new UsageError(`Cannot use ${shown}: this option is not in this version`);
+  if (flag !== undefined) {
+    const owners = VERB_NAMES.filter((owner) => verbOf(owner).flags.includes(name as FlagName));
+    if (verb === undefined) {
+      return new UsageError(`Cannot use ${shown}: no verb is named`, "coffer --help lists the verbs");
+    }
+    return new UsageError(
+      `Cannot use ${shown}: it is not an option of "${verb}"; it belongs to ${
+        owners.map((owner) => `"${owner}"`).join(", ")
+      }`,
+    );
+  }
+  const message = `Cannot find the option ${shown}${verb === undefined ? "" : ` of "${verb}"`}`;
+  const candidates = verb === undefined ? Object.keys(FLAGS) : verbOf(verb).flags;
+  const guess = name.length > 1 ? nearest(name, candidates) : undefined;
+  const help = verb === undefined ? "coffer --help" : `coffer ${verb} --help`;
+  return new UsageError(message, guess === undefined ? `${help} lists the options` : `Did you mean "--${guess}"?`);
+}

@@ -1,0 +1,206 @@
+/** The table of verbs: what each takes, which options it has, and what its help says. */
+import { EXIT, type ExitCode } from "./exit_codes.ts";
+import type { FlagName } from "./flags.ts";
+
+/** A verb of this version. */
+export interface Verb {
+  /** tar's letter for it, where tar has one. */
+  readonly alias?: string;
+  /** What it does, in the list of verbs. */
+  readonly summary: string;
+  /** What `-` means as ARCHIVE; `undefined` when it is refused. */
+  readonly dash: "standard input" | "standard output" | undefined;
+  /** The arguments after ARCHIVE. */
+  readonly rest?: {
+    readonly name: string;
+    /** Whether one is needed. Where options can stand in for it, the verb's own reading of the options says so. */
+    readonly required: boolean;
+  };
+  readonly flags: readonly FlagName[];
+  /** Exit codes it can end with, besides 0, 1, 2 and 130, which all can. */
+  readonly exits: readonly ExitCode[];
+  /** What the one-line summaries leave open: paragraphs. */
+  readonly notes: readonly string[];
+  /** Commands to copy, each with what it does. */
+  readonly examples: readonly (readonly [command: string, does: string])[];
+}
+
+const TALKING = ["quiet", "verbose", "json", "progress", "help", "version"] as const satisfies FlagName[];
+const OPENING = [
+  "passphrase-file",
+  "passphrase-command",
+  "max-kdf-memory",
+  "max-kdf-work",
+] as const satisfies FlagName[];
+const OPENING_EXITS = [EXIT.notAnArchive, EXIT.wrongKey, EXIT.damaged, EXIT.truncated, EXIT.unsafe] as const;
+
+const NOTE_KEYS = "The passphrase is asked for on the terminal, unless an option names a source or the environment " +
+  "variable COFFER_PASSPHRASE is set. An option overrides the variable.";
+const NOTE_PATTERNS =
+  "A PATTERN that is equal to a path takes it and all below it. Otherwise it is a glob: * and ? do " +
+  "not match a /, ** does, [a-z] is one of these, {a,b} is either, \\ takes the next character as it is. " +
+  "Quote it, or the shell expands it first. A PATTERN that matches nothing is named, and the exit code is 1.";
+const NOTE_ESCAPES =
+  "Unusual characters in names are shown as \\x0a or \\u{202e} and a backslash as \\\\, so that one " +
+  "line is one name; --json and --null give exact names.";
+
+/** Every verb of this version, in the order the help lists them. */
+export const VERBS = {
+  create: {
+    alias: "c",
+    summary: "write a new archive of files and folders",
+    dash: "standard output",
+    rest: { name: "PATH", required: false },
+    flags: [
+      "directory",
+      "exclude",
+      "exclude-from",
+      "exclude-caches",
+      "files-from",
+      "null",
+      "one-file-system",
+      "stdin-name",
+      "level",
+      "store",
+      "suite",
+      "kdf-log-n",
+      "pad",
+      "label",
+      "force",
+      "verify",
+      "dry-run",
+      "passphrase-file",
+      "passphrase-command",
+      "generate-passphrase",
+      ...TALKING,
+    ],
+    exits: [EXIT.partial, EXIT.damaged],
+    notes: [
+      "ARCHIVE appears under its name only when it is complete; an existing one is kept, unless --force is given.",
+      "A leading / and everything through the last .. of a PATH are dropped from the stored names, with a note.",
+      `${NOTE_KEYS} On the terminal it is asked for twice.`,
+    ],
+    examples: [
+      ["coffer create photos.coffer photos", "store the folder photos"],
+      ["coffer create --generate-passphrase backup.coffer -C /home/ann .", "with a passphrase made for you"],
+      ["coffer create - project | ssh host 'cat > project.coffer'", "store on another machine"],
+      ["pg_dump shop | coffer create shop.coffer --stdin-name shop.sql", "store what a program prints"],
+    ],
+  },
+  extract: {
+    alias: "x",
+    summary: "restore files from an archive",
+    dash: "standard input",
+    rest: { name: "PATTERN", required: false },
+    flags: [
+      "directory",
+      "exclude",
+      "exclude-from",
+      "literal",
+      "strip-components",
+      "overwrite",
+      "skip-existing",
+      "same-owner",
+      "same-permissions",
+      "max-expansion",
+      "dry-run",
+      ...OPENING,
+      ...TALKING,
+    ],
+    exits: [EXIT.partial, ...OPENING_EXITS],
+    notes: [
+      "Nothing that exists is replaced unless --overwrite says so, and nothing is ever written outside the folder. " +
+      "Modes and times are restored; owners and set-id bits only on request.",
+      NOTE_PATTERNS,
+      NOTE_KEYS,
+    ],
+    examples: [
+      ["coffer extract photos.coffer -C restored", "restore everything into the folder restored"],
+      ["coffer extract photos.coffer photos/2024 'photos/*/best-*.jpg'", "a folder, and what matches"],
+      ["ssh host cat project.coffer | coffer extract -", "from another machine"],
+    ],
+  },
+  list: {
+    alias: "t",
+    summary: "list the paths in an archive",
+    dash: "standard input",
+    rest: { name: "PATTERN", required: false },
+    flags: ["long", "null", "exclude", "exclude-from", "literal", ...OPENING, ...TALKING],
+    exits: [...OPENING_EXITS],
+    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_KEYS],
+    examples: [
+      ["coffer list photos.coffer", "one path a line"],
+      ["coffer list -l photos.coffer 'photos/**.jpg'", "with details, of what matches"],
+      ["coffer list --json photos.coffer | jq -r .path", "for programs"],
+    ],
+  },
+  cat: {
+    summary: "write the contents of files in an archive to standard output",
+    dash: undefined,
+    rest: { name: "PATH", required: true },
+    flags: [...OPENING, ...TALKING.filter((name) => name !== "json")],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "A PATH is exact, as the list shows it without escapes; it is no glob. Only what it needs is read.",
+      NOTE_KEYS,
+    ],
+    examples: [["coffer cat shop.coffer shop.sql | psql shop", "use a file without extracting it"]],
+  },
+  verify: {
+    summary: "read and check every byte of an archive",
+    dash: "standard input",
+    flags: ["against", ...OPENING, ...TALKING],
+    exits: [EXIT.differs, ...OPENING_EXITS],
+    notes: [NOTE_KEYS],
+    examples: [
+      ["coffer verify photos.coffer", "is it whole?"],
+      ["coffer verify photos.coffer --against /home/ann", "and does it hold what is on the disk?"],
+    ],
+  },
+  info: {
+    summary: "show what an archive is, without its key what anyone can see",
+    dash: undefined,
+    flags: [...OPENING, ...TALKING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "No passphrase is asked for. With one from an option or from COFFER_PASSPHRASE, the snapshot and its totals are " +
+      "shown too.",
+    ],
+    examples: [["coffer info photos.coffer", "version, cipher suite, and what trying a passphrase costs"]],
+  },
+} as const satisfies Readonly<Record<string, Verb>>;
+
+/** The name of a verb of this version. */
+export type VerbName = keyof typeof VERBS;
+
+/** Every verb name, in the order of the table. */
+export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[];
+
+/** Verbs of later versions and what they will do: known, so that they can be told from mistyped ones. */
+export const LATER_VERBS: Readonly<Record<string, string>> = {
+  update: "append a snapshot, storing only what changed",
+  snapshots: "list the snapshots of an archive",
+  diff: "show what differs between snapshots, or from the disk",
+  keys: "list, add, remove, change and back up keys",
+  keygen: "make a key file or an identity",
+  copy: "write a compacted copy under a fresh archive key",
+  salvage: "save everything intact from a damaged archive",
+  repair: "mend what can be mended in a damaged archive",
+};
+
+/** The table's entry of a verb. */
+export function verbOf(name: VerbName): Verb {
+  return VERBS[name];
+}
+
+/** The verb meant by a name or an alias, or `undefined`. */
+export function findVerb(word: string): VerbName | undefined {
+  return VERB_NAMES.find((name) => name === word || verbOf(name).alias === word);
+}
+
+/** How a verb is called: `coffer create [OPTIONS] ARCHIVE [PATH…]`. */
+export function usageLine(name: VerbName): string {
+  const { rest } = verbOf(name);
+  const tail = rest === undefined ? "" : rest.required ? ` ${rest.name}…` : ` [${rest.name}…]`;
+  return `coffer ${name} [OPTIONS] ARCHIVE${tail}`;
+}

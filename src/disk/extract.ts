@@ -1,0 +1,310 @@
+/**
+ * Restores entries into a folder, from an archive with random access or from a stream. Both go the same two ways
+ * through it: content first (folders and files), then the catalog (links, FIFOs, and what metadata a folder gets
+ * when nothing is put into it any more).
+ */
+import type { Archive, CatalogEntry } from "../archive/archive.ts";
+import { pauseEvery } from "../archive/pause.ts";
+import { entriesBeginning } from "../archive/ranges.ts";
+import type { ArchiveStream } from "../archive/stream_reader.ts";
+import type { Bytes } from "../engine/engine.ts";
+import type { BlockEntry, PageEntry } from "../format/block.ts";
+import { isZero } from "../format/bytes.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
+import { isAtOrBelow } from "../format/path.ts";
+import type { Row } from "../format/row.ts";
+import type { RestoreTarget } from "./restore.ts";
+
+/** What is restored, and how much of it at most. */
+export interface ExtractOptions {
+  /**
+   * Where an entry goes: a path below the target, or `undefined` when it is not wanted. Asked once or twice an entry,
+   * and gives the same answer.
+   */
+  readonly place: (row: Row) => string | undefined;
+  /** With random access: only paths that begin with one of these are looked at. An empty one begins them all. */
+  readonly prefixes: readonly string[];
+  /** Bytes of content restored for each byte of archive, before it is refused as a bomb. */
+  readonly maxExpansion: number;
+  /** Ends the work early. */
+  readonly signal?: AbortSignal;
+  /** Called for each entry that was restored. */
+  readonly onEntry?: (row: Row) => void;
+  /** Called as content is written. */
+  readonly onProgress?: (step: { readonly entries: number; readonly bytes: number; readonly path: string }) => void;
+}
+
+/** What was restored. */
+export interface ExtractReport {
+  /** Entries of all kinds. */
+  readonly entries: number;
+  /** Bytes of file content, holes not counted. */
+  readonly bytes: number;
+}
+
+type Piece = { readonly fileOffset: number; readonly bytes: Bytes };
+
+/** Runs of zeros at least this long become holes when they are restored: they are free, and so no bomb. */
+const MIN_ZERO_RUN = 4096;
+
+/**
+ * Restores from an archive with random access: reads the catalog and the blocks that are needed.
+ *
+ * @throws {ArchiveError} when the archive is bad; `limit` when it expands beyond the limit.
+ */
+export async function extractArchive(
+  archive: Archive,
+  archiveBytes: number,
+  target: RestoreTarget,
+  options: ExtractOptions,
+): Promise<ExtractReport> {
+  const restorer = new Restorer(target, options, () => archiveBytes);
+  const pause = pauseEvery();
+  for await (const { entry, more } of withContinuations(entriesBeginning(archive, options.prefixes))) {
+    await pause();
+    options.signal?.throwIfAborted();
+    const path = options.place(entry.row);
+    if (path === undefined) continue;
+    if (entry.row.kind === "directory") restorer.directory(entry.row, path);
+    if (entry.row.kind === "file") await restoreFile(archive, restorer, entry, more, path);
+  }
+  for await (const entry of entriesBeginning(archive, options.prefixes)) {
+    await pause();
+    options.signal?.throwIfAborted();
+    if (entry.continued) continue;
+    const path = options.place(entry.row);
+    if (path === undefined) continue;
+    const linked = restorer.finishEntry(entry.row, path);
+    if (!linked) await copyLinked(archive, restorer, entry.row, path);
+  }
+  return restorer.done();
+}
+
+async function restoreFile(
+  archive: Archive,
+  restorer: Restorer,
+  entry: CatalogEntry,
+  more: boolean,
+  path: string,
+): Promise<void> {
+  const frame = entry.extents[0]?.block.frame;
+  const small = !entry.continued && !more && entry.extents.every((extent) => extent.block.frame === frame);
+  if (small) {
+    const pieces: Piece[] = [];
+    for await (const piece of archive.read(entry)) pieces.push(piece);
+    restorer.file(entry.row, path, pieces);
+    return;
+  }
+  for await (const piece of archive.read(entry)) restorer.part(entry.row.path, path, [piece]);
+  if (!more) restorer.endFile(entry.row, path);
+}
+
+/** A hardlink whose first name was not restored becomes a file of its own. */
+async function copyLinked(archive: Archive, restorer: Restorer, link: Row, path: string): Promise<void> {
+  let found = false;
+  for await (const { entry, more } of withContinuations(archive.find(link.link))) {
+    if (entry.row.kind !== "file") break;
+    found = true;
+    const named = { ...entry, row: { ...entry.row, path: link.path } };
+    for await (const piece of archive.read(entry)) restorer.part(named.row.path, path, [piece]);
+    if (!more) restorer.endFile(named.row, path);
+  }
+  if (!found) {
+    throw new ArchiveError(
+      "malformed",
+      `Cannot accept ${JSON.stringify(link.path)}: it links to no file of the archive`,
+      {
+        path: link.path,
+      },
+    );
+  }
+}
+
+/** Says of each piece of an entry whether more of it follows. */
+async function* withContinuations(
+  entries: AsyncIterable<CatalogEntry>,
+): AsyncGenerator<{ readonly entry: CatalogEntry; readonly more: boolean }> {
+  let entry: CatalogEntry | undefined;
+  for await (const next of entries) {
+    if (entry !== undefined) yield { entry, more: next.continued };
+    entry = next;
+  }
+  if (entry !== undefined) yield { entry, more: false };
+}
+
+/**
+ * Restores from a stream, in one pass and constant memory. The target is filled as blocks come; whether all of it was
+ * right is known at the end, so nothing should be relied on before this returns.
+ *
+ * @throws {ArchiveError} when the archive is bad; `limit` when it expands beyond the limit.
+ */
+export async function extractStream(
+  stream: ArchiveStream,
+  target: RestoreTarget,
+  options: ExtractOptions,
+): Promise<ExtractReport> {
+  const restorer = new Restorer(target, options, () => stream.offset);
+  const pause = pauseEvery();
+  for await (const event of stream.events()) {
+    await pause();
+    options.signal?.throwIfAborted();
+    if (event.kind === "block") {
+      for (const entry of event.block.entries) restorer.blockEntry(entry, event.block.data);
+    }
+    if (event.kind === "page") restorer.page(event.page.entries, event.page.continues);
+    if (event.kind === "orphans") restorer.orphans(event.page.entries);
+  }
+  return restorer.done();
+}
+
+/** Puts entries into a target. Knows no archive, only what comes out of one. */
+class Restorer {
+  readonly #target: RestoreTarget;
+  readonly #options: ExtractOptions;
+  readonly #archiveBytes: () => number;
+  /** Folders whose metadata waits until everything below them is there; each lies in the one before. */
+  readonly #folders: { readonly row: Row; readonly path: string }[] = [];
+  #open: { readonly path: string; readonly handle: ReturnType<RestoreTarget["beginFile"]> } | undefined;
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(target: RestoreTarget, options: ExtractOptions, archiveBytes: () => number) {
+    this.#target = target;
+    this.#options = options;
+    this.#archiveBytes = archiveBytes;
+  }
+
+  directory(row: Row, path: string): void {
+    this.#target.makeDirectory(path);
+    this.#options.onProgress?.({ entries: 0, bytes: 0, path: row.path });
+  }
+
+  /** A file that is complete. */
+  file(row: Row, path: string, pieces: readonly Piece[]): void {
+    const kept = pieces.filter((piece) => this.#spend(piece.bytes));
+    if (this.#target.writeFile(row, path, kept)) this.#count(row);
+  }
+
+  /** Some bytes of a file that comes in parts. */
+  part(name: string, path: string, pieces: readonly Piece[]): void {
+    if (this.#open?.path !== name) {
+      this.#abandon();
+      this.#open = { path: name, handle: this.#target.beginFile(path) };
+    }
+    for (const { fileOffset, bytes } of pieces) {
+      if (this.#spend(bytes)) this.#open.handle?.writeAt(fileOffset, bytes);
+    }
+  }
+
+  /** The last part of a file has come. */
+  endFile(row: Row, path: string): void {
+    if (this.#open?.path !== row.path) this.part(row.path, path, []);
+    const open = this.#open;
+    this.#open = undefined;
+    if (open?.handle?.finish(row) === true) this.#count(row);
+  }
+
+  #abandon(): void {
+    this.#open?.handle?.abandon();
+    this.#open = undefined;
+  }
+
+  /** Whether bytes are to be written; those that are count against the expansion limit. */
+  #spend(bytes: Bytes): boolean {
+    if (bytes.length >= MIN_ZERO_RUN && isZero(bytes)) return false;
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.#archiveBytes() * this.#options.maxExpansion + FREE_EXPANSION_BYTES) {
+      throw new ArchiveError(
+        "limit",
+        `Cannot restore the archive: its content is over ${this.#options.maxExpansion} times as large as it`,
+      );
+    }
+    this.#options.onProgress?.({ entries: 0, bytes: bytes.length, path: "" });
+    return true;
+  }
+
+  #count(row: Row): void {
+    this.#entries++;
+    this.#options.onEntry?.(row);
+    this.#options.onProgress?.({ entries: 1, bytes: 0, path: row.path });
+  }
+
+  /** One entry of a block, from a stream. */
+  blockEntry({ row, provisional, slices }: BlockEntry, data: Bytes): void {
+    const path = this.#options.place(row);
+    if (path === undefined) return;
+    if (row.kind === "directory") this.directory(row, path);
+    if (row.kind !== "file") return;
+    const pieces = slices.map((slice) => ({
+      fileOffset: slice.fileOffset,
+      bytes: data.subarray(slice.dataOffset, slice.dataOffset + slice.length),
+    }));
+    if (!provisional && this.#open?.path !== row.path) {
+      this.file(row, path, pieces);
+      return;
+    }
+    this.part(row.path, path, pieces);
+    if (!provisional) this.endFile(row, path);
+  }
+
+  /** A catalog page, from a stream. */
+  page(entries: readonly PageEntry[], continues: boolean): void {
+    this.#abandon();
+    for (const [i, { row }] of entries.entries()) {
+      if (i === 0 && continues) continue;
+      const path = this.#options.place(row);
+      if (path === undefined) continue;
+      if (!this.finishEntry(row, path)) {
+        this.#target.refuse(path, `its first name ${JSON.stringify(row.link)} was not restored`);
+      }
+    }
+  }
+
+  /** What a stream's blocks held and its catalog does not is taken away again. */
+  orphans(entries: readonly PageEntry[]): void {
+    for (const { row, provisional } of entries) {
+      const path = provisional ? undefined : this.#options.place(row);
+      if (path !== undefined) this.#target.removeFile(path);
+    }
+  }
+
+  /** The second way through the catalog. Returns false for a hardlink whose first name is not there. */
+  finishEntry(row: Row, path: string): boolean {
+    for (let top = this.#folders.at(-1); top !== undefined; top = this.#folders.at(-1)) {
+      if (isAtOrBelow(row.path, top.row.path)) break;
+      this.#finishFolder();
+    }
+    switch (row.kind) {
+      case "directory":
+        this.#folders.push({ row, path });
+        break;
+      case "hardlink": {
+        const first = this.#options.place({ ...row, kind: "file", path: row.link, link: "" });
+        if (first === undefined || !this.#target.hardlink(path, first)) return false;
+        this.#count(row);
+        break;
+      }
+      case "symlink":
+        if (this.#target.symlink(row, path)) this.#count(row);
+        break;
+      case "fifo":
+        if (this.#target.fifo(row, path)) this.#count(row);
+        break;
+      case "file":
+        break;
+    }
+    return true;
+  }
+
+  #finishFolder(): void {
+    const folder = this.#folders.pop();
+    if (folder !== undefined && this.#target.finishDirectory(folder.row, folder.path)) this.#count(folder.row);
+  }
+
+  done(): ExtractReport {
+    this.#abandon();
+    while (this.#folders.length > 0) this.#finishFolder();
+    return { entries: this.#entries, bytes: this.#bytes };
+  }
+}

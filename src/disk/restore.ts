@@ -1,0 +1,460 @@
+/**
+ * Restoring entries: the only code that creates anything in an extraction target. What it is told comes out of an
+ * archive that may be hostile, and other users may be at work in the target at the same time.
+ *
+ * - Nothing is created or changed through a symlink; see {@linkcode TargetFolders} for how, and where it ends.
+ * - Names are created exclusively. What exists is left alone unless the caller asked for more, and two entries
+ *   never share a name, whatever the file system folds together.
+ * - Metadata is a write too: it goes through the descriptor of what this run made, never to what it found.
+ * - A file that arrives in parts has its name only when it is complete. A target that did not exist has its name only
+ *   when all of it is.
+ */
+import * as fs from "node:fs";
+import type { Bytes } from "../engine/engine.ts";
+import { pathFault, ROOT_PATH } from "../format/path.ts";
+import type { Row } from "../format/row.ts";
+import { O_NOFOLLOW, O_NONBLOCK } from "./descriptors.ts";
+import { type DiskCalls, diskCalls } from "./disk_calls.ts";
+import { Refusal, type RestoreProblemKind } from "./refusal.ts";
+import { type MetadataOptions, MetadataSetter } from "./restore_metadata.ts";
+import { PartFile, type PartHost, writeFully } from "./restore_part.ts";
+import { isFatal, isLinkUnsupported, isSystemError, systemReason } from "./system_error.ts";
+import { type Containment, type OpenFolder, TargetFolders } from "./target_folders.ts";
+import { type ExistingPolicy, TargetNames } from "./target_names.ts";
+import { makePlace, type Place } from "./target_place.ts";
+import { temporaryName } from "./temporary_name.ts";
+import { windowsNameFault } from "./windows_names.ts";
+
+export type { RestoreProblemKind } from "./refusal.ts";
+export type { PartFile } from "./restore_part.ts";
+export type { Containment } from "./target_folders.ts";
+export type { ExistingPolicy } from "./target_names.ts";
+
+/** An entry that was not restored, or not fully. */
+export interface RestoreProblem {
+  /** Its path below the target. */
+  readonly path: string;
+  /** What kind of problem. */
+  readonly kind: RestoreProblemKind;
+  /** What is wrong, as the end of a sentence. */
+  readonly reason: string;
+  /** The system's error, where there was one. */
+  readonly error?: unknown;
+}
+
+/** How a target is filled. */
+export interface RestoreOptions extends MetadataOptions {
+  /** Where to: made when it does not exist, with the folders above it. A symlink to a folder is followed. */
+  readonly directory: string;
+  /**
+   * What to do about an entry whose name is taken: tell (`refuse`, the default), leave it without a word (`skip`) or
+   * replace it (`overwrite`). Folders are never replaced, and existing ones keep their metadata unless overwriting.
+   */
+  readonly existing?: ExistingPolicy;
+  /** The system calls; default: the system's. */
+  readonly calls?: DiskCalls;
+  /** Called for each entry that was not restored, or not fully. */
+  readonly onProblem: (problem: RestoreProblem) => void;
+}
+
+/** Some bytes of a file. */
+export interface Piece {
+  /** Byte offset in the file. */
+  readonly fileOffset: number;
+  /** The bytes. */
+  readonly bytes: Bytes;
+}
+
+const CREATE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | O_NOFOLLOW;
+
+/**
+ * A folder that entries are restored into. Its methods are synchronous; those that make an entry return whether it is
+ * there now. When it is not, `onProblem` has heard why (unless existing files are skipped), and the next entry may be
+ * fine. Conditions of the whole disk (it is full, read-only, failing) throw.
+ *
+ * A target that does not exist yet is filled under a temporary name beside it and gets its own name in
+ * {@linkcode finish}. Disposing an unfinished target removes that, and every file that is not complete.
+ *
+ * @example
+ * ```ts
+ * import { RestoreTarget } from "./restore.ts";
+ * const parent = Deno.makeTempDirSync();
+ * {
+ *   using target = RestoreTarget.open({ directory: `${parent}/out`, onProblem: console.error });
+ *   target.makeDirectory("folder");
+ *   target.finish();
+ * }
+ * console.log(Deno.statSync(`${parent}/out/folder`).isDirectory); // true
+ * Deno.removeSync(parent, { recursive: true });
+ * ```
+ */
+export class RestoreTarget implements Disposable {
+  readonly #calls: DiskCalls;
+  readonly #place: Place;
+  readonly #folders: TargetFolders;
+  readonly #names: TargetNames;
+  readonly #metadata: MetadataSetter;
+  readonly #overwrite: boolean;
+  readonly #onProblem: (problem: RestoreProblem) => void;
+  readonly #parts = new Set<PartFile>();
+  readonly #host: PartHost;
+  #rootFinished = false;
+  #state: "open" | "renaming" | "done" = "open";
+
+  private constructor(options: RestoreOptions, calls: DiskCalls, place: Place, folders: TargetFolders) {
+    this.#calls = calls;
+    this.#place = place;
+    this.#folders = folders;
+    this.#names = new TargetNames(calls, folders, place.fresh, options.existing ?? "refuse");
+    this.#metadata = new MetadataSetter(calls, options, (path, what, error) => this.#tellMetadata(path, what, error));
+    this.#overwrite = options.existing === "overwrite";
+    this.#onProblem = options.onProblem;
+    this.#host = {
+      calls,
+      completePart: (part, row) => this.#completePart(part, row),
+      dropPart: (part) => this.#dropPart(part),
+      failPart: (part, error) => this.#tell(part.path, error),
+    };
+  }
+
+  /**
+   * Opens a target, making what does not exist.
+   *
+   * @throws {TargetError} when it is something else than a folder. I/O errors pass through.
+   */
+  static open(options: RestoreOptions): RestoreTarget {
+    const calls = options.calls ?? diskCalls;
+    const place = makePlace(options.directory);
+    try {
+      return new RestoreTarget(options, calls, place, new TargetFolders(calls, place.location, place.fresh));
+    } catch (error) {
+      place.discard();
+      throw error;
+    }
+  }
+
+  /** How the target is kept from leading elsewhere. */
+  get containment(): Containment {
+    return this.#folders.containment;
+  }
+
+  /** Where entries are now: the target, or the temporary folder that will get its name. */
+  get location(): string {
+    return this.#place.location;
+  }
+
+  /** Tells of an entry that the caller does not restore. */
+  refuse(path: string, reason: string, kind: RestoreProblemKind = "failed"): void {
+    this.#onProblem({ path, kind, reason });
+  }
+
+  /** Makes a folder and those above it; one that is there already is fine. It gets its metadata later. */
+  makeDirectory(path: string): boolean {
+    return this.#attempt(path, () => {
+      this.#folders.ensure(path);
+      return true;
+    });
+  }
+
+  /**
+   * Gives a folder its owner, mode and times, when nothing will be put into it any more. Makes it if it is absent.
+   * Returns false for a folder that was there before this run and keeps what it has.
+   */
+  finishDirectory(row: Row, path: string): boolean {
+    return this.#attempt(path, () => {
+      const folder = this.#folders.ensure(path);
+      if (!folder.made && !this.#overwrite) return false;
+      this.#folders.withDescriptor(folder, (descriptor) => {
+        if (descriptor !== undefined) this.#metadata.set(descriptor, row, path);
+        else this.#metadata.setFolderTimes(folder.prefix, row, path);
+      });
+      this.#folders.finished(path);
+      if (path === ROOT_PATH) this.#rootFinished = true;
+      return true;
+    });
+  }
+
+  /**
+   * Writes a file whose content is all here. Gaps between the pieces, and what is missing up to the row's size, are
+   * holes. On any failure nothing of it is left.
+   *
+   * @throws {RangeError} when a piece ends beyond the row's size.
+   */
+  writeFile(row: Row, path: string, pieces: readonly Piece[]): boolean {
+    let length = 0;
+    for (const piece of pieces) length = Math.max(length, piece.fileOffset + piece.bytes.length);
+    if (length > row.size) throw new RangeError(`Cannot write "${path}": its content exceeds its size ${row.size}`);
+    return this.#attempt(path, () => {
+      const { folder, name } = this.#parentOf(path);
+      const written = this.#names.create(folder, name, path, (location, as) => {
+        const descriptor = this.#calls.open(location, CREATE, 0o600);
+        try {
+          this.#fill(descriptor, row, path, pieces, length);
+        } catch (error) {
+          this.#names.discard(folder, as);
+          throw error;
+        }
+      });
+      if (written) this.#names.wrote(path);
+      return written;
+    });
+  }
+
+  /** Begins a file that arrives in parts; `undefined` when its name is taken. The caller bounds how many are open. */
+  beginFile(path: string): PartFile | undefined {
+    let part: PartFile | undefined;
+    this.#attempt(path, () => {
+      const { folder, name } = this.#parentOf(path);
+      // Not decisive, as it may change before the end, but it spares work and says so early.
+      const taken = this.#calls.lookAt(this.#folders.at(folder, name)) !== undefined;
+      if (taken && !this.#names.mayReplace(folder, name, path)) return false;
+      const temporary = temporaryName(name);
+      const held = this.#folders.hold(folder);
+      try {
+        const descriptor = this.#calls.open(this.#folders.at(held, temporary), CREATE, 0o600);
+        part = new PartFile(this.#host, path, held, temporary, descriptor);
+      } catch (error) {
+        this.#folders.release(held);
+        throw error;
+      }
+      this.#parts.add(part);
+      return true;
+    });
+    return part;
+  }
+
+  /**
+   * Makes `path` another name of the file at `target`. Returns false, without a problem, when that is not a regular
+   * file written by this run, or the file system has no hard links: the caller then restores a copy. Linking to a file
+   * that was there before would let the next write to either name change it.
+   */
+  hardlink(path: string, target: string): boolean {
+    let available = true;
+    this.#attempt(path, () => {
+      const fault = nameFault(target);
+      if (fault !== undefined) throw new Refusal("unsafe", `it links to ${JSON.stringify(target)}: ${fault}`);
+      if (!this.#names.isOurs(target)) return available = false;
+      let from: OpenFolder;
+      try {
+        from = this.#folders.hold(this.#folders.enter(parentPath(target)));
+      } catch (error) {
+        if (isFatal(error) || !(isSystemError(error) || error instanceof Refusal)) throw error;
+        return available = false;
+      }
+      try {
+        return available = this.#linkFrom(this.#folders.at(from, lastPart(target)), path);
+      } finally {
+        this.#folders.release(from);
+      }
+    });
+    return available;
+  }
+
+  /** Makes the symlink of a row, to whatever it points to, with its times and, if asked for, its owner. */
+  symlink(row: Row, path: string): boolean {
+    return this.#attempt(path, () => {
+      const { folder, name } = this.#parentOf(path);
+      return this.#names.create(folder, name, path, (location) => {
+        this.#calls.symlink(row.link, location);
+        this.#metadata.setLink(location, row, path);
+      });
+    });
+  }
+
+  /** Makes the FIFO of a row. */
+  fifo(row: Row, path: string): boolean {
+    return this.#attempt(path, () => {
+      const { folder, name } = this.#parentOf(path);
+      return this.#names.create(folder, name, path, (location) => {
+        this.#calls.makeFifo(location);
+        const descriptor = this.#calls.open(location, fs.constants.O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+        try {
+          if (this.#calls.status(descriptor).isFifo !== true) {
+            throw new Refusal("unsafe", "it was replaced by something else meanwhile");
+          }
+          this.#metadata.set(descriptor, row, path);
+        } finally {
+          this.#calls.close(descriptor);
+        }
+      });
+    });
+  }
+
+  /** Removes a file that this run wrote, and nothing else; returns whether it did. */
+  removeFile(path: string): boolean {
+    return this.#attempt(path, () => {
+      if (!this.#names.isOurs(path)) return false;
+      const location = this.#folders.at(this.#folders.enter(parentPath(path)), lastPart(path));
+      if (this.#calls.lookAt(location)?.isFile !== true) return false;
+      this.#calls.unlink(location);
+      return true;
+    });
+  }
+
+  /**
+   * Ends the work: folders that got no metadata get the ordinary mode, and a new target gets its name.
+   *
+   * @throws {TargetError} when something has that name by now. All is still there, at {@linkcode location}, until
+   * {@linkcode abort}.
+   */
+  finish(): void {
+    if (this.#state === "done") throw new TypeError("Cannot finish the target: it is closed");
+    if (this.#state === "open") {
+      for (const part of [...this.#parts]) part.abandon();
+      this.#folders.settle((path, error) => this.#tellMetadata(path, "its mode", error));
+      if (this.#place.fresh && !this.#rootFinished) {
+        const mode = this.#folders.ordinaryMode();
+        this.#folders.withDescriptor(this.#folders.root, (descriptor) => {
+          if (descriptor !== undefined) this.#calls.setMode(descriptor, mode);
+        });
+      }
+      this.#folders.close();
+      this.#state = "renaming";
+    }
+    this.#place.commit();
+    this.#state = "done";
+  }
+
+  /**
+   * Gives up: removes files that are not complete, and all of a target that was new. Returns whether that worked.
+   * Does nothing after {@linkcode finish}. Never throws, so that it cannot hide the error that led to it.
+   */
+  abort(): boolean {
+    if (this.#state === "done") return true;
+    const wasOpen = this.#state === "open";
+    this.#state = "done";
+    let clean = true;
+    const attempt = (action: () => void) => {
+      try {
+        action();
+      } catch {
+        clean = false;
+      }
+    };
+    if (wasOpen) {
+      for (const part of [...this.#parts]) attempt(() => part.abandon());
+      attempt(() => this.#folders.close());
+    }
+    attempt(() => this.#place.discard());
+    return clean;
+  }
+
+  /** Calls {@linkcode abort}. */
+  [Symbol.dispose](): void {
+    this.abort();
+  }
+
+  /** Runs what restores one entry; what goes wrong with that entry alone is told, the rest thrown. */
+  #attempt(path: string, action: () => boolean): boolean {
+    if (this.#state !== "open") throw new TypeError(`Cannot restore "${path}": the target is closed`);
+    const fault = nameFault(path);
+    if (fault !== undefined) {
+      this.refuse(path, fault, "unsafe");
+      return false;
+    }
+    try {
+      return action();
+    } catch (error) {
+      this.#tell(path, error);
+      return false;
+    }
+  }
+
+  /** Tells of an error that concerns one entry; throws any other. */
+  #tell(path: string, error: unknown): void {
+    if (error instanceof Refusal) {
+      this.#onProblem({ path, kind: error.kind, reason: error.message });
+    } else if (isFatal(error) || !isSystemError(error)) {
+      throw error;
+    } else {
+      this.#onProblem({ path, kind: "failed", reason: systemReason(error), error });
+    }
+  }
+
+  #tellMetadata(path: string, what: string, error: unknown): void {
+    const why = error instanceof Refusal ? error.message : systemReason(error);
+    this.#onProblem({ path, kind: "metadata", reason: `${what} could not be set: ${why}`, error });
+  }
+
+  #parentOf(path: string): { folder: OpenFolder; name: string } {
+    if (path === ROOT_PATH) throw new Refusal("exists", "it is the target itself");
+    return { folder: this.#folders.ensure(parentPath(path)), name: lastPart(path) };
+  }
+
+  #fill(descriptor: number, row: Row, path: string, pieces: readonly Piece[], length: number): void {
+    try {
+      for (const piece of pieces) writeFully(this.#calls, descriptor, piece.bytes, piece.fileOffset);
+      if (length !== row.size) this.#calls.truncate(descriptor, row.size);
+      this.#metadata.set(descriptor, row, path);
+    } finally {
+      this.#calls.close(descriptor);
+    }
+  }
+
+  #linkFrom(from: string, path: string): boolean {
+    const first = this.#calls.lookAt(from);
+    if (first?.isFile !== true) return false;
+    const { folder, name } = this.#parentOf(path);
+    try {
+      this.#names.create(folder, name, path, (location, as) => {
+        this.#calls.link(from, location);
+        const second = this.#calls.lookAt(location);
+        if (second?.isFile !== true || second.ino !== first.ino || second.dev !== first.dev) {
+          this.#names.discard(folder, as);
+          throw new Refusal("unsafe", "the file it links to was replaced meanwhile");
+        }
+      });
+    } catch (error) {
+      if (isLinkUnsupported(error)) return false;
+      throw error;
+    }
+    return true;
+  }
+
+  #completePart(part: PartFile, row: Row): boolean {
+    this.#parts.delete(part);
+    let closed = false;
+    let placed = false;
+    try {
+      return this.#attempt(part.path, () => {
+        if (part.length !== row.size) this.#calls.truncate(part.descriptor, row.size);
+        this.#metadata.set(part.descriptor, row, part.path);
+        closed = true;
+        this.#calls.close(part.descriptor);
+        placed = this.#names.moveIntoPlace(part.folder, part.temporary, lastPart(part.path), part.path);
+        if (placed) this.#names.wrote(part.path);
+        return placed;
+      });
+    } finally {
+      if (!placed) this.#names.discard(part.folder, part.temporary);
+      if (!closed) this.#calls.close(part.descriptor);
+      this.#folders.release(part.folder);
+    }
+  }
+
+  #dropPart(part: PartFile): void {
+    this.#parts.delete(part);
+    this.#names.discard(part.folder, part.temporary);
+    try {
+      this.#calls.close(part.descriptor);
+    } finally {
+      this.#folders.release(part.folder);
+    }
+  }
+}
+
+/** Why a path may not be created here, as the end of a sentence. */
+function nameFault(path: string): string | undefined {
+  const fault = pathFault(path);
+  if (fault !== undefined || Deno.build.os !== "windows") return fault;
+  return path === ROOT_PATH ? undefined : path.split("/").map(windowsNameFault).find((found) => found !== undefined);
+}
+
+function parentPath(path: string): string {
+  const cut = path.lastIndexOf("/");
+  return cut < 0 ? ROOT_PATH : path.slice(0, cut);
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,86 @@
+/** Setting what a row says about an entry: owner, mode and times, through the descriptor of what this run made. */
+import type { Row } from "../format/row.ts";
+import type { DiskCalls } from "./disk_calls.ts";
+import { OwnerNames } from "./metadata.ts";
+import { isFatal } from "./system_error.ts";
+
+const PERMISSION_BITS = 0o777;
+const ALL_MODE_BITS = 0o7777;
+
+/** What to set beyond permissions and times. */
+export interface MetadataOptions {
+  /** Owners too. */
+  readonly sameOwner?: boolean;
+  /** Set-id and sticky bits too. */
+  readonly samePermissions?: boolean;
+  /** User and group names; default: this system's. */
+  readonly owners?: OwnerNames;
+}
+
+/** Sets metadata and tells what could not be set; the entry is good without. */
+export class MetadataSetter {
+  /** The access time that entries get: access times are not kept. */
+  readonly accessed = new Date();
+  readonly #calls: DiskCalls;
+  readonly #options: MetadataOptions;
+  readonly #tell: (path: string, what: string, error: unknown) => void;
+  #owners: OwnerNames | undefined;
+
+  /** `tell` hears of each thing that could not be set. */
+  constructor(
+    calls: DiskCalls,
+    options: MetadataOptions,
+    tell: (path: string, what: string, error: unknown) => void,
+  ) {
+    this.#calls = calls;
+    this.#options = options;
+    this.#tell = tell;
+  }
+
+  /** Sets the metadata of a file, folder or FIFO. */
+  set(descriptor: number, row: Row, path: string): void {
+    let bits = this.#options.samePermissions === true ? ALL_MODE_BITS : PERMISSION_BITS;
+    if (this.#options.sameOwner === true && row.owner !== undefined) {
+      const ids = this.idsOf(row, path);
+      const owned = ids !== undefined &&
+        this.#attempt(path, "its owner", () => this.#calls.setOwner(descriptor, ids.uid, ids.gid));
+      // A set-id bit was meant for the stored owner; for another one it would be a gift.
+      if (!owned) bits = PERMISSION_BITS;
+    }
+    // After the owner: changing it clears set-id bits.
+    this.#attempt(path, "its mode", () => this.#calls.setMode(descriptor, row.mode & bits));
+    this.#attempt(path, "its times", () => this.#calls.setTimes(descriptor, this.accessed, row.mtime));
+  }
+
+  /** Sets the metadata of a symlink. */
+  setLink(location: string, row: Row, path: string): void {
+    const ids = this.#options.sameOwner === true ? this.idsOf(row, path) : undefined;
+    const what = ids === undefined ? "its times" : "its owner or times";
+    this.#attempt(path, what, () => this.#calls.setLinkMetadata(location, this.accessed, row.mtime, ids));
+  }
+
+  /** Sets a folder's times by its path, where folders cannot be opened. */
+  setFolderTimes(location: string, row: Row, path: string): void {
+    this.#attempt(path, "its times", () => this.#calls.setFolderTimes(location, this.accessed, row.mtime));
+  }
+
+  /** The numbers to set for a row's owner; `undefined`, and told, when they cannot be set. */
+  idsOf(row: Row, path: string): { uid: number; gid: number } | undefined {
+    if (row.owner === undefined) return undefined;
+    this.#owners ??= this.#options.owners ?? new OwnerNames();
+    const ids = this.#owners.idsOf(row.owner);
+    if (ids === undefined) this.#tell(path, "its owner", new RangeError("its number is out of range"));
+    return ids;
+  }
+
+  #attempt(path: string, what: string, action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      this.#tell(path, what, error);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/** The folders a walk is in: opened once, listed, and reached by descriptor where the platform allows it. */
+import * as fs from "node:fs";
+import { comparePaths } from "../format/path.ts";
+import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, reach } from "./descriptors.ts";
+import { statusOfDescriptor } from "./metadata.ts";
+
+/** Folders of one walk that keep their descriptor; deeper ones give it back while something below them is walked. */
+const MAX_DESCRIPTORS = 128;
+
+/** How every CACHEDIR.TAG begins (https://bford.info/cachedir/). */
+const CACHE_SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55";
+const CACHE_TAG = "CACHEDIR.TAG";
+
+/** Which folder was meant: what a look at the name said before it was opened. */
+interface Expected {
+  readonly dev: number;
+  readonly ino: number | null;
+}
+
+/**
+ * One folder on the way from a root down. With descriptors, all below is reached through the folder that was looked
+ * at: somebody who swaps a folder for a symlink in the middle of a walk does not get other files into the archive.
+ */
+export class WalkFolder implements Disposable {
+  /** The path that its entries are opened by: a plain one, with its separator. */
+  readonly location: string;
+  /** What goes before the stored names of its entries: `a/b/`, or nothing for the root `.`. */
+  readonly storedPrefix: string;
+  /** Names in it, in path order; set by {@linkcode list}. */
+  names: readonly string[] = [];
+  /** The place in {@linkcode names} of what comes next. */
+  next = 0;
+  /** Device number of the folder. */
+  readonly dev: number;
+  readonly #parent: WalkFolder | undefined;
+  readonly #name: string;
+  readonly #depth: number;
+  readonly #expected: Expected;
+  readonly #follow: boolean;
+  #descriptor: number | undefined;
+
+  /**
+   * Opens a folder: `name` in `parent`, or the location `name` of a root. `follow` says whether the name may be a
+   * symlink.
+   */
+  constructor(parent: WalkFolder | undefined, name: string, stored: string, expected: Expected, follow: boolean) {
+    this.#parent = parent;
+    this.#name = name;
+    this.#depth = parent === undefined ? 0 : parent.#depth + 1;
+    this.#expected = expected;
+    this.#follow = follow;
+    this.location = withSeparator(parent === undefined ? name : parent.location + name);
+    this.storedPrefix = stored === "." ? "" : `${stored}/`;
+    this.dev = expected.dev;
+    this.#open();
+  }
+
+  /** A path for the system to the entry `name`; valid until the next folder is opened or left. */
+  reach(name: string): string {
+    if (!descriptorsWork()) return this.location + name;
+    if (this.#descriptor === undefined) this.#open();
+    return `${descriptorPath(this.#descriptor!)}/${name}`;
+  }
+
+  /** Reads the names. */
+  list(): void {
+    const names: string[] = [];
+    let beyond = false;
+    for (const entry of Deno.readDirSync(this.reach(""))) {
+      names.push(entry.name);
+      // Up to U+D7FF the order of UTF-16 units is path order, and sorting without a callback is much faster.
+      beyond ||= /[\ud800-\uffff]/.test(entry.name);
+    }
+    this.names = beyond ? names.sort(comparePaths) : names.sort();
+    this.next = 0;
+  }
+
+  /** Whether it is marked as a cache; then the tag is all that is left of its names. */
+  keepOnlyCacheTag(): boolean {
+    if (!this.names.includes(CACHE_TAG)) return false;
+    const bytes = new Uint8Array(CACHE_SIGNATURE.length);
+    try {
+      const descriptor = fs.openSync(this.reach(CACHE_TAG), fs.constants.O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+      try {
+        if (!statusOfDescriptor(descriptor).isFile) return false;
+        fs.readSync(descriptor, bytes, 0, bytes.length, 0);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    } catch {
+      // A tag that cannot be read marks nothing; that it cannot be read is said when it is archived itself.
+      return false;
+    }
+    if (new TextDecoder().decode(bytes) !== CACHE_SIGNATURE) return false;
+    this.names = [CACHE_TAG];
+    return true;
+  }
+
+  /** Gives the descriptor back. */
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+
+  #open(): void {
+    if (!descriptorsWork()) return;
+    const flags = fs.constants.O_RDONLY | O_DIRECTORY | (this.#follow ? 0 : O_NOFOLLOW);
+    const descriptor = this.#parent === undefined
+      ? reach(this.#name, (there) => fs.openSync(there, flags))
+      : fs.openSync(this.#parent.reach(this.#name), flags);
+    try {
+      const info = statusOfDescriptor(descriptor);
+      if (info.dev !== this.#expected.dev || info.ino !== this.#expected.ino) {
+        throw new TypeError("it was replaced by another folder meanwhile");
+      }
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw error;
+    }
+    this.#descriptor = descriptor;
+    const parent = this.#parent;
+    if (parent !== undefined && parent.#depth >= MAX_DESCRIPTORS) parent.#close();
+  }
+
+  #close(): void {
+    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}
+
+function withSeparator(location: string): string {
+  return location.endsWith("/") ? location : `${location}/`;
+}
