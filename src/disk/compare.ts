@@ -62,7 +62,7 @@ export class TreeComparison {
     if (event.kind === "page") {
       for (const [i, { row }] of event.page.entries.entries()) if (i > 0 || !event.page.continues) this.#row(row);
     }
-    if (event.kind === "end") { while (this.#current() !== undefined) this.#onlyOnDisk(); }
+    if (event.kind === "end") this.#lookFor(undefined);
   }
 
   /** Stops early. */
