@@ -132,7 +132,6 @@ const CONFLICTS: readonly (readonly FlagName[])[] = [
   ["passphrase-file", "passphrase-command", "generate-passphrase"],
   ["level", "store"],
   ["overwrite", "skip-existing"],
-  ["json", "null"],
   ["dry-run", "verify"],
 ];
 
@@ -180,6 +179,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     case "extract":
       return extractOptions(opening, typed, rest);
     case "list":
+      if (typed.json && typed.null) throw new UsageError('Cannot use "--json" and "--null" together');
       return {
         ...opening,
         ...excludes(typed),

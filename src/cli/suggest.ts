@@ -4,7 +4,7 @@ import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
 /**
  * The candidate nearest to `word`, or `undefined` when none is near enough for a useful guess: a longer name that begins
- * with it, or about one mistake in three letters. (Two letters swapped count as two mistakes.)
+ * with it, or about one mistake in three letters.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const begun = candidates.filter((candidate) => word.length >= 3 && candidate.startsWith(word));
@@ -12,5 +12,6 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   const guess = closestString(word, candidates);
   if (guess === undefined) return undefined;
   const mistakes = levenshteinDistance(word.toLowerCase(), guess.toLowerCase());
-  return mistakes <= Math.ceil(guess.length / 3) ? guess : undefined;
+  // Two letters swapped, the commonest slip, count as two mistakes.
+  return mistakes <= Math.max(guess.length < 4 ? 1 : 2, Math.floor(guess.length / 3)) ? guess : undefined;
 }

@@ -9,8 +9,7 @@
  * paragraph separators, lone surrogates, and what else has no look of its own; but not the selector that makes the
  * character before it an emoji, or plain.
  */
-const UNSAFE =
-  /(?!(?<=\p{Emoji})[\uFE0E\uFE0F])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const UNSAFE = /(?!(?<=\p{Emoji})[\uFE0E\uFE0F])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Most names hold nothing of the kind: this is quicker than a replacement that changes nothing. */
 // deno-lint-ignore no-control-regex -- control characters are what is looked for

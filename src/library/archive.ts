@@ -1,0 +1,151 @@
+/** Archives with random access. */
+import { Archive as CoreArchive } from "../archive/archive.ts";
+import { pauseEvery } from "../archive/pause.ts";
+import { entriesBelow } from "../archive/ranges.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { PageEntry } from "../format/block.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { pathFault } from "../format/path.ts";
+import { type EntryInfo, infoOf } from "./entry.ts";
+import { type ArchiveInput, sourceOf } from "./input.ts";
+import { coreOpenOptions, type OpenOptions } from "./keys.ts";
+import { streamOf, zeros } from "./outlet.ts";
+import { type ArchiveSummary, summaryOf } from "./summary.ts";
+import { verifyArchive } from "./verify.ts";
+
+/** An opened archive. It holds nothing that must be closed; what it was opened from stays its owner's. */
+export interface Archive extends ArchiveSummary {
+  /**
+   * Entries in path order (a folder, then all below it; names by their UTF-8 bytes): all of them, or `below` and what
+   * lies below it. Catalog pages are read as the iteration goes on, and nothing else.
+   *
+   * @throws {TypeError} for a path that no archive can have.
+   * @throws {ArchiveError} `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`.
+   */
+  list(below?: string): AsyncIterableIterator<EntryInfo, undefined, undefined>;
+  /**
+   * The entry with that very path; `undefined` when there is none.
+   *
+   * @throws as {@linkcode Archive.list}.
+   */
+  get(path: string): Promise<EntryInfo | undefined>;
+  /**
+   * A file's content. A hardlink gives that of its file; holes are zeros. Only the blocks it lies in are read, and each
+   * chunk has been authenticated and compared with the catalog before it comes out. An archive can hold a hole of any
+   * size: look at {@linkcode EntryInfo.size} before content of unknown origin goes into memory.
+   *
+   * An entry from {@linkcode Archive.list} is found faster than a path.
+   *
+   * The stream errors with a `TypeError` when there is no such entry or it is no file, with an {@linkcode ArchiveError}
+   * `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`, or with what its source says.
+   */
+  read(entry: string | EntryInfo): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * Reads and checks every byte of the archive. A key is derived from the passphrase once more.
+   *
+   * @throws {ArchiveError} at the first thing that is wrong, with its place.
+   */
+  verify(): Promise<ArchiveSummary>;
+}
+
+/** Opens an archive with the given engine; see `mod.ts`. */
+export async function openArchive(engine: Engine, input: ArchiveInput, options: OpenOptions): Promise<Archive> {
+  const source = sourceOf(input, options.signal);
+  const core = await CoreArchive.open(engine, source, coreOpenOptions(options));
+  const summary = summaryOf(core.header, core.trailer, core.id, source.size);
+  const reader = new Reader(core);
+  return {
+    ...summary,
+    list: (below) => reader.list(below),
+    get: (path) => reader.get(path),
+    read: (entry) => streamOf(reader.content(entry)),
+    verify: () => verifyArchive(engine, source, options),
+  };
+}
+
+class Reader {
+  readonly #core: CoreArchive;
+  /** Where the content of entries that were listed lies: finding it again would mean decoding a page for each. */
+  readonly #places = new WeakMap<EntryInfo, PageEntry>();
+
+  constructor(core: CoreArchive) {
+    this.#core = core;
+  }
+
+  list(below: string | undefined): AsyncGenerator<EntryInfo, undefined, undefined> {
+    const fault = below === undefined ? undefined : pathFault(below);
+    if (fault !== undefined) throw new TypeError(`Cannot list ${JSON.stringify(below)}: ${fault}`);
+    return this.#list(below);
+  }
+
+  async *#list(below: string | undefined): AsyncGenerator<EntryInfo, undefined, undefined> {
+    const pause = pauseEvery();
+    let held: PageEntry | undefined;
+    for await (const entry of entriesBelow(this.#core, below === undefined ? undefined : [below])) {
+      await pause();
+      if (held !== undefined) yield this.#info(held, !entry.continued);
+      held = entry.continued ? undefined : entry;
+    }
+    if (held !== undefined) yield this.#info(held, true);
+  }
+
+  #info(entry: PageEntry, complete: boolean): EntryInfo {
+    const info = infoOf(entry.row);
+    if (complete) this.#places.set(info, entry);
+    return info;
+  }
+
+  async get(path: string): Promise<EntryInfo | undefined> {
+    for await (const { row } of this.#core.find(path)) return infoOf(row);
+    return undefined;
+  }
+
+  async *content(entry: string | EntryInfo): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const path = typeof entry === "string" ? entry : entry.path;
+    const known = typeof entry === "string" ? undefined : this.#places.get(entry);
+    const pieces = known === undefined ? this.#core.find(path) : [known];
+    let position = 0;
+    let size: number | undefined;
+    const pause = pauseEvery();
+    for await (const piece of pieces) {
+      const { row } = piece;
+      if (row.kind === "hardlink") {
+        yield* this.#linked(row.link, path);
+        return;
+      }
+      if (row.kind !== "file") throw new TypeError(`Cannot read ${JSON.stringify(path)}: it is a ${row.kind}`);
+      size = row.size;
+      for await (const { fileOffset, bytes } of this.#core.read(piece)) {
+        if (fileOffset < position) throw misplaced(path);
+        for (; position < fileOffset; await pause()) {
+          const hole = zeros(fileOffset - position);
+          position += hole.length;
+          yield hole;
+        }
+        position += bytes.length;
+        // A copy: neighbouring files lie in the same memory.
+        yield bytes.slice();
+        await pause();
+      }
+    }
+    if (size === undefined) throw new TypeError(`Cannot read ${JSON.stringify(path)}: the archive has no such entry`);
+    for (; position < size; await pause()) {
+      const hole = zeros(size - position);
+      position += hole.length;
+      yield hole;
+    }
+  }
+
+  async *#linked(target: string, path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const info = await this.get(target);
+    if (info?.kind !== "file") {
+      const message = `Cannot accept ${JSON.stringify(path)}: it links to no file of the archive`;
+      throw new ArchiveError("malformed", message, { path });
+    }
+    yield* this.content(info);
+  }
+}
+
+function misplaced(path: string): ArchiveError {
+  return new ArchiveError("malformed", `Cannot accept ${JSON.stringify(path)}: its parts overlap`, { path });
+}

@@ -1,0 +1,242 @@
+/** An entry of a piped archive while it passes: its content can be read now or never. */
+import type { BlockEntry } from "../format/block.ts";
+import type { Bytes } from "../engine/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
+import type { EntryKind, Row } from "../format/row.ts";
+import { type EntryInfo, infoOf } from "./entry.ts";
+import { handled, zeros } from "./outlet.ts";
+
+/**
+ * An entry of a piped archive. Every byte of it has been authenticated, but **nothing of it is confirmed before the
+ * iteration has ended without an error**: the archive may turn out to be cut, or not to have the entry (see
+ * {@linkcode DroppedEntry}). Keep what is made of it under a provisional name until then.
+ */
+export interface StreamedEntry {
+  /** Tells it from the other items. */
+  readonly type: "entry";
+  /** Relative path with `/` between its parts; safe to join to a folder. `.` stands for that folder itself. */
+  readonly path: string;
+  /** What it is. */
+  readonly kind: EntryKind;
+  /**
+   * A file's content, holes as zeros; empty for everything else. It passes: once the next item has been asked for, what
+   * has not been read is gone, and the stream errors with a `TypeError`. It errors with an {@linkcode EntryDroppedError}
+   * when the archive does not have the rest, and otherwise as the iteration does.
+   */
+  readonly content: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * What the archive says about it. Of a large file that is known behind its content: while somebody reads the content
+   * this waits for the end of it, and otherwise skips it.
+   *
+   * @throws {EntryDroppedError} when the archive does not have the rest of it.
+   */
+  info(): Promise<EntryInfo>;
+}
+
+/**
+ * A file of a piped archive breaks off, and the archive knows: the file could not be read to its end when the archive
+ * was made. The archive as a whole may be good; reading goes on with the next item.
+ */
+export class EntryDroppedError extends Error {
+  override readonly name = "EntryDroppedError";
+  /** The entry's path. */
+  readonly path: string;
+
+  /** Creates an error about the entry at `path`. */
+  constructor(path: string) {
+    super(`Cannot read ${JSON.stringify(path)}: the archive does not have the rest of it`);
+    this.path = path;
+  }
+}
+
+/** One entry's share of one block. The data is good until the next part is taken. */
+export interface Part {
+  readonly type: "slices";
+  readonly entry: BlockEntry;
+  readonly data: Bytes;
+}
+
+/** Anything that {@linkcode PartQueue} passes on. */
+interface Other {
+  readonly type: "dropped" | "end";
+}
+
+/** The parts of all entries in the order of the archive, one of them looked at ahead. */
+export class PartQueue<T extends Other = Other> {
+  readonly #parts: AsyncGenerator<Part | T, undefined, undefined>;
+  #ahead: Part | T | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** Takes parts from a generator; its owner ends it. */
+  constructor(parts: AsyncGenerator<Part | T, undefined, undefined>) {
+    this.#parts = parts;
+  }
+
+  /** The next part, which stays the next one; `undefined` at the end. After an error every call throws it. */
+  async peek(): Promise<Part | T | undefined> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#ahead !== undefined) return this.#ahead;
+    try {
+      return this.#ahead = (await this.#parts.next()).value;
+    } catch (error) {
+      // A generator that has thrown says it is at its end when it is asked again.
+      this.#failure = { error };
+      throw error;
+    }
+  }
+
+  /** Takes the next part; `undefined` at the end. */
+  async take(): Promise<Part | T | undefined> {
+    const part = await this.peek();
+    this.#ahead = undefined;
+    return part;
+  }
+}
+
+/** {@linkcode StreamedEntry} over the parts of an archive. One operation on it is under way at a time. */
+export class PassingEntry implements StreamedEntry {
+  readonly type = "entry";
+  readonly path: string;
+  readonly kind: EntryKind;
+  readonly #parts: PartQueue;
+  #part: Part;
+  #nextSlice = 0;
+  #position = 0;
+  #hasSlices: boolean;
+  #gone = false;
+  #dropped = false;
+  #content: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
+  #cancelled = false;
+  readonly #row = handled<Row>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: PartQueue, first: Part) {
+    const { row, provisional, slices } = first.entry;
+    this.#parts = parts;
+    this.#part = first;
+    this.path = row.path;
+    this.kind = row.kind;
+    this.#hasSlices = slices.length > 0;
+    if (!provisional) this.#row.resolve(row);
+  }
+
+  get content(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    // Made when it is asked for: most entries of a large tree are small, and many are not read.
+    return this.#content ??= new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+        if (this.#gone) controller.error(this.#passed());
+      },
+      pull: (controller) => this.#exclusively(() => this.#pull(controller)),
+      cancel: () => {
+        this.#cancelled = true;
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  async info(): Promise<EntryInfo> {
+    const isRead = this.#content?.locked === true && !this.#cancelled;
+    if (!isRead) await this.#exclusively(() => this.#skip());
+    return infoOf(await this.#row.promise);
+  }
+
+  /**
+   * Goes past what is left of it. Returns false when it turned out to be dropped and none of it had bytes: the archive
+   * has no word on such an entry.
+   *
+   * @throws what reading on throws, but for {@linkcode EntryDroppedError}.
+   */
+  leave(): Promise<boolean> {
+    return this.#exclusively(async () => {
+      try {
+        await this.#skip();
+      } finally {
+        this.#gone = true;
+        this.#controller?.error(this.#passed());
+      }
+      return !this.#dropped || this.#hasSlices;
+    });
+  }
+
+  #passed(): TypeError {
+    return new TypeError(`Cannot read ${JSON.stringify(this.path)}: the iteration has gone on`);
+  }
+
+  /** Content is pulled by one party and skipped by another: each waits for the other. */
+  #exclusively<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(operation);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): Promise<void> {
+    if (this.#gone) return;
+    const chunk = await this.#chunk();
+    if (this.#cancelled) return;
+    if (chunk === undefined) controller.close();
+    else controller.enqueue(chunk);
+  }
+
+  /** The next bytes, copied; `undefined` at the end. */
+  async #chunk(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    for (;;) {
+      const { entry, data } = this.#part;
+      const slice = entry.slices[this.#nextSlice];
+      if (slice !== undefined) {
+        if (slice.fileOffset < this.#position) throw this.#malformed("its parts overlap");
+        if (slice.fileOffset > this.#position) return this.#hole(slice.fileOffset);
+        this.#nextSlice++;
+        this.#position += slice.length;
+        return new Uint8Array(data.subarray(slice.dataOffset, slice.dataOffset + slice.length));
+      }
+      if (!entry.provisional) {
+        if (this.#position > entry.row.size) throw this.#malformed("it has bytes beyond its size");
+        return this.#position < entry.row.size ? this.#hole(entry.row.size) : undefined;
+      }
+      await this.#goOn();
+    }
+  }
+
+  #hole(end: number): Uint8Array<ArrayBuffer> {
+    const hole = zeros(end - this.#position);
+    this.#position += hole.length;
+    return hole;
+  }
+
+  #malformed(why: string): ArchiveError {
+    const error = new ArchiveError("malformed", `Cannot accept ${JSON.stringify(this.path)}: ${why}`, {
+      path: this.path,
+    });
+    return error;
+  }
+
+  /** Goes past the parts that are left, their bytes unseen. */
+  async #skip(): Promise<void> {
+    try {
+      while (this.#part.entry.provisional) await this.#goOn();
+    } catch (error) {
+      if (!(error instanceof EntryDroppedError)) throw error;
+    }
+  }
+
+  /** Makes the next part the one at hand. */
+  async #goOn(): Promise<void> {
+    try {
+      if (this.#dropped) throw new EntryDroppedError(this.path);
+      const next = await this.#parts.peek();
+      if (next?.type !== "slices" || next.entry.row.path !== this.path || next.entry.row.kind !== this.kind) {
+        this.#dropped = true;
+        throw new EntryDroppedError(this.path);
+      }
+      await this.#parts.take();
+      this.#part = next;
+      this.#nextSlice = 0;
+      this.#hasSlices ||= next.entry.slices.length > 0;
+      if (!next.entry.provisional) this.#row.resolve(next.entry.row);
+    } catch (error) {
+      this.#row.reject(error);
+      throw error;
+    }
+  }
+}
