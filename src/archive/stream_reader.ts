@@ -65,16 +65,16 @@ export class ArchiveStream {
   }
 
   /**
-   * Reads and opens the header of a stream.
+   * Reads and opens the header of a stream. A queue whose header no key has opened can be tried again with another.
    *
    * @throws {ArchiveError} `not-an-archive`, `newer-version`, `wrong-key`, `truncated`, `damaged` or `limit`.
    */
   static async open(
     engine: Engine,
-    pieces: AsyncIterable<Bytes> | Iterable<Bytes>,
+    pieces: AsyncIterable<Bytes> | Iterable<Bytes> | ByteQueue,
     options: OpenOptions,
   ): Promise<ArchiveStream> {
-    const queue = new ByteQueue(pieces);
+    const queue = pieces instanceof ByteQueue ? pieces : new ByteQueue(pieces);
     const opened = await openHeader(engine, (length) => queue.peek(length), options.keys, options.kdfLimits ?? {});
     for (const warning of opened.warnings) options.onWarning?.(warning);
     const header = await queue.take(opened.bodyOffset);

@@ -1,4 +1,5 @@
 /** What a failure says to the user, and what the program exits with. */
+import { SourceError } from "../disk/file_source.ts";
 import { RootConflictError } from "../disk/names.ts";
 import { isClosedPipe } from "../disk/streams.ts";
 import { systemCode, systemReason } from "../disk/system_error.ts";
@@ -68,6 +69,9 @@ export function describeFailure(error: unknown): Failure {
   }
   if (isClosedPipe(error)) {
     return { kind: "closed pipe", exitCode: EXIT.done, message: "the reader has closed the pipe", hint: undefined };
+  }
+  if (error instanceof SourceError) {
+    return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint: undefined };
   }
   if (error instanceof RootConflictError) {
     return { kind: "failed", exitCode: EXIT.usage, message: error.message, hint: undefined };

@@ -1,11 +1,13 @@
 /** Opening archives for the commands: by name, from standard input, and with whatever key the options give. */
 import { Archive, type OpenOptions } from "../archive/archive.ts";
+import { ByteQueue } from "../archive/byte_queue.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { ArchiveStream } from "../archive/stream_reader.ts";
 import { FileSource } from "../disk/file_source.ts";
 import { chunksOf } from "../disk/streams.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
 import type { CommandContext } from "./command.ts";
 import type { OpeningOptions } from "./options.ts";
 
@@ -25,11 +27,31 @@ export async function openOptions(context: CommandContext, options: OpeningOptio
   };
 }
 
+/** How often somebody at a terminal may try. */
+const ATTEMPTS = 3;
+
+/** Opens with the key of the options; a wrong one that was typed can be typed again. */
+async function attempt<T>(
+  context: CommandContext,
+  options: OpeningOptions,
+  open: (how: OpenOptions) => Promise<T>,
+): Promise<T> {
+  for (let left = context.isPassphraseGiven(options) ? 1 : ATTEMPTS;; left--) {
+    const how = await openOptions(context, options);
+    try {
+      return await open(how);
+    } catch (error) {
+      if (left === 1 || !(error instanceof ArchiveError) || error.code !== "wrong-key") throw error;
+      context.ui.warn("That passphrase does not open it; try again");
+    }
+  }
+}
+
 /** Opens an archive on disk for random access. The file is opened before the passphrase is asked for. */
 export async function openFile(context: CommandContext, options: OpeningOptions): Promise<OpenedFile> {
   const source = FileSource.open(options.archive);
   try {
-    const archive = await Archive.open(nativeEngine, source, await openOptions(context, options));
+    const archive = await attempt(context, options, (how) => Archive.open(nativeEngine, source, how));
     return { archive, source, [Symbol.dispose]: () => source.close() };
   } catch (error) {
     source.close();
@@ -39,14 +61,14 @@ export async function openFile(context: CommandContext, options: OpeningOptions)
 
 /** Opens an archive to be read from front to back, from standard input or from disk. */
 export async function openStream(context: CommandContext, options: OpeningOptions): Promise<ArchiveStream> {
-  if (options.archive === "-") {
-    return await ArchiveStream.open(nativeEngine, chunksOf(context.system.stdin), await openOptions(context, options));
-  }
-  const pieces = readThrough(FileSource.open(options.archive));
+  const pieces = options.archive === "-"
+    ? chunksOf(context.system.stdin)
+    : readThrough(FileSource.open(options.archive));
+  const queue = new ByteQueue(pieces);
   try {
-    return await ArchiveStream.open(nativeEngine, pieces, await openOptions(context, options));
+    return await attempt(context, options, (how) => ArchiveStream.open(nativeEngine, queue, how));
   } catch (error) {
-    await pieces.return();
+    await queue.close();
     throw error;
   }
 }

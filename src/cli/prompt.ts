@@ -119,10 +119,11 @@ export class SecretPrompt implements Disposable {
   async ask(question: string): Promise<string> {
     while (true) {
       this.#signal.throwIfAborted();
-      this.#terminal.write(question);
+      // Before the question: who answers at once must not see it echoed.
       this.#terminal.setRaw(true);
       let answer: string | undefined;
       try {
+        this.#terminal.write(question);
         answer = await this.#readLine();
       } finally {
         this.#terminal.setRaw(false);
@@ -165,6 +166,8 @@ export class SecretPrompt implements Disposable {
 
   /** A read that a signal can end. The platform's own goes on in the background until the terminal is closed. */
   async #read(): Promise<number | null> {
+    // An abort that came between two reads is announced to no listener any more.
+    this.#signal.throwIfAborted();
     const { promise, reject } = Promise.withResolvers<never>();
     const abort = () => reject(this.#signal.reason);
     this.#signal.addEventListener("abort", abort, { once: true });

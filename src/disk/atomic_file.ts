@@ -2,7 +2,7 @@
 import type { Bytes } from "../engine/engine.ts";
 import { diskFiles, type FileLayer, type PathStatus, type WritableFile } from "./file_layer.ts";
 import type { Identity } from "./metadata.ts";
-import { isLinkUnsupported, systemCode } from "./system_error.ts";
+import { isLinkUnsupported, systemCode, systemReason } from "./system_error.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
 
 /** How an {@linkcode AtomicFile} treats what has its name already. */
@@ -68,7 +68,13 @@ export class AtomicFile implements Disposable {
     this.#files = options.files ?? diskFiles;
     this.targetPath = target;
     this.temporaryPath = folder + temporaryName(name);
-    this.#file = this.#files.createExclusive(this.temporaryPath, 0o600);
+    try {
+      this.#file = this.#files.createExclusive(this.temporaryPath, 0o600);
+    } catch (error) {
+      // The temporary name means nothing to whoever named the target.
+      const reason = systemCode(error) === "ENOENT" ? "its folder does not exist" : systemReason(error);
+      throw new TargetError(`Cannot write "${asked}": ${reason}`, false, { cause: error });
+    }
   }
 
   /**

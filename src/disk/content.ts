@@ -2,8 +2,9 @@
 import * as fs from "node:fs";
 import type { ContentAccess, ContentReader, ContentStatus } from "../archive/source.ts";
 import type { Bytes } from "../engine/engine.ts";
-import { O_NOFOLLOW, O_NONBLOCK, reach } from "./descriptors.ts";
+import { O_NONBLOCK, reach } from "./descriptors.ts";
 import { ctimeOf, identityOf, modeOf, statusOfDescriptor, timeOf } from "./metadata.ts";
+import { openItself } from "./open_itself.ts";
 
 /**
  * Opens files on disk by their location, of any length on Linux. A name that has become a symlink, a FIFO, a device or
@@ -11,8 +12,7 @@ import { ctimeOf, identityOf, modeOf, statusOfDescriptor, timeOf } from "./metad
  */
 export const fileContent: ContentAccess = {
   open(location: string): ContentReader {
-    const flags = fs.constants.O_RDONLY | O_NONBLOCK | O_NOFOLLOW;
-    const descriptor = reach(location, (path) => fs.openSync(path, flags));
+    const descriptor = reach(location, (path) => openItself(path, O_NONBLOCK));
     try {
       if (!statusOfDescriptor(descriptor).isFile) {
         throw new TypeError(`Cannot read "${location}": it is not a regular file any more`);

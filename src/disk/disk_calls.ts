@@ -5,15 +5,21 @@
 import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
 import type { Time } from "../format/row.ts";
-import { descriptorPath, descriptorsWork, O_NOFOLLOW, O_PATH } from "./descriptors.ts";
+import { descriptorPath, descriptorsWork, O_NOFOLLOW, O_NONBLOCK, O_PATH } from "./descriptors.ts";
 import { millisecondsOf, secondsForNode, setTimes, statusOfDescriptor } from "./metadata.ts";
+import { openItself } from "./open_itself.ts";
 import { Refusal } from "./refusal.ts";
 import { systemCode } from "./system_error.ts";
 
 /** The calls; each throws what the system says unless it says otherwise. */
 export interface DiskCalls {
-  /** Opens with `fs.constants` flags; returns a descriptor. */
+  /**
+   * Opens with `fs.constants` flags; returns a descriptor. `O_NOFOLLOW` is only sure to work together with `O_EXCL`, or
+   * where descriptors have paths: otherwise Deno may have resolved a symlink before, see {@linkcode openItself}.
+   */
   open(path: string, flags: number, mode?: number): number;
+  /** Opens what exists under a name, without waiting, and never through a symlink; for reading. */
+  openItself(path: string): number;
   /** Gives a descriptor back. */
   close(descriptor: number): void;
   /** Writes at a byte offset; returns the bytes written, maybe fewer than given. */
@@ -62,6 +68,7 @@ export interface DiskCalls {
 /** The system. */
 export const diskCalls: DiskCalls = {
   open: (path, flags, mode) => fs.openSync(path, flags, mode),
+  openItself: (path) => openItself(path, O_NONBLOCK),
   close: (descriptor) => fs.closeSync(descriptor),
   write: (descriptor, bytes, position) => fs.writeSync(descriptor, bytes, 0, bytes.length, position),
   truncate: (descriptor, length) => fs.ftruncateSync(descriptor, length),

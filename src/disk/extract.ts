@@ -167,6 +167,10 @@ class Restorer {
   readonly #folders: { readonly row: Row; readonly path: string }[] = [];
   #open: { readonly path: string; readonly handle: ReturnType<RestoreTarget["beginFile"]> } | undefined;
   #entries = 0;
+  /** Bytes taken off the archive to be written, for the expansion limit. */
+  #spent = 0;
+  /** Bytes of the file at hand, and of all that are there now. */
+  #partBytes = 0;
   #bytes = 0;
 
   constructor(target: RestoreTarget, options: ExtractOptions, archiveBytes: () => number) {
@@ -182,8 +186,9 @@ class Restorer {
 
   /** A file that is complete. */
   file(row: Row, path: string, pieces: readonly Piece[]): void {
+    const before = this.#spent;
     const kept = pieces.filter((piece) => this.#spend(piece.bytes));
-    if (this.#target.writeFile(row, path, kept)) this.#count(row);
+    if (this.#target.writeFile(row, path, kept)) this.#count(row, this.#spent - before);
   }
 
   /** Some bytes of a file that comes in parts. */
@@ -191,9 +196,12 @@ class Restorer {
     if (this.#open?.path !== name) {
       this.#abandon();
       this.#open = { path: name, handle: this.#target.beginFile(path) };
+      this.#partBytes = 0;
     }
     for (const { fileOffset, bytes } of pieces) {
-      if (this.#spend(bytes)) this.#open.handle?.writeAt(fileOffset, bytes);
+      if (!this.#spend(bytes)) continue;
+      this.#open.handle?.writeAt(fileOffset, bytes);
+      this.#partBytes += bytes.length;
     }
   }
 
@@ -202,7 +210,7 @@ class Restorer {
     if (this.#open?.path !== row.path) this.part(row.path, path, []);
     const open = this.#open;
     this.#open = undefined;
-    if (open?.handle?.finish(row) === true) this.#count(row);
+    if (open?.handle?.finish(row) === true) this.#count(row, this.#partBytes);
   }
 
   #abandon(): void {
@@ -213,8 +221,8 @@ class Restorer {
   /** Whether bytes are to be written; those that are count against the expansion limit. */
   #spend(bytes: Bytes): boolean {
     if (bytes.length >= MIN_ZERO_RUN && isZero(bytes)) return false;
-    this.#bytes += bytes.length;
-    if (this.#bytes > this.#archiveBytes() * this.#options.maxExpansion + FREE_EXPANSION_BYTES) {
+    this.#spent += bytes.length;
+    if (this.#spent > this.#archiveBytes() * this.#options.maxExpansion + FREE_EXPANSION_BYTES) {
       throw new ArchiveError(
         "limit",
         `Cannot restore the archive: its content is over ${this.#options.maxExpansion} times as large as it`,
@@ -224,8 +232,9 @@ class Restorer {
     return true;
   }
 
-  #count(row: Row): void {
+  #count(row: Row, bytes = 0): void {
     this.#entries++;
+    this.#bytes += bytes;
     this.#options.onEntry?.(row);
     this.#options.onProgress?.({ entries: 1, bytes: 0, path: row.path });
   }

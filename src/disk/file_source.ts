@@ -5,6 +5,11 @@ import type { Bytes } from "../engine/engine.ts";
 import { O_NONBLOCK, reach } from "./descriptors.ts";
 import { type Identity, identityOf, statusOfDescriptor } from "./metadata.ts";
 
+/** What was named as an archive cannot be read as one: it is a folder, or no regular file. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+}
+
 /**
  * Random access to a regular file. Reads are positional and synchronous underneath: on a local disk that is several
  * times faster than one trip to a thread pool for each.
@@ -42,15 +47,17 @@ export class FileSource implements Source, Disposable {
   /**
    * Opens a file, following symlinks.
    *
-   * @throws {TypeError} when it is not a regular file. I/O errors pass through.
+   * @throws {SourceError} when it is not a regular file. I/O errors pass through.
    */
   static open(path: string): FileSource {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
     const descriptor = reach(path, (there) => fs.openSync(there, fs.constants.O_RDONLY | O_NONBLOCK));
     try {
       const info = statusOfDescriptor(descriptor);
-      if (info.isDirectory) throw new TypeError(`Cannot read "${path}": it is a folder`);
-      if (!info.isFile) throw new TypeError(`Cannot read "${path}": it is not a regular file; use "-" to read a pipe`);
+      if (info.isDirectory) throw new SourceError(`Cannot read "${path}": it is a folder`);
+      if (!info.isFile) {
+        throw new SourceError(`Cannot read "${path}": it is not a regular file; use "-" to read a pipe`);
+      }
       return new FileSource(path, descriptor, info);
     } catch (error) {
       fs.closeSync(descriptor);

@@ -13,7 +13,7 @@ import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
 import { pathFault, ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
-import { O_NOFOLLOW, O_NONBLOCK } from "./descriptors.ts";
+import { O_NOFOLLOW } from "./descriptors.ts";
 import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { Refusal, type RestoreProblemKind } from "./refusal.ts";
 import { type MetadataOptions, MetadataSetter } from "./restore_metadata.ts";
@@ -267,7 +267,7 @@ export class RestoreTarget implements Disposable {
       const { folder, name } = this.#parentOf(path);
       return this.#names.create(folder, name, path, (location) => {
         this.#calls.makeFifo(location);
-        const descriptor = this.#calls.open(location, fs.constants.O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+        const descriptor = this.#calls.openItself(location);
         try {
           if (this.#calls.status(descriptor).isFifo !== true) {
             throw new Refusal("unsafe", "it was replaced by something else meanwhile");

@@ -1,7 +1,8 @@
 /** The folders a walk is in: opened once, listed, and reached by descriptor where the platform allows it. */
 import * as fs from "node:fs";
 import { comparePaths } from "../format/path.ts";
-import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, reach } from "./descriptors.ts";
+import { fileContent } from "./content.ts";
+import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, reach } from "./descriptors.ts";
 import { statusOfDescriptor } from "./metadata.ts";
 
 /** Folders of one walk that keep their descriptor; deeper ones give it back while something below them is walked. */
@@ -80,12 +81,11 @@ export class WalkFolder implements Disposable {
     if (!this.names.includes(CACHE_TAG)) return false;
     const bytes = new Uint8Array(CACHE_SIGNATURE.length);
     try {
-      const descriptor = fs.openSync(this.reach(CACHE_TAG), fs.constants.O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+      const tag = fileContent.open(this.reach(CACHE_TAG));
       try {
-        if (!statusOfDescriptor(descriptor).isFile) return false;
-        fs.readSync(descriptor, bytes, 0, bytes.length, 0);
+        tag.read(0, bytes);
       } finally {
-        fs.closeSync(descriptor);
+        tag.close();
       }
     } catch {
       // A tag that cannot be read marks nothing; that it cannot be read is said when it is archived itself.

@@ -1,11 +1,10 @@
 /** Archives with random access. */
 import { Archive as CoreArchive } from "../archive/archive.ts";
 import { pauseEvery } from "../archive/pause.ts";
-import { entriesBelow } from "../archive/ranges.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { pathFault } from "../format/path.ts";
+import { isAtOrBelow, pathFault, ROOT_PATH } from "../format/path.ts";
 import { type EntryInfo, infoOf } from "./entry.ts";
 import { type ArchiveInput, sourceOf } from "./input.ts";
 import { coreOpenOptions, type OpenOptions } from "./keys.ts";
@@ -56,7 +55,7 @@ export async function openArchive(engine: Engine, input: ArchiveInput, options: 
   const reader = new Reader(core);
   return {
     ...summary,
-    list: (below) => reader.list(below),
+    list: (below = ROOT_PATH) => reader.list(below),
     get: (path) => reader.get(path),
     read: (entry) => streamOf(reader.content(entry)),
     verify: () => verifyArchive(engine, source, options),
@@ -72,17 +71,19 @@ class Reader {
     this.#core = core;
   }
 
-  list(below: string | undefined): AsyncGenerator<EntryInfo, undefined, undefined> {
-    const fault = below === undefined ? undefined : pathFault(below);
+  list(below: string): AsyncGenerator<EntryInfo, undefined, undefined> {
+    const fault = pathFault(below);
     if (fault !== undefined) throw new TypeError(`Cannot list ${JSON.stringify(below)}: ${fault}`);
     return this.#list(below);
   }
 
-  async *#list(below: string | undefined): AsyncGenerator<EntryInfo, undefined, undefined> {
+  async *#list(below: string): AsyncGenerator<EntryInfo, undefined, undefined> {
     const pause = pauseEvery();
     let held: PageEntry | undefined;
-    for await (const entry of entriesBelow(this.#core, below === undefined ? undefined : [below])) {
+    for await (const entry of this.#core.entries(below)) {
       await pause();
+      // A folder and all below it are one range.
+      if (!isAtOrBelow(entry.row.path, below)) break;
       if (held !== undefined) yield this.#info(held, !entry.continued);
       held = entry.continued ? undefined : entry;
     }

@@ -39,11 +39,17 @@ export interface ArchiveInspection {
   readonly headerDamaged: boolean;
 }
 
+/** How an archive is inspected. */
+export interface InspectOptions {
+  /** Ends the work: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Inspects an archive with the given engine; see `mod.ts`. */
 export async function inspectArchive(
   engine: Engine,
   input: ArchiveInput,
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: InspectOptions,
 ): Promise<ArchiveInspection> {
   const source = sourceOf(input, options.signal);
   const { copies, faults } = await findCopies(engine, (length) => source.read(0, Math.min(length, source.size)));

@@ -102,7 +102,11 @@ export class Intake<T> implements AsyncIterableIterator<T, undefined, undefined>
 function pullerOf<T>(values: Values<T>): Puller<T> {
   if ("getReader" in values) {
     const reader = values.getReader();
-    return { next: () => reader.read(), release: (reason) => reader.cancel(reason) };
+    const next = async (): Promise<IteratorResult<T, unknown>> => {
+      const { done, value } = await reader.read();
+      return done ? DONE : { done, value };
+    };
+    return { next, release: (reason) => reader.cancel(reason) };
   }
   const iterator = Symbol.asyncIterator in values ? values[Symbol.asyncIterator]() : values[Symbol.iterator]();
   return {

@@ -38,6 +38,7 @@ export interface StreamedEntry {
  * was made. The archive as a whole may be good; reading goes on with the next item.
  */
 export class EntryDroppedError extends Error {
+  /** `"EntryDroppedError"`. */
   override readonly name = "EntryDroppedError";
   /** The entry's path. */
   readonly path: string;
@@ -126,7 +127,7 @@ export class PassingEntry implements StreamedEntry {
     return this.#content ??= new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
-        if (this.#gone) controller.error(this.#passed());
+        if (this.#gone) controller.error(this.#passedError());
       },
       pull: (controller) => this.#exclusively(() => this.#pull(controller)),
       cancel: () => {
@@ -151,20 +152,36 @@ export class PassingEntry implements StreamedEntry {
     return this.#exclusively(async () => {
       try {
         await this.#skip();
-      } finally {
-        this.#gone = true;
-        this.#controller?.error(this.#passed());
+      } catch (error) {
+        this.#lose(error);
+        throw error;
       }
+      this.#lose(this.#passedError());
       return !this.#dropped || this.#hasSlices;
     });
   }
 
-  #passed(): TypeError {
-    return new TypeError(`Cannot read ${JSON.stringify(this.path)}: the iteration has gone on`);
+  /** Ends it without reading on, when the iteration ends. */
+  close(): Promise<void> {
+    return this.#exclusively(() => {
+      const error = this.#passedError();
+      this.#lose(error);
+      this.#row.reject(error);
+    });
+  }
+
+  #passedError(): TypeError {
+    return new TypeError(`Cannot read ${JSON.stringify(this.path)}: its content has passed`);
+  }
+
+  /** Content that has not been read by now cannot be read any more. */
+  #lose(reason: unknown): void {
+    this.#gone = true;
+    this.#controller?.error(reason);
   }
 
   /** Content is pulled by one party and skipped by another: each waits for the other. */
-  #exclusively<T>(operation: () => Promise<T>): Promise<T> {
+  #exclusively<T>(operation: () => Promise<T> | T): Promise<T> {
     const result = this.#turn.then(operation);
     this.#turn = result.catch(() => {});
     return result;
@@ -205,14 +222,12 @@ export class PassingEntry implements StreamedEntry {
   }
 
   #malformed(why: string): ArchiveError {
-    const error = new ArchiveError("malformed", `Cannot accept ${JSON.stringify(this.path)}: ${why}`, {
-      path: this.path,
-    });
-    return error;
+    return new ArchiveError("malformed", `Cannot accept ${JSON.stringify(this.path)}: ${why}`, { path: this.path });
   }
 
   /** Goes past the parts that are left, their bytes unseen. */
   async #skip(): Promise<void> {
+    if (this.#part.entry.provisional) this.#lose(this.#passedError());
     try {
       while (this.#part.entry.provisional) await this.#goOn();
     } catch (error) {

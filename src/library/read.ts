@@ -63,7 +63,7 @@ export function readArchive(
     } finally {
       // The source first: a read that waits for it would be waited for.
       await pieces.return();
-      await entry?.leave().catch(() => {});
+      await entry?.close();
     }
   }
 }

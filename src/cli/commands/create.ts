@@ -8,6 +8,7 @@ import type { Identity } from "../../disk/metadata.ts";
 import { planRoots, type Root, storedName } from "../../disk/names.ts";
 import { chunksOf, writeOutput } from "../../disk/streams.ts";
 import { systemReason } from "../../disk/system_error.ts";
+import { TEMPORARY_SUFFIX } from "../../disk/temporary_name.ts";
 import { walk, type WalkProblem } from "../../disk/walk.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { isAtOrBelow, ROOT_PATH } from "../../format/path.ts";
@@ -148,7 +149,11 @@ class StorePlan {
       oneFileSystem,
       excludeCaches,
       skip,
-      onNotice: ({ path, message }) => ui.note(`left out ${quoteName(path)}: ${message}`),
+      onNotice: ({ path, kind, message }) => {
+        // The temporary file is our own affair; the archive it will replace is the user's.
+        if (kind === "excluded-archive" && path.endsWith(TEMPORARY_SUFFIX)) return;
+        ui.note(`left out ${quoteName(path)}: ${message}`);
+      },
       onProblem: ({ path, reason }: WalkProblem) => this.problem(path, reason),
     });
     for (const { row, location, sparse } of found) {
@@ -234,7 +239,8 @@ async function dryRun({ ui, signal }: CommandContext, plan: StorePlan): Promise<
 function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan, written: WrittenArchive): void {
   const id = written.id.toHex();
   const { totals } = written;
-  const where = options.archive === "-" ? "" : ` in ${quoteName(options.archive)}`;
+  const size = formatBytes(written.length);
+  const where = options.archive === "-" ? size : `${quoteName(options.archive)} (${size})`;
   ui.result(() => undefined, () => ({
     schema: "coffer/create/1",
     archive: options.archive,
@@ -246,8 +252,7 @@ function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan,
   }));
   if (ui.json) return;
   ui.note(
-    `stored ${formatItems(totals.entries, "entry", "entries")} (${formatBytes(totals.bytes)})${where}` +
-      ` (${formatBytes(written.length)})`,
+    `stored ${formatItems(totals.entries, "entry", "entries")} (${formatBytes(totals.bytes)}) in ${where}`,
   );
   ui.detail(`snapshot id: ${id}`);
   if (!plan.partial) return;

@@ -120,7 +120,10 @@ function report(
   if (!ui.json) ui.note(`restored ${formatItems(done.entries, "entry", "entries")} (${formatBytes(done.bytes)})`);
   if (problems.length > 0) {
     const count = formatItems(problems.length, "entry was", "entries were");
-    ui.warn(`${count} not restored, or not fully; each is named above`);
+    const hint = problems.some(({ kind }) => kind === "exists")
+      ? "--overwrite replaces what exists, --skip-existing keeps it, -C DIR restores elsewhere"
+      : undefined;
+    ui.warn(`${count} not restored, or not fully; each is named above`, hint);
   }
 }
 

@@ -63,6 +63,9 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   if (options.against === undefined) return EXIT.done;
   const what = differences.length === 0 ? "no difference" : formatItems(differences.length, "difference");
   ui.note(`${what} from ${quoteName(options.against)}`);
+  if (differences.length === totals.entries && differences.every(({ kind }) => kind === "only-in-archive")) {
+    ui.note("nothing in the archive is there: name the folder that holds its paths, as coffer list shows them");
+  }
   return differences.length === 0 ? EXIT.done : EXIT.differs;
 }
 
