@@ -1,5 +1,6 @@
 /** Creates an archive from entries: plan, build, write, in that order for each block. */
 import type { Bytes, Engine } from "../engine/engine.ts";
+import { abortable } from "./abortable.ts";
 import { BlockScratch, buildBlock } from "./block_builder.ts";
 import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import type { ContentAccess } from "./source.ts";
@@ -41,7 +42,7 @@ export async function createArchive(
   sink: Sink,
   options: CreateOptions,
 ): Promise<WrittenArchive> {
-  const writer = await ArchiveWriter.begin(engine, sink, options, options.random);
+  const writer = await abortable(() => ArchiveWriter.begin(engine, sink, options, options.random), options.signal);
   const tools = {
     engine,
     cipher: writer.cipher,

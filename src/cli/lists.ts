@@ -1,7 +1,7 @@
 /** Files that hold lists: of globs, and of paths. */
 import { chunksOf, openInput } from "../disk/streams.ts";
 import { systemReason } from "../disk/system_error.ts";
-import { CommandError } from "./command_error.ts";
+import { CommandError, Interrupted } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
 import type { InputFile } from "./system.ts";
 import { quoteName } from "./ui/escape.ts";
@@ -19,6 +19,7 @@ async function* readItems(path: string, separator: string, stdin: InputFile): As
     }
     rest += decoder.decode();
   } catch (error) {
+    if (error instanceof Interrupted) throw error;
     const reason = error instanceof TypeError ? "it is not valid UTF-8" : systemReason(error);
     throw new CommandError(EXIT.failed, `Cannot read the list in ${name}: ${reason}`, undefined, { cause: error });
   }

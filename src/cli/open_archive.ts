@@ -1,4 +1,5 @@
 /** Opening archives for the commands: by name, from standard input, and with whatever key the options give. */
+import { abortable } from "../archive/abortable.ts";
 import { Archive, type OpenOptions } from "../archive/archive.ts";
 import { ByteQueue } from "../archive/byte_queue.ts";
 import { pauseEvery } from "../archive/pause.ts";
@@ -39,7 +40,7 @@ async function attempt<T>(
   for (let left = context.isPassphraseGiven(options) ? 1 : ATTEMPTS;; left--) {
     const how = await openOptions(context, options);
     try {
-      return await open(how);
+      return await abortable(() => open(how), context.signal);
     } catch (error) {
       if (left === 1 || !(error instanceof ArchiveError) || error.code !== "wrong-key") throw error;
       context.ui.warn("That passphrase does not open it; try again");

@@ -1,6 +1,7 @@
 /** Where passphrases come from: an option, the environment, the terminal, or the program itself. */
 import { encodePassphrase } from "../format/passphrase.ts";
 import { systemReason } from "../disk/system_error.ts";
+import { abortable } from "../archive/abortable.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { SecretPrompt } from "./prompt.ts";
@@ -152,23 +153,25 @@ async function readBounded(reader: System["stdin"] | Deno.FsFile): Promise<Uint8
   return undefined;
 }
 
+/** A descriptor or FIFO may keep its reader waiting, from the opening on. */
+async function readPath(path: string): Promise<Uint8Array | undefined> {
+  using file = await Deno.open(path, { read: true });
+  return await readBounded(file);
+}
+
 async function readFile(
   path: string,
   name: string,
-  { ui, system }: PassphraseSetting,
+  { ui, system, signal }: PassphraseSetting,
   exitCode: ExitCode,
 ): Promise<string> {
   let bytes: Uint8Array | undefined;
-  if (path === "-") {
-    bytes = await readBounded(system.stdin);
-  } else {
-    try {
-      using file = await Deno.open(path, { read: true });
-      bytes = await readBounded(file);
-    } catch (error) {
-      const message = `Cannot read the passphrase from ${name}: ${systemReason(error)}`;
-      throw new CommandError(exitCode, message, undefined, { cause: error });
-    }
+  try {
+    bytes = path === "-" ? await readBounded(system.stdin) : await abortable(() => readPath(path), signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = `Cannot read the passphrase from ${name}: ${systemReason(error)}`;
+    throw new CommandError(exitCode, message, undefined, { cause: error });
   }
   if (bytes === undefined) {
     throw new CommandError(exitCode, `Cannot use the passphrase from ${name}: it is over ${MAX_SOURCE_BYTES} bytes`);

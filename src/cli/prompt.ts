@@ -2,6 +2,7 @@
  * Questions whose answers are not shown. Read in raw mode, key by key: the platform's own prompt writes to standard
  * output, where results go.
  */
+import { abortable } from "../archive/abortable.ts";
 import { CommandError, Interrupted } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
 import type { Terminal } from "./system.ts";
@@ -158,26 +159,9 @@ export class SecretPrompt implements Disposable {
         }
         if (outcome === "useless") this.#terminal.write("\x07");
       }
-      const count = await this.#read();
+      const count = await abortable(() => this.#terminal.read(this.#buffer), this.#signal);
       if (count === null) throw new CommandError(EXIT.usage, "Cannot read a passphrase: the input ended");
       this.#pending = Array.from(this.#buffer.subarray(0, count));
-    }
-  }
-
-  /** A read that a signal can end. The platform's own goes on in the background until the terminal is closed. */
-  async #read(): Promise<number | null> {
-    // An abort that came between two reads is announced to no listener any more.
-    this.#signal.throwIfAborted();
-    const { promise, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(this.#signal.reason);
-    this.#signal.addEventListener("abort", abort, { once: true });
-    const read = this.#terminal.read(this.#buffer);
-    // When the signal wins, nobody waits for the read any more, and closing the terminal makes it fail.
-    read.catch(() => {});
-    try {
-      return await Promise.race([read, promise]);
-    } finally {
-      this.#signal.removeEventListener("abort", abort);
     }
   }
 }

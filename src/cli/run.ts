@@ -1,4 +1,5 @@
 /** One run of the program: from the arguments to the exit code. */
+import { abortableSystem } from "./abortable.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { UsageError } from "./command_error.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
@@ -81,11 +82,12 @@ async function work(
 ): Promise<ExitCode> {
   using interruption = watchSignals(() => ui.note("interrupted; cleaning up"), signals);
   const { signal } = interruption;
-  const setting: PassphraseSetting = { ui, system, signal, archive: options.archive };
+  const waiting = abortableSystem(system, signal);
+  const setting: PassphraseSetting = { ui, system: waiting, signal, archive: options.archive };
   const context: CommandContext = {
     ui,
     signal,
-    system,
+    system: waiting,
     newPassphrase: ({ passphrase }) => newPassphrase(passphrase, setting),
     existingPassphrase: ({ passphrase }) => existingPassphrase(passphrase, setting),
     isPassphraseGiven: ({ passphrase }) => isPassphraseGiven(passphrase, system),

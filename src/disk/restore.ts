@@ -18,7 +18,7 @@ import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { Refusal, type RestoreProblemKind } from "./refusal.ts";
 import { type MetadataOptions, MetadataSetter } from "./restore_metadata.ts";
 import { PartFile, type PartHost, writeFully } from "./restore_part.ts";
-import { isFatal, isLinkUnsupported, isSystemError, systemReason } from "./system_error.ts";
+import { isFatal, isLinkUnsupported, isSystemError, systemCode, systemReason } from "./system_error.ts";
 import { type Containment, type OpenFolder, TargetFolders } from "./target_folders.ts";
 import { type ExistingPolicy, TargetNames } from "./target_names.ts";
 import { makePlace, type Place } from "./target_place.ts";
@@ -284,7 +284,14 @@ export class RestoreTarget implements Disposable {
   removeFile(path: string): boolean {
     return this.#attempt(path, () => {
       if (!this.#names.isOurs(path)) return false;
-      const location = this.#folders.at(this.#folders.enter(parentPath(path)), lastPart(path));
+      let folder: OpenFolder;
+      try {
+        folder = this.#folders.enter(parentPath(path));
+      } catch (error) {
+        if (systemCode(error) === "ENOENT") return false;
+        throw error;
+      }
+      const location = this.#folders.at(folder, lastPart(path));
       if (this.#calls.lookAt(location)?.isFile !== true) return false;
       this.#calls.unlink(location);
       return true;

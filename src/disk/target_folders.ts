@@ -203,7 +203,7 @@ export class TargetFolders {
       }
     } else {
       const info = this.#calls.lookAt(location);
-      if (info === undefined) throw new Refusal("failed", `the folder "${path}" does not exist`);
+      if (info === undefined) throw Object.assign(new Error(`ENOENT: no folder "${path}"`), { code: "ENOENT" });
       if (!info.isDirectory) throw notAFolder(path, info);
       const ours = this.#admit(info, path, made, location);
       folder = { path, prefix: `${location}/`, descriptor: undefined, ...known(info), made: ours };

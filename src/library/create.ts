@@ -99,6 +99,7 @@ export function createArchive(engine: Engine, entries: Values<Entry>, options: C
   const readable = streamOfWrites(async (sink, signal) => {
     const intake = new Intake(entries, signal);
     try {
+      signal.throwIfAborted();
       const planned = plannedEntries(intake, settings.time, signal);
       const written = await createCore(engine, planned, sink, { ...settings, signal });
       const { length, totals } = written;

@@ -20,8 +20,9 @@ export function streamOf(chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>): Reada
 }
 
 /**
- * A stream of what `run` writes to its sink. It is called when the first piece is asked for, each write returns when
- * its piece has been taken, and the signal given to it aborts when the stream is cancelled or `outer` is aborted.
+ * A stream of what `run` writes to its sink. It is called when the first piece is asked for, or when there is nothing
+ * left to do but to clean up; each write returns when its piece has been taken. The signal given to it aborts when the
+ * stream is cancelled or `outer` is aborted.
  */
 export function streamOfWrites(
   run: (sink: Sink, signal: AbortSignal) => Promise<void>,
@@ -32,30 +33,38 @@ export function streamOfWrites(
   let asked = handled<void>();
   let given = handled<void>();
   let running: Promise<void> | undefined;
-  signal.addEventListener("abort", () => asked.reject(signal.reason), { once: true });
+
+  async function work(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): Promise<void> {
+    const write = async (bytes: Bytes): Promise<void> => {
+      await asked.promise;
+      signal.throwIfAborted();
+      asked = handled();
+      controller.enqueue(unshared(bytes));
+      given.resolve();
+    };
+    try {
+      await run({ write }, signal);
+      if (!cancelled.signal.aborted) controller.close();
+    } catch (error) {
+      controller.error(error);
+    } finally {
+      given.resolve();
+    }
+  }
+
   return new ReadableStream({
+    start(controller): void {
+      const end = (): void => {
+        asked.reject(signal.reason);
+        running ??= work(controller);
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end, { once: true });
+    },
     pull(controller): Promise<void> {
-      const write = async (bytes: Bytes): Promise<void> => {
-        await asked.promise;
-        signal.throwIfAborted();
-        asked = handled();
-        controller.enqueue(unshared(bytes));
-        given.resolve();
-      };
-      const start = async (): Promise<void> => {
-        try {
-          signal.throwIfAborted();
-          await run({ write }, signal);
-          if (!cancelled.signal.aborted) controller.close();
-        } catch (error) {
-          controller.error(error);
-        } finally {
-          given.resolve();
-        }
-      };
       given = handled();
       asked.resolve();
-      running ??= start();
+      running ??= work(controller);
       return given.promise;
     },
     async cancel(reason): Promise<void> {

@@ -2,7 +2,7 @@
 import type { BlockEntry } from "../format/block.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
-import type { EntryKind, Row } from "../format/row.ts";
+import type { EntryKind, Row, Slice } from "../format/row.ts";
 import { type EntryInfo, infoOf } from "./entry.ts";
 import { handled, zeros } from "./outlet.ts";
 
@@ -102,10 +102,12 @@ export class PassingEntry implements StreamedEntry {
   readonly #parts: PartQueue;
   #part: Part;
   #nextSlice = 0;
+  /** Where reading is in the file. */
   #position = 0;
-  #hasSlices: boolean;
+  /** Where the last slice that has come ends in the file; 0 when none has. */
+  #end: number;
   #gone = false;
-  #dropped = false;
+  #failure: unknown;
   #content: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #cancelled = false;
@@ -118,7 +120,7 @@ export class PassingEntry implements StreamedEntry {
     this.#part = first;
     this.path = row.path;
     this.kind = row.kind;
-    this.#hasSlices = slices.length > 0;
+    this.#end = endOf(slices, 0);
     if (!provisional) this.#row.resolve(row);
   }
 
@@ -156,17 +158,16 @@ export class PassingEntry implements StreamedEntry {
         this.#lose(error);
         throw error;
       }
-      this.#lose(this.#passedError());
-      return !this.#dropped || this.#hasSlices;
+      this.#lose();
+      return this.#failure === undefined || this.#end > 0;
     });
   }
 
   /** Ends it without reading on, when the iteration ends. */
   close(): Promise<void> {
     return this.#exclusively(() => {
-      const error = this.#passedError();
-      this.#lose(error);
-      this.#row.reject(error);
+      this.#lose();
+      this.#row.reject(this.#passedError());
     });
   }
 
@@ -174,10 +175,10 @@ export class PassingEntry implements StreamedEntry {
     return new TypeError(`Cannot read ${JSON.stringify(this.path)}: its content has passed`);
   }
 
-  /** Content that has not been read by now cannot be read any more. */
-  #lose(reason: unknown): void {
+  /** Content that has not been read by now cannot be read any more. Errors cost more than most entries, so few are made. */
+  #lose(reason?: unknown): void {
     this.#gone = true;
-    this.#controller?.error(reason);
+    this.#controller?.error(reason ?? this.#passedError());
   }
 
   /** Content is pulled by one party and skipped by another: each waits for the other. */
@@ -191,8 +192,12 @@ export class PassingEntry implements StreamedEntry {
     if (this.#gone) return;
     const chunk = await this.#chunk();
     if (this.#cancelled) return;
-    if (chunk === undefined) controller.close();
-    else controller.enqueue(chunk);
+    if (chunk !== undefined) {
+      controller.enqueue(chunk);
+      return;
+    }
+    controller.close();
+    this.#controller = undefined;
   }
 
   /** The next bytes, copied; `undefined` at the end. */
@@ -201,14 +206,12 @@ export class PassingEntry implements StreamedEntry {
       const { entry, data } = this.#part;
       const slice = entry.slices[this.#nextSlice];
       if (slice !== undefined) {
-        if (slice.fileOffset < this.#position) throw this.#malformed("its parts overlap");
         if (slice.fileOffset > this.#position) return this.#hole(slice.fileOffset);
         this.#nextSlice++;
         this.#position += slice.length;
         return new Uint8Array(data.subarray(slice.dataOffset, slice.dataOffset + slice.length));
       }
       if (!entry.provisional) {
-        if (this.#position > entry.row.size) throw this.#malformed("it has bytes beyond its size");
         return this.#position < entry.row.size ? this.#hole(entry.row.size) : undefined;
       }
       await this.#goOn();
@@ -221,13 +224,9 @@ export class PassingEntry implements StreamedEntry {
     return hole;
   }
 
-  #malformed(why: string): ArchiveError {
-    return new ArchiveError("malformed", `Cannot accept ${JSON.stringify(this.path)}: ${why}`, { path: this.path });
-  }
-
   /** Goes past the parts that are left, their bytes unseen. */
   async #skip(): Promise<void> {
-    if (this.#part.entry.provisional) this.#lose(this.#passedError());
+    if (this.#part.entry.provisional) this.#lose();
     try {
       while (this.#part.entry.provisional) await this.#goOn();
     } catch (error) {
@@ -235,23 +234,37 @@ export class PassingEntry implements StreamedEntry {
     }
   }
 
-  /** Makes the next part the one at hand. */
+  /** Makes the next part the one at hand. After an error every call throws it. */
   async #goOn(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     try {
-      if (this.#dropped) throw new EntryDroppedError(this.path);
-      const next = await this.#parts.peek();
-      if (next?.type !== "slices" || next.entry.row.path !== this.path || next.entry.row.kind !== this.kind) {
-        this.#dropped = true;
-        throw new EntryDroppedError(this.path);
-      }
+      this.#take(await this.#parts.peek());
       await this.#parts.take();
-      this.#part = next;
-      this.#nextSlice = 0;
-      this.#hasSlices ||= next.entry.slices.length > 0;
-      if (!next.entry.provisional) this.#row.resolve(next.entry.row);
     } catch (error) {
+      this.#failure = error;
       this.#row.reject(error);
       throw error;
     }
   }
+
+  #take(next: Part | Other | undefined): void {
+    if (next?.type !== "slices" || next.entry.row.path !== this.path || next.entry.row.kind !== this.kind) {
+      throw new EntryDroppedError(this.path);
+    }
+    const { row, provisional, slices } = next.entry;
+    const start = slices[0]?.fileOffset ?? this.#end;
+    if (start < this.#end || (!provisional && row.size < this.#end)) {
+      const message = `Cannot accept ${JSON.stringify(this.path)}: its parts do not follow each other`;
+      throw new ArchiveError("malformed", message, { path: this.path });
+    }
+    this.#part = next;
+    this.#nextSlice = 0;
+    this.#end = endOf(slices, this.#end);
+    if (!provisional) this.#row.resolve(row);
+  }
+}
+
+function endOf(slices: readonly Slice[], otherwise: number): number {
+  const last = slices.at(-1);
+  return last === undefined ? otherwise : last.fileOffset + last.length;
 }

@@ -85,9 +85,11 @@ export class ProgressLine implements Progress, StatusLine {
   #files = 0;
   #totalBytes: number | undefined;
   #totalFiles: number | undefined;
-  /** Where the shown rate counts from. */
-  #mark: { time: number; bytes: number };
-  #rate = 0;
+  /** The end of the first step: what came before it, the key's derivation say, is not the work's speed. */
+  #first: Mark | undefined;
+  /** Two points in the last few seconds; the shown rate counts from the older one. */
+  #older: Mark | undefined;
+  #newer: Mark | undefined;
   #width: ((text: string) => number) | undefined;
 
   /** Begins counting; nothing is shown yet. */
@@ -97,7 +99,6 @@ export class ProgressLine implements Progress, StatusLine {
     this.#setting = setting;
     this.#start = setting.now();
     this.#drawn = this.#start;
-    this.#mark = { time: this.#start, bytes: 0 };
     messages.status = this;
     // Loading it takes longer than many a command. Until it is there, the line goes without the file's name.
     if (messages.terminal) import("string-width").then((module) => this.#width = module.default, () => {});
@@ -114,6 +115,7 @@ export class ProgressLine implements Progress, StatusLine {
     this.#bytes += bytes;
     this.#files += files;
     const now = this.#setting.now();
+    this.#first ??= { time: now, bytes: this.#bytes };
     if (now - this.#start < DELAY_MS) return;
     if (this.#drawn > this.#start && now - this.#drawn < (this.#messages.terminal ? REDRAW_MS : LOG_MS)) return;
     this.#drawn = now;
@@ -162,20 +164,32 @@ export class ProgressLine implements Progress, StatusLine {
 
   /** Bytes a second over the last few seconds: the average of an hour says little about now. */
   #measure(now: number): number {
-    const elapsed = now - this.#mark.time;
-    if (elapsed >= RATE_MS || this.#rate === 0) {
-      this.#rate = (this.#bytes - this.#mark.bytes) / (elapsed / 1000);
-      this.#mark = { time: now, bytes: this.#bytes };
+    const here = { time: now, bytes: this.#bytes };
+    this.#older ??= this.#first ?? here;
+    this.#newer ??= here;
+    if (now - this.#newer.time >= RATE_MS) {
+      this.#older = this.#newer;
+      this.#newer = here;
     }
-    return this.#rate;
+    return ratePerSecond(this.#older, here);
   }
 
   /** By the average since the start: it jumps about less than the rate. */
   #timeLeft(now: number): number | undefined {
     const left = (this.#totalBytes ?? 0) - this.#bytes;
-    if (left <= 0 || this.#bytes === 0) return undefined;
-    return (now - this.#start) * left / this.#bytes;
+    const rate = this.#first === undefined ? 0 : ratePerSecond(this.#first, { time: now, bytes: this.#bytes });
+    return left <= 0 || rate === 0 ? undefined : left / rate * 1000;
   }
+}
+
+/** How much was done at a time. */
+interface Mark {
+  readonly time: number;
+  readonly bytes: number;
+}
+
+function ratePerSecond(from: Mark, to: Mark): number {
+  return to.time > from.time ? (to.bytes - from.bytes) / (to.time - from.time) * 1000 : 0;
 }
 
 /** The progress of work whose progress is not shown. */

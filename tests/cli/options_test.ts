@@ -1,0 +1,219 @@
+import { assertEquals, assertObjectMatch, assertStringIncludes } from "@std/assert";
+import { options, refusal } from "./command_line.ts";
+
+Deno.test("interpret() fills in the defaults of every verb", () => {
+  const common = {
+    archive: "a",
+    quiet: false,
+    verbose: false,
+    json: false,
+    progress: "auto",
+    passphrase: { kind: "ask" },
+  };
+  const opening = { ...common, kdfLimits: { work: 2 ** 25, memory: 2 ** 30 } };
+  const excludes = { exclude: [], excludeFrom: [] };
+  assertEquals(options("create", "a", "p"), {
+    ...common,
+    ...excludes,
+    verb: "create",
+    paths: ["p"],
+    directory: undefined,
+    excludeCaches: false,
+    filesFrom: undefined,
+    filesFromNull: false,
+    oneFileSystem: false,
+    stdinName: undefined,
+    level: 3,
+    store: false,
+    suite: 1,
+    kdfLogN: 17,
+    pad: false,
+    label: undefined,
+    force: false,
+    verify: false,
+    dryRun: false,
+  });
+  assertEquals(options("extract", "a"), {
+    ...opening,
+    ...excludes,
+    verb: "extract",
+    patterns: [],
+    literal: false,
+    directory: undefined,
+    stripComponents: 0,
+    existing: "refuse",
+    sameOwner: false,
+    samePermissions: false,
+    maxExpansion: 1000,
+    dryRun: false,
+  });
+  assertEquals(options("list", "a"), {
+    ...opening,
+    ...excludes,
+    verb: "list",
+    patterns: [],
+    literal: false,
+    long: false,
+    null: false,
+  });
+  assertEquals(options("cat", "a", "p"), { ...opening, verb: "cat", paths: ["p"] });
+  assertEquals(options("verify", "a"), { ...opening, verb: "verify", against: undefined });
+  assertEquals(options("info", "a"), { ...opening, verb: "info" });
+});
+
+Deno.test("interpret() takes every option of create", () => {
+  assertObjectMatch(
+    options(
+      "create",
+      "a",
+      "p",
+      "--exclude-from=f",
+      "--exclude-caches",
+      "--files-from=l",
+      "-0",
+      "--one-file-system",
+      "--level=19",
+      "--suite=aes-256-gcm",
+      "--kdf-log-n=24",
+      "--pad",
+      "--label=x",
+      "--force",
+      "--verify",
+      "--json",
+      "--progress=never",
+    ),
+    {
+      excludeFrom: ["f"],
+      excludeCaches: true,
+      filesFrom: "l",
+      filesFromNull: true,
+      oneFileSystem: true,
+      level: 19,
+      suite: 2,
+      kdfLogN: 24,
+      pad: true,
+      label: "x",
+      force: true,
+      verify: true,
+      json: true,
+      progress: "never",
+    },
+  );
+  assertObjectMatch(options("create", "a", "--stdin-name", "n/m", "--store", "--dry-run"), {
+    stdinName: "n/m",
+    store: true,
+    dryRun: true,
+    paths: [],
+  });
+});
+
+Deno.test("interpret() takes every option of the verbs that open", () => {
+  assertObjectMatch(
+    options(
+      "extract",
+      "a",
+      "--literal",
+      "--strip-components=2",
+      "--overwrite",
+      "--same-owner",
+      "--same-permissions",
+      "--max-expansion=7",
+      "--dry-run",
+      "--max-kdf-memory=2GiB",
+      "--max-kdf-work=16GiB",
+    ),
+    {
+      literal: true,
+      stripComponents: 2,
+      existing: "overwrite",
+      sameOwner: true,
+      samePermissions: true,
+      maxExpansion: 7,
+      dryRun: true,
+      kdfLimits: { memory: 2 ** 31, work: 2 ** 27 },
+    },
+  );
+  assertObjectMatch(options("extract", "a", "--skip-existing"), { existing: "skip" });
+  assertObjectMatch(options("verify", "a", "--against", "d"), { against: "d" });
+});
+
+Deno.test("interpret() refuses values out of range, on each side of each limit", () => {
+  const create = (option: string) => ["create", "a", "p", option];
+  const extract = (option: string) => ["extract", "a", option];
+  const cases: readonly (readonly [good: string[], bad: string[]])[] = [
+    [create("--level=1"), create("--level=0")],
+    [create("--level=19"), create("--level=20")],
+    [create("--kdf-log-n=15"), create("--kdf-log-n=14")],
+    [create("--kdf-log-n=24"), create("--kdf-log-n=25")],
+    [extract("--strip-components=0"), extract("--strip-components=-1")],
+    [extract("--max-expansion=1"), extract("--max-expansion=0")],
+    [extract("--max-kdf-memory=1"), extract("--max-kdf-memory=0")],
+    [create("--suite=chacha20-poly1305"), create("--suite=chacha20")],
+    [create("--progress=always"), create("--progress=yes")],
+    [create("--stdin-name=n"), create("--stdin-name=/n")],
+    [create("--directory=d"), create("--directory=")],
+    [create("--exclude=x"), create("--exclude=")],
+  ];
+  for (const [good, bad] of cases) {
+    options(...good);
+    assertStringIncludes(refusal(...bad).message, `"${bad.at(-1)?.split("=")[0]}"`);
+  }
+});
+
+Deno.test("interpret() refuses options that contradict each other", () => {
+  for (
+    const args of [
+      ["create", "a", "p", "--passphrase-file=f", "--passphrase-command=c"],
+      ["create", "a", "p", "--passphrase-file=f", "--generate-passphrase"],
+      ["create", "a", "p", "--level=3", "--store"],
+      ["create", "a", "p", "--dry-run", "--verify"],
+      ["extract", "a", "--overwrite", "--skip-existing"],
+      ["list", "a", "--json", "-0"],
+    ]
+  ) {
+    assertStringIncludes(refusal(...args).message, "together");
+  }
+});
+
+Deno.test("interpret() refuses two readers of standard input", () => {
+  for (
+    const args of [
+      ["extract", "-", "--passphrase-file=-"],
+      ["list", "-", "--exclude-from=-"],
+      ["create", "a", "p", "--passphrase-file=-", "--files-from=-"],
+      ["create", "a", "--stdin-name=n", "--files-from=-"],
+      ["create", "a", "p", "--exclude-from=-", "--exclude-from=-"],
+    ]
+  ) {
+    assertStringIncludes(refusal(...args).message, "both read standard input");
+  }
+  // The archive goes out, so standard input is free.
+  assertObjectMatch(options("create", "-", "p", "--passphrase-file=-"), { passphrase: { kind: "file", path: "-" } });
+});
+
+Deno.test("interpret() lets a passphrase command use standard input only when that is free", () => {
+  const source = (...args: string[]) => options(...args, "--passphrase-command", "pass 'my key'")["passphrase"];
+  assertEquals(source("list", "a"), { kind: "command", words: ["pass", "my key"], inheritInput: true });
+  assertEquals(source("list", "-"), { kind: "command", words: ["pass", "my key"], inheritInput: false });
+  assertObjectMatch(source("create", "a", "--stdin-name=n") as Record<string, unknown>, { inheritInput: false });
+  assertObjectMatch(source("create", "-", "p") as Record<string, unknown>, { inheritInput: true });
+});
+
+Deno.test("interpret() says which argument is missing or too many", () => {
+  assertStringIncludes(refusal("list").message, "no ARCHIVE is named");
+  assertStringIncludes(refusal("cat", "a").message, "no PATH is named");
+  assertStringIncludes(refusal("create", "a").message, "no PATH is named");
+  assertEquals(refusal("verify", "a", "b").message, 'Cannot verify: "b" is one argument too many');
+  assertStringIncludes(refusal("info", "a", "b").message, "too many");
+  assertStringIncludes(refusal("list", "").message, "is empty");
+  assertStringIncludes(refusal("list", "a", "").message, "a PATTERN is empty");
+  assertObjectMatch(options("create", "a", "--files-from=f"), { paths: [] });
+});
+
+Deno.test("interpret() refuses what cannot work", () => {
+  assertStringIncludes(refusal("create", "-", "p", "--verify").message, "cannot be read back");
+  assertStringIncludes(refusal("create", "a", "p", "-0").message, '"--files-from"');
+  assertStringIncludes(refusal("create", "a", "-").hint ?? "", "--stdin-name");
+  assertStringIncludes(refusal("cat", "-", "p").message, 'Cannot use "-" as ARCHIVE');
+  assertStringIncludes(refusal("info", "-").message, 'Cannot use "-" as ARCHIVE');
+});
