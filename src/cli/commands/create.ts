@@ -6,7 +6,7 @@ import { AtomicFile } from "../../disk/atomic_file.ts";
 import { fileContent } from "../../disk/content.ts";
 import type { Identity } from "../../disk/metadata.ts";
 import { planRoots, type Root, storedName } from "../../disk/names.ts";
-import { chunksOf, writeOutput } from "../../disk/streams.ts";
+import { chunksOf, writeAll } from "../../disk/streams.ts";
 import { systemReason } from "../../disk/system_error.ts";
 import { TEMPORARY_SUFFIX } from "../../disk/temporary_name.ts";
 import { walk, type WalkProblem } from "../../disk/walk.ts";
@@ -43,7 +43,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   const written = await createArchive(
     nativeEngine,
     plan.entries(file === undefined ? [] : identitiesOf(file)),
-    { write: file === undefined ? writeOutput : (bytes) => file.write(bytes) },
+    { write: file === undefined ? (bytes) => writeAll(system.stdout, bytes) : (bytes) => file.write(bytes) },
     {
       keys: [{ kind: "passphrase", passphrase }],
       suite: options.suite,
