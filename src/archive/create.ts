@@ -62,7 +62,7 @@ export async function createArchive(
     }
     for (const outcome of failed) {
       // Each slice of a large file may fail; its path is named once.
-      if (outcome.ok || outcome.row.path === lastProblem) continue;
+      if (outcome.row.path === lastProblem) continue;
       lastProblem = outcome.row.path;
       if (options.onProblem === undefined) throw outcome.problem;
       options.onProblem({ path: outcome.row.path, problem: outcome.problem });

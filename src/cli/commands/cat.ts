@@ -1,11 +1,12 @@
 /** `coffer cat` */
 import type { Archive } from "../../archive/archive.ts";
 import { pauseEvery } from "../../archive/pause.ts";
-import { writeAll } from "../../disk/streams.ts";
+import { storedName } from "../../disk/names.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { openFile } from "../open_archive.ts";
 import type { CatOptions } from "../options.ts";
+import { writeToStandardOutput } from "../standard_output.ts";
 import { quoteName } from "../ui/escape.ts";
 
 /** Writes the contents of files to standard output. */
@@ -13,7 +14,7 @@ export async function run(context: CommandContext, options: CatOptions): Promise
   using file = await openFile(context, options);
   let failed = false;
   for (const path of options.paths) {
-    const fault = await writeContent(file.archive, path, context);
+    const fault = await writeContent(file.archive, storedName(path).stored, context);
     if (fault === undefined) continue;
     failed = true;
     context.ui.error(`Cannot show ${quoteName(path)}: ${fault}`);
@@ -39,7 +40,7 @@ async function writeContent(
       await pause();
       signal.throwIfAborted();
       const length = Math.min(ZEROS.length, end - written);
-      await writeAll(system.stdout, ZEROS.subarray(0, length));
+      await writeToStandardOutput(system, ZEROS.subarray(0, length));
       written += length;
     }
   };
@@ -53,7 +54,7 @@ async function writeContent(
       await pause();
       signal.throwIfAborted();
       await fillTo(fileOffset);
-      await writeAll(system.stdout, bytes);
+      await writeToStandardOutput(system, bytes);
       written += bytes.length;
     }
   }
