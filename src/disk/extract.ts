@@ -62,25 +62,32 @@ export async function extractArchive(
   options: ExtractOptions,
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => archiveBytes);
-  const pause = pauseEvery();
+  const turn = turnOf(options);
   for await (const { entry, more } of withContinuations(entriesBeginning(archive, options.prefixes))) {
-    await pause();
-    options.signal?.throwIfAborted();
+    await turn();
     const path = options.place(entry.row);
     if (path === undefined) continue;
     if (entry.row.kind === "directory") restorer.directory(entry.row, path);
-    if (entry.row.kind === "file") await restoreFile(archive, restorer, entry, more, path);
+    if (entry.row.kind === "file") await restoreFile(archive, restorer, entry, more, path, turn);
   }
   for await (const entry of entriesBeginning(archive, options.prefixes)) {
-    await pause();
-    options.signal?.throwIfAborted();
+    await turn();
     if (entry.continued) continue;
     const path = options.place(entry.row);
     if (path === undefined) continue;
     const linked = restorer.finishEntry(entry.row, path);
-    if (!linked) await copyLinked(archive, restorer, entry.row, path);
+    if (!linked) await copyLinked(archive, restorer, entry.row, path, turn);
   }
   return restorer.done();
+}
+
+/** Gives the event loop its turn between pieces of work, one large file included, and ends the work on a signal. */
+function turnOf({ signal }: ExtractOptions): () => Promise<void> {
+  const pause = pauseEvery();
+  return async () => {
+    await pause();
+    signal?.throwIfAborted();
+  };
 }
 
 async function restoreFile(
@@ -89,6 +96,7 @@ async function restoreFile(
   entry: CatalogEntry,
   more: boolean,
   path: string,
+  turn: () => Promise<void>,
 ): Promise<void> {
   const frame = entry.extents[0]?.block.frame;
   const small = !entry.continued && !more && entry.extents.every((extent) => extent.block.frame === frame);
@@ -98,17 +106,29 @@ async function restoreFile(
     restorer.file(entry.row, path, pieces);
     return;
   }
-  for await (const piece of archive.read(entry)) restorer.part(entry.row.path, path, [piece]);
+  for await (const piece of archive.read(entry)) {
+    await turn();
+    restorer.part(entry.row.path, path, [piece]);
+  }
   if (!more) restorer.endFile(entry.row, path);
 }
 
 /** A hardlink whose first name was not restored becomes a file of its own. */
-async function copyLinked(archive: Archive, restorer: Restorer, link: Row, path: string): Promise<void> {
+async function copyLinked(
+  archive: Archive,
+  restorer: Restorer,
+  link: Row,
+  path: string,
+  turn: () => Promise<void>,
+): Promise<void> {
   let found = false;
   for await (const { entry, more } of withContinuations(archive.find(link.link))) {
     if (entry.row.kind !== "file") break;
     found = true;
-    for await (const piece of archive.read(entry)) restorer.part(link.path, path, [piece]);
+    for await (const piece of archive.read(entry)) {
+      await turn();
+      restorer.part(link.path, path, [piece]);
+    }
     if (!more) restorer.endFile({ ...entry.row, path: link.path }, path);
   }
   if (!found) restorer.refuseLink(link, path);
@@ -138,10 +158,9 @@ export async function extractStream(
   options: ExtractOptions,
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => stream.offset);
-  const pause = pauseEvery();
+  const turn = turnOf(options);
   for await (const event of stream.events()) {
-    await pause();
-    options.signal?.throwIfAborted();
+    await turn();
     if (event.kind === "block") {
       for (const entry of event.block.entries) restorer.blockEntry(entry, event.block.data);
     }
