@@ -7,8 +7,9 @@ import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/
 import type { Header } from "../format/header.ts";
 import { comparePaths } from "../format/path.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import { equalRows } from "../format/rows.ts";
 import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
-import { CatalogOrder, equalRows } from "./catalog_order.ts";
+import { CatalogOrder } from "./catalog_order.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import { openHeader } from "./header_reader.ts";
 import { findSegment, type FoundSegment, segmentCipher } from "./segment_tail.ts";

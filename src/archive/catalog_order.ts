@@ -1,19 +1,8 @@
 /** Checks pages of one kind as they come, one after the other (FORMAT.md, "Pages"). */
 import { checkRowOrder, type Page, type PageEntry } from "../format/block.ts";
-import { ByteWriter } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { Row } from "../format/row.ts";
-import { encodeCanonicalRow } from "../format/rows.ts";
-
-/** Whether two rows have one canonical value. */
-export function equalRows(a: Row, b: Row): boolean {
-  if (a === b) return true;
-  const [x, y] = [new ByteWriter(), new ByteWriter()];
-  encodeCanonicalRow(a, x);
-  encodeCanonicalRow(b, y);
-  const [left, right] = [x.view(), y.view()];
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
-}
+import { equalRows } from "../format/rows.ts";
 
 /** The order of rows over the edges of pages, and rows whose extents fill several. */
 export class CatalogOrder {
