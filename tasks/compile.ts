@@ -18,6 +18,8 @@ const TARGETS = [
   "x86_64-pc-windows-msvc",
 ] as const;
 const FOLDER = "dist";
+/** What worker threads begin with: no import names it, so the compiler is told. */
+const WORKERS = "src/parallel/create_worker.ts";
 
 interface Build {
   /** `undefined` for the machine this runs on. */
@@ -55,6 +57,8 @@ async function compile({ target, output }: Build): Promise<boolean> {
       ...(target === undefined ? [] : ["--target", target]),
       "--output",
       output,
+      "--include",
+      WORKERS,
       "cli.ts",
     ],
     stdin: "null",

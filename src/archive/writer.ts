@@ -27,7 +27,7 @@ import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { type Slot, slotBytes } from "../format/slots.ts";
 import { encodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
-import type { BuiltBlock, PartOutcome } from "./block_builder.ts";
+import type { BlockSetting, BuiltBlock, PartOutcome } from "./block_builder.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
@@ -90,6 +90,7 @@ export class ArchiveWriter {
   readonly #slots: readonly Slot[];
   readonly #pages: number;
   readonly #segment: SegmentIdentity;
+  readonly #segmentKey: Bytes;
   readonly #cipher: FrameCipher;
   readonly #numbers = new FrameNumbers();
   readonly #catalog: CatalogBuilder;
@@ -117,7 +118,8 @@ export class ArchiveWriter {
     this.#random = random;
     this.#pages = pagesFor(slots);
     const { engine, suite, archiveKey, id } = keys;
-    this.#cipher = new FrameCipher(engine, suite, deriveSegmentKey(engine, archiveKey, suite, id, segment));
+    this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, segment);
+    this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
     this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page);
     this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage);
   }
@@ -160,14 +162,19 @@ export class ArchiveWriter {
     return this.#options.level ?? 3;
   }
 
-  /** Seals this archive's frames, for those who build blocks. */
-  get cipher(): FrameCipher {
-    return this.#cipher;
+  /** What building this archive's blocks takes. */
+  get setting(): BlockSetting {
+    return { suite: this.#keys.suite, segmentKey: this.#segmentKey, level: this.level };
   }
 
   /** The next block's frame number; blocks are written in the order of their numbers. */
   nextFrame(): number {
     return this.#numbers.take();
+  }
+
+  /** Ends the attempt: a block could not be built, and a number that may have been sealed is never sealed again. */
+  abandon(): void {
+    this.#numbers.end();
   }
 
   async #write(bytes: Bytes): Promise<void> {
@@ -203,6 +210,7 @@ export class ArchiveWriter {
 
   /** Writes a built block and keeps its rows for the catalog. Returns the outcomes that failed. */
   async writeBlock(block: BuiltBlock): Promise<readonly PartOutcome[]> {
+    if (block.frame !== this.#blocks) throw new RangeError("Cannot write a block: it is not the next one");
     const place: BlockPlace = { frame: block.frame, offset: this.#written, frameBytes: block.bytes.length };
     await this.#write(block.bytes);
     this.#blocks++;

@@ -1,4 +1,5 @@
 /** `coffer create` */
+import type { BlockBuilder, BlockSetting } from "../../archive/block_builder.ts";
 import { createArchive } from "../../archive/create.ts";
 import type { PlannedEntry } from "../../archive/planner.ts";
 import type { WrittenArchive } from "../../archive/writer.ts";
@@ -39,6 +40,8 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   if (options.dryRun) return dryRun(context, plan);
   using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
   const passphrase = await context.newPassphrase(options);
+  using builders = new DisposableStack();
+  const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Storing");
   const written = await createArchive(
     nativeEngine,
@@ -53,6 +56,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       label: options.label ?? "",
       writer: `coffer ${VERSION}`,
       access: fileContent,
+      ...(builder === undefined ? {} : { builder }),
       signal,
       onProgress: ({ bytes, entries, path }) => progress.add(bytes, entries, escapeName(path)),
       onChanged: (path) => plan.changed(path),
@@ -71,6 +75,16 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   progress.end();
   report(context, options, plan, written);
   return plan.partial ? EXIT.partial : EXIT.done;
+}
+
+/** What builds blocks on several threads, which end with `owner`; `undefined` when they are to be built on this one. */
+async function builderFor(
+  jobs: number,
+  owner: DisposableStack,
+): Promise<((setting: BlockSetting) => BlockBuilder) | undefined> {
+  if (jobs === 1) return undefined;
+  const { buildInParallel } = await import("../../parallel/build_blocks.ts");
+  return (setting) => owner.use(buildInParallel(setting, { jobs }));
 }
 
 function identitiesOf(file: AtomicFile): Identity[] {
