@@ -11,7 +11,7 @@ import type { Extent, Row, Slice } from "../format/row.ts";
 import { encodeCanonicalRow } from "../format/rows.ts";
 
 /** What an item is about; its first byte. */
-const ITEM = { row: 1, slice: 2, wholeEntry: 3 } as const;
+const ITEM = { row: 1, slice: 2, wholeEntry: 3, interrupted: 4 } as const;
 
 /** Adds up the facts of blocks and takes away those of pages. */
 export class Agreement {
@@ -23,6 +23,12 @@ export class Agreement {
   /** The page entry at hand: its extents may go on in the next page. */
   #open: { readonly row: Row; extents: Extent[]; whole: boolean } | undefined;
 
+  /**
+   * The file whose provisional rows came last. Its other rows must follow at once: when another entry comes between,
+   * the file was given up and must be an orphan. Otherwise a reader from front to back would lose its beginning.
+   */
+  #run: { readonly path: string; hasSlices: boolean } | undefined;
+
   /** Starts with nothing, under a fresh key. */
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -32,6 +38,13 @@ export class Agreement {
   /** Takes the entries of a block. */
   addBlock(frame: number, entries: readonly BlockEntry[]): void {
     for (const { row, provisional, slices } of entries) {
+      if (this.#run?.path !== row.path) this.#endRun();
+      if (provisional) {
+        this.#run ??= { path: row.path, hasSlices: false };
+        this.#run.hasSlices ||= slices.length > 0;
+      } else {
+        this.#run = undefined;
+      }
       if (!provisional && isWhole(row, slices)) {
         this.#whole(row, slices, frame, 1);
         continue;
@@ -41,8 +54,14 @@ export class Agreement {
     }
   }
 
+  #endRun(): void {
+    if (this.#run?.hasSlices) this.#interrupted(this.#run.path, 1);
+    this.#run = undefined;
+  }
+
   /** Takes the entries of a page, in order; `continues` says that the first one goes on with the last one before. */
   takePage(entries: readonly PageEntry[], continues: boolean): void {
+    this.#endRun();
     for (const [i, entry] of entries.entries()) {
       if (i === 0 && continues && this.#open !== undefined) {
         this.#goOn(this.#open, entry.extents);
@@ -50,6 +69,7 @@ export class Agreement {
       }
       this.close();
       if (entry.provisional) {
+        if (!continues) this.#interrupted(entry.row.path, -1);
         for (const extent of entry.extents) this.#slice(entry.row.path, extent, extent.block.frame, -1);
         continue;
       }
@@ -73,6 +93,7 @@ export class Agreement {
 
   /** Ends the last page entry. Call it after the last page of a kind. */
   close(): void {
+    this.#endRun();
     const open = this.#open;
     this.#open = undefined;
     if (open === undefined || !open.whole) return;
@@ -108,6 +129,11 @@ export class Agreement {
     item.string(path);
     item.varint(frame);
     putSlice(item, slice);
+    this.#count(sign);
+  }
+
+  #interrupted(path: string, sign: 1 | -1): void {
+    this.#begin(ITEM.interrupted).string(path);
     this.#count(sign);
   }
 

@@ -1,23 +1,14 @@
 /** An archive with random access: the catalog, and content by place. */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import {
-  type Block,
-  type BlockEntry,
-  checkRowOrder,
-  decodeBlock,
-  decodePage,
-  type Page,
-  type PageEntry,
-} from "../format/block.ts";
-import { ByteWriter } from "../format/bytes.ts";
+import { type Block, type BlockEntry, decodeBlock, decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/frame.ts";
 import type { Header } from "../format/header.ts";
 import { comparePaths } from "../format/path.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
-import { encodeCanonicalRow } from "../format/rows.ts";
 import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
+import { CatalogOrder, equalRows } from "./catalog_order.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import { openHeader } from "./header_reader.ts";
 import { findSegment, type FoundSegment, segmentCipher } from "./segment_tail.ts";
@@ -103,31 +94,19 @@ export class Archive {
    * @throws {ArchiveError} `damaged`, `malformed`, `unsafe` or `limit`.
    */
   async *entries(from?: string): AsyncGenerator<CatalogEntry> {
-    let before: Row | undefined;
-    for (let i = from === undefined ? 0 : this.#pageOf(from); i < this.#pages.length; i++) {
+    const order = new CatalogOrder();
+    const start = from === undefined ? 0 : this.#pageOf(from);
+    for (let i = start; i < this.#pages.length; i++) {
       const page = await this.#page(i);
-      const continued = this.#checkFirst(page, before);
-      for (const [at, entry] of page.entries.entries()) {
-        before = entry.row;
+      const first = page.entries[0] as PageEntry;
+      // What a page in the middle goes on with has not been read, but the index names it.
+      if (i === start && page.continues && this.#pages[i - 1]?.firstPath === first.row.path) order.resume(first.row);
+      order.next(page);
+      for (const entry of page.entries) {
         if (from !== undefined && comparePaths(entry.row.path, from) < 0) continue;
-        yield { ...entry, continued: at === 0 && continued };
+        yield { ...entry, continued: page.continues };
       }
     }
-  }
-
-  /** Checks a page against the row before it; returns whether it goes on with that row. */
-  #checkFirst(page: Page, before: Row | undefined): boolean {
-    const [first] = page.entries;
-    if (first === undefined) return false;
-    if (!page.continues) {
-      if (before !== undefined) checkRowOrder(before, first.row);
-      return false;
-    }
-    // When reading begins in the middle of the catalog, what a page continues has not been seen.
-    if (before !== undefined && !equalRows(before, first.row)) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: a page continues another row than the last");
-    }
-    return before !== undefined;
   }
 
   /** The entry of one path, in as many pieces as its places need; none when there is no such path. */
@@ -155,7 +134,7 @@ export class Archive {
     const place = this.#pages[number] as PagePlace;
     const last = this.#pages[this.#pages.length - 1] as PagePlace;
     const ahead = Math.min(READ_AHEAD_BYTES, last.offset + last.frameBytes - place.offset);
-    if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead);
+    if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead, place.frameBytes);
     const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
     const page = decodePage(raw, head.rows);
     if (head.rows !== place.rows || page.entries[0]?.row.path !== place.firstPath) {
@@ -212,16 +191,6 @@ function checkAgainstBlock(row: Row, extent: Extent, found: BlockEntry | undefin
     `Cannot accept ${JSON.stringify(row.path)}: its block and the catalog disagree about it`,
     { path: row.path, frame: extent.block.frame, offset: extent.block.offset },
   );
-}
-
-/** Whether two rows have one canonical value. */
-export function equalRows(a: Row, b: Row): boolean {
-  if (a === b) return true;
-  const [x, y] = [new ByteWriter(), new ByteWriter()];
-  encodeCanonicalRow(a, x);
-  encodeCanonicalRow(b, y);
-  const [left, right] = [x.view(), y.view()];
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
 }
 
 /** Reads index, tables and trailer: the frames from the index through the trailer, in their order. */

@@ -46,10 +46,19 @@ export interface BlockPlan {
   readonly parts: readonly BlockPart[];
 }
 
+/** A part that could not be stored. */
+export interface FailedPart {
+  readonly ok: false;
+  /** The row as it was planned. */
+  readonly row: Row;
+  /** Whether it was the file's last slice. */
+  readonly last: boolean;
+  /** What was thrown. */
+  readonly problem: unknown;
+}
+
 /** What became of one part. */
-export type PartOutcome =
-  | { readonly ok: true; readonly entry: BlockEntry }
-  | { readonly ok: false; readonly row: Row; readonly last: boolean; readonly problem: unknown };
+export type PartOutcome = { readonly ok: true; readonly entry: BlockEntry } | FailedPart;
 
 /** A finished block. */
 export interface BuiltBlock {

@@ -2,7 +2,7 @@
  * Collects finished rows and gives them back as catalog pages in path order. Rows arrive in any order; they are
  * encoded and compressed in batches at once, so that what waits in memory is tens of bytes a row and not an object each.
  */
-import type { Bytes, Engine } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { decodePage, encodePage, type PageEntry } from "../format/block.ts";
 import { CODEC, type FRAME_TYPE } from "../format/frame.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "../format/limits.ts";
@@ -138,14 +138,14 @@ export class CatalogBuilder {
 
   #merge(runs: readonly (readonly Batch[])[]): readonly Batch[] {
     const builder = new CatalogBuilder(this.#engine, this.#level, this.#type);
-    for (const entry of mergeRuns(runs.map((run) => this.#readBack(run)))) builder.add(entry);
+    for (const entry of mergeRuns(runs.map((run) => this.#entriesOf(run)))) builder.add(entry);
     return builder.#close();
   }
 
-  *#readBack(run: readonly Batch[]): Generator<PageEntry> {
+  *#entriesOf(run: readonly Batch[]): Generator<PageEntry> {
     for (let i = 0; i < run.length; i++) {
       const batch = run[i] as Batch;
-      const { entries } = decodePage(this.#raw(batch.page), batch.page.head.rows);
+      const entries = this.readBack(batch.page);
       if (!run[i + 1]?.continues) {
         yield* entries;
         continue;
@@ -153,19 +153,20 @@ export class CatalogBuilder {
       const extents: Extent[] = [...(entries[0] as PageEntry).extents];
       while (run[i + 1]?.continues) {
         const { page } = run[++i] as Batch;
-        for (const extent of (decodePage(this.#raw(page), page.head.rows).entries[0] as PageEntry).extents) {
-          extents.push(extent);
-        }
+        for (const extent of (this.readBack(page)[0] as PageEntry).extents) extents.push(extent);
       }
       yield { ...(entries[0] as PageEntry), extents };
     }
   }
 
-  #raw({ head, stored }: ReadyPage): Bytes {
-    if (head.codec === CODEC.stored) return stored;
-    const raw = new Uint8Array(head.raw);
-    if (!this.#engine.decompress(stored, raw)) throw new Error("Cannot read back a page that was just compressed");
-    return raw;
+  /** The entries of a page that waits to be sealed. */
+  readBack({ head, stored }: ReadyPage): readonly PageEntry[] {
+    let raw = stored;
+    if (head.codec !== CODEC.stored) {
+      raw = new Uint8Array(head.raw);
+      if (!this.#engine.decompress(stored, raw)) throw new Error("Cannot read back a page that was just compressed");
+    }
+    return decodePage(raw, head.rows).entries;
   }
 }
 

@@ -7,8 +7,8 @@ import {
   type BlockSetting,
   blockTools,
   type BuiltBlock,
+  type FailedPart,
   inlineBuilder,
-  type PartOutcome,
 } from "./block_builder.ts";
 import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import type { ContentAccess } from "./source.ts";
@@ -109,14 +109,14 @@ class Reporter {
     this.#options = options;
   }
 
-  tell(parts: readonly BlockPart[], block: BuiltBlock, failed: readonly PartOutcome[]): void {
+  tell(parts: readonly BlockPart[], block: BuiltBlock, failed: readonly FailedPart[]): void {
     const { onChanged, onProblem, onProgress } = this.#options;
     for (const outcome of block.outcomes) {
       if (outcome.ok && outcome.entry.row.changed) onChanged?.(outcome.entry.row.path);
     }
     for (const outcome of failed) {
       // Each slice of a large file may fail; its path is named once.
-      if (outcome.ok || outcome.row.path === this.#lastProblem) continue;
+      if (outcome.row.path === this.#lastProblem) continue;
       this.#lastProblem = outcome.row.path;
       if (onProblem === undefined) throw outcome.problem;
       onProblem({ path: outcome.row.path, problem: outcome.problem });

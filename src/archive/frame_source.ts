@@ -49,9 +49,10 @@ export class FrameSource {
     return this.#buffer.subarray(0, length);
   }
 
-  /** Reads ahead: frames that lie in this range cost no further reads. */
-  async prefetch(offset: number, length: number): Promise<void> {
-    await this.#bytes(offset, Math.min(length, this.#end - offset), 0);
+  /** Reads ahead when the first `needed` bytes of a range are not at hand: frames that lie in it cost no further reads. */
+  async prefetch(offset: number, length: number, needed: number = length): Promise<void> {
+    const most = this.#end - offset;
+    await this.#bytes(offset, Math.min(needed, most), Math.min(length, most));
   }
 
   /**

@@ -3,7 +3,7 @@
  * the blocks can be built anywhere.
  */
 import type { Bytes } from "../engine/engine.ts";
-import { pathFault } from "../format/path.ts";
+import { pathFault, utf8Length } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
 import { rowFault } from "../format/rows.ts";
 import type { BlockPart } from "./block_builder.ts";
@@ -25,6 +25,8 @@ export type EntryContent =
 export const BLOCK_BYTES = 2 ** 21;
 /** Rows of one block. */
 const BLOCK_ROWS = 4096;
+/** UTF-8 bytes of the rows' paths and links of one block: with the content they stay well below a frame's limit. */
+const BLOCK_STRING_BYTES = 2 ** 21;
 
 /** Plans the parts of each block. The iterable may be slow: what is planned is given out as soon as a block is full. */
 export async function* planBlocks(
@@ -33,16 +35,22 @@ export async function* planBlocks(
 ): AsyncGenerator<readonly BlockPart[]> {
   let parts: BlockPart[] = [];
   let filled = 0;
+  let strings = 0;
   for await (const entry of entries) {
     checkEntry(entry);
+    const stringBytes = utf8Length(entry.row.path) + utf8Length(entry.row.link);
     for await (const part of partsOf(entry, blockBytes)) {
-      if (parts.length > 0 && (filled + part.length > blockBytes || parts.length >= BLOCK_ROWS)) {
+      const isFull = filled + part.length > blockBytes || parts.length >= BLOCK_ROWS ||
+        strings + stringBytes > BLOCK_STRING_BYTES;
+      if (parts.length > 0 && isFull) {
         yield parts;
         parts = [];
         filled = 0;
+        strings = 0;
       }
       parts.push(part);
       filled += part.length;
+      strings += stringBytes;
     }
   }
   if (parts.length > 0) yield parts;
@@ -104,7 +112,7 @@ async function* byteParts(
 }
 
 function grow(buffer: Uint8Array<ArrayBuffer>, needed: number, most: number): Uint8Array<ArrayBuffer> {
-  const grown = new Uint8Array(Math.min(most, Math.max(needed, buffer.length * 2, 65_536)));
+  const grown = new Uint8Array(Math.min(most, Math.max(needed, buffer.length * 2)));
   grown.set(buffer);
   return grown;
 }

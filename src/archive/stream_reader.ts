@@ -4,7 +4,7 @@
  * whether the whole did.
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { type Block, checkRowOrder, decodeBlock, decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { type Block, decodeBlock, decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
 import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -15,8 +15,9 @@ import { decodeState, encodeLocator, type FramePlace, type Locator, RECORD_BYTES
 import type { Extent, Row } from "../format/row.ts";
 import { checkEmptyTable, decodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
 import { Agreement } from "./agreement.ts";
-import { equalRows, type OpenOptions } from "./archive.ts";
+import type { OpenOptions } from "./archive.ts";
 import { ByteQueue } from "./byte_queue.ts";
+import { CatalogOrder } from "./catalog_order.ts";
 import type { FrameCipher } from "./frame_cipher.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openRecord } from "./record_cipher.ts";
@@ -51,8 +52,8 @@ export class ArchiveStream {
   };
   readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
   #orphanPages = 0;
-  #lastRow: Row | undefined;
-  #lastOrphan: Row | undefined;
+  readonly #catalogOrder = new CatalogOrder();
+  readonly #orphanOrder = new CatalogOrder();
   #index: FramePlace | undefined;
   #trailer: { readonly place: FramePlace; readonly frameBytes: number; readonly trailer: Trailer } | undefined;
 
@@ -182,17 +183,11 @@ export class ArchiveStream {
   }
 
   #takePage(page: Page): void {
-    const before = this.#lastRow;
-    const first = (page.entries[0] as PageEntry).row;
-    if (page.continues && (before === undefined || !equalRows(before, first))) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: a page continues another row than the last");
-    }
-    if (!page.continues && before !== undefined) checkRowOrder(before, first);
-    for (const [i, { row, provisional, extents }] of page.entries.entries()) {
+    this.#catalogOrder.next(page);
+    for (const { row, provisional, extents } of page.entries) {
       if (provisional) throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
       this.#checkPlaces(row, extents);
-      if (i > 0 || !page.continues) this.#count(row);
-      this.#lastRow = row;
+      if (!page.continues) this.#count(row);
     }
     this.#agreement.takePage(page.entries, page.continues);
   }
@@ -200,14 +195,12 @@ export class ArchiveStream {
   #takeOrphans(page: Page): void {
     if (this.#orphanPages === 0) this.#agreement.close();
     this.#orphanPages++;
-    const first = (page.entries[0] as PageEntry).row;
-    const before = this.#lastOrphan;
-    if (page.continues && (before === undefined || before.path !== first.path)) {
-      throw new ArchiveError("malformed", "Cannot accept an orphan page: it continues another row than the last");
-    }
-    for (const { row, extents } of page.entries) {
+    this.#orphanOrder.next(page);
+    for (const { row, provisional, extents } of page.entries) {
+      if (provisional && extents.length === 0) {
+        throw new ArchiveError("malformed", "Cannot accept an orphan page: a provisional row has no extents");
+      }
       this.#checkPlaces(row, extents);
-      this.#lastOrphan = row;
     }
     this.#agreement.takePage(page.entries, page.continues);
   }

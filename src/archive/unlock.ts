@@ -80,13 +80,13 @@ export async function unlock(
 ): Promise<Unlocked> {
   const ordered = [...copies].sort((a, b) => b.header.generation - a.header.generation);
   const budget = new KdfBudget(limits);
-  let opened = false;
-  for await (const archiveKey of candidates(engine, ordered, keys, budget)) {
-    opened = true;
+  let slotOpened = false;
+  for await (const { archiveKey, fromSlot } of candidates(engine, ordered, keys, budget)) {
+    slotOpened ||= fromSlot;
     const unlocked = judge(engine, ordered, archiveKey);
     if (unlocked !== undefined) return unlocked;
   }
-  if (opened && keys.some((key) => key.kind === "passphrase")) {
+  if (slotOpened) {
     throw new ArchiveError("damaged", "Cannot open the archive: the header was altered");
   }
   if (!copies.some((copy) => copy.intact)) {
@@ -100,8 +100,8 @@ async function* candidates(
   copies: readonly HeaderCopy[],
   keys: readonly Key[],
   budget: KdfBudget,
-): AsyncGenerator<Bytes> {
-  for (const key of keys) if (key.kind === "archive-key") yield key.archiveKey;
+): AsyncGenerator<{ readonly archiveKey: Bytes; readonly fromSlot: boolean }> {
+  for (const key of keys) if (key.kind === "archive-key") yield { archiveKey: key.archiveKey, fromSlot: false };
   const tried = new Set<string>();
   for (const copy of copies) {
     for (const slot of copy.header.slots) {
@@ -114,7 +114,7 @@ async function* candidates(
         const passphrase = encodePassphrase(key.passphrase);
         const archiveKey = await unwrap(engine, slot, passphrase);
         passphrase.fill(0);
-        if (archiveKey !== undefined) yield archiveKey;
+        if (archiveKey !== undefined) yield { archiveKey, fromSlot: true };
       }
     }
   }

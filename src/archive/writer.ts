@@ -13,6 +13,7 @@ import {
   HEADER_PAGE_COUNTS,
   MAX_BODY_BYTES,
   MAX_FRAME_BYTES,
+  MAX_LABEL_BYTES,
   SEGMENT_ALIGNMENT,
 } from "../format/limits.ts";
 import {
@@ -23,12 +24,13 @@ import {
   RECORD_BYTES,
   type State,
 } from "../format/locator.ts";
+import { utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { type Slot, slotBytes } from "../format/slots.ts";
-import { encodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
-import type { BlockSetting, BuiltBlock, PartOutcome } from "./block_builder.ts";
-import { CatalogBuilder } from "./catalog_builder.ts";
+import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
+import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
+import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
@@ -96,6 +98,10 @@ export class ArchiveWriter {
   readonly #catalog: CatalogBuilder;
   readonly #orphans: CatalogBuilder;
   readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  /** Files that could not be stored: what links to them cannot either. */
+  readonly #failed = new Set<string>();
+  /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
+  readonly #linkTargets = new Set<string>();
   #open: OpenFile | undefined;
   #offset = 0;
   #written = 0;
@@ -136,6 +142,8 @@ export class ArchiveWriter {
     options: WriterOptions,
     random: (length: number) => Bytes = (length) => engine.randomBytes(length),
   ): Promise<ArchiveWriter> {
+    checkLength("label", options.label, MAX_LABEL_BYTES);
+    checkLength("writer", options.writer, MAX_WRITER_BYTES);
     if (options.keys.length === 0) throw new RangeError("Cannot create an archive without a key");
     const given = options.keys.find((key) => key.kind === "archive-key");
     const archiveKey = given?.archiveKey ?? random(KEY_BYTES);
@@ -153,7 +161,7 @@ export class ArchiveWriter {
     const writer = new ArchiveWriter(keys, slots, segment, options, sink, random);
     await writer.#write(writer.#header({ kind: "streamed", generation: 1 }, random(KEY_BYTES)));
     writer.#written = 0;
-    await writer.#write(segment.salt);
+    await writer.#write(segment.salt.slice());
     return writer;
   }
 
@@ -178,15 +186,17 @@ export class ArchiveWriter {
   }
 
   async #write(bytes: Bytes): Promise<void> {
-    if (this.#offset + bytes.length > MAX_BODY_BYTES) throw new RangeError("Cannot write the archive: it is too large");
+    // Asked before the bytes are given away: whoever takes them may transfer their memory.
+    const { length } = bytes;
+    if (this.#offset + length > MAX_BODY_BYTES) throw new RangeError("Cannot write the archive: it is too large");
     try {
       await this.#sink.write(bytes);
     } catch (error) {
       this.#numbers.end();
       throw error;
     }
-    this.#offset += bytes.length;
-    this.#written += bytes.length;
+    this.#offset += length;
+    this.#written += length;
   }
 
   #header(state: State, salt: Bytes): Bytes {
@@ -208,17 +218,29 @@ export class ArchiveWriter {
     return both;
   }
 
-  /** Writes a built block and keeps its rows for the catalog. Returns the outcomes that failed. */
-  async writeBlock(block: BuiltBlock): Promise<readonly PartOutcome[]> {
+  /** Writes a built block and keeps its rows for the catalog. Returns the parts that failed. */
+  async writeBlock(block: BuiltBlock): Promise<readonly FailedPart[]> {
     if (block.frame !== this.#blocks) throw new RangeError("Cannot write a block: it is not the next one");
     const place: BlockPlace = { frame: block.frame, offset: this.#written, frameBytes: block.bytes.length };
     await this.#write(block.bytes);
     this.#blocks++;
+    const failed: FailedPart[] = [];
     for (const outcome of block.outcomes) {
-      if (outcome.ok) this.#keep(outcome.entry.row, outcome.entry.provisional, outcome.entry.slices, place);
-      else this.#fail(outcome.row, outcome.last);
+      if (!outcome.ok) {
+        this.#fail(outcome.row, outcome.last);
+        failed.push(outcome);
+        continue;
+      }
+      const { row, provisional, slices } = outcome.entry;
+      if (row.kind === "hardlink" && this.#failed.has(row.link)) {
+        this.#partial = true;
+        this.#orphans.add({ row, provisional: false, extents: [] });
+        failed.push({ ok: false, row, last: true, problem: new Error("its first name could not be stored") });
+        continue;
+      }
+      this.#keep(row, provisional, slices, place);
     }
-    return block.outcomes.filter((outcome) => !outcome.ok);
+    return failed;
   }
 
   #keep(row: Row, provisional: boolean, slices: readonly Omit<Extent, "block">[], block: BlockPlace): void {
@@ -233,15 +255,18 @@ export class ArchiveWriter {
     this.#open = undefined;
     const all = open === undefined ? extents : [...open.extents, ...extents];
     if (open?.failed) {
+      this.#failed.add(row.path);
       this.#orphans.add({ row, provisional: false, extents: all });
       return;
     }
     this.#catalog.add({ row, provisional: false, extents: all });
+    if (row.kind === "hardlink") this.#linkTargets.add(row.link);
     this.#count(row);
   }
 
   #fail(row: Row, last: boolean): void {
     this.#partial = true;
+    this.#failed.add(row.path);
     if (this.#open?.path !== row.path) {
       this.#orphan();
       this.#open = { path: row.path, extents: [], failed: true };
@@ -281,6 +306,9 @@ export class ArchiveWriter {
   async finish(): Promise<WrittenArchive> {
     this.#orphan();
     const pages = await this.#writePages(this.#catalog);
+    for (const target of this.#linkTargets) {
+      throw new TypeError(`Cannot store a hard link to ${JSON.stringify(target)}: no file has that path`);
+    }
     const orphanPages = await this.#writePages(this.#orphans);
     const index = await this.#writeItem(FRAME_TYPE.index, encodeIndex(pages), pages.length);
     await this.#writeItem(FRAME_TYPE.segmentTable, new Uint8Array(0), 0);
@@ -304,9 +332,9 @@ export class ArchiveWriter {
       snapshots: 1,
     };
     const record = sealRecord(this.#keys, "locator", encodeLocator(locator), this.#random(KEY_BYTES));
+    const id = this.#keys.engine.sha256(record);
     await this.#write(record);
     this.#numbers.end();
-    const id = this.#keys.engine.sha256(record);
     const header = this.#header({ kind: "known", locatorHash: id, locator }, this.#random(KEY_BYTES));
     return { id, length: header.length + length, header, totals: { ...this.#totals } };
   }
@@ -329,12 +357,17 @@ export class ArchiveWriter {
   async #writePages(builder: CatalogBuilder): Promise<PagePlace[]> {
     const places: PagePlace[] = [];
     for (const page of builder.finish()) {
+      if (this.#linkTargets.size > 0 && builder === this.#catalog) this.#resolveLinks(page);
       const offset = this.#written;
       const frame = await this.#writeFrame(page);
       const frameBytes = this.#written - offset;
       places.push({ firstPath: page.firstPath, rows: page.head.rows, frame, offset, frameBytes });
     }
     return places;
+  }
+
+  #resolveLinks(page: ReadyPage): void {
+    for (const { row } of this.#catalog.readBack(page)) if (row.kind === "file") this.#linkTargets.delete(row.path);
   }
 
   async #writeFrame(content: FrameContent): Promise<number> {
@@ -365,6 +398,11 @@ export class ArchiveWriter {
     await this.#writeFrame({ head, stored: new Uint8Array(0) });
     return length;
   }
+}
+
+function checkLength(what: string, text: string | undefined, limit: number): void {
+  if (text === undefined || (text.isWellFormed() && utf8Length(text) <= limit)) return;
+  throw new RangeError(`Cannot use the ${what}: it is over ${limit} bytes, or not well-formed`);
 }
 
 /** Stored lengths of padding frames that fill `room` bytes exactly, or `undefined` when none do. */

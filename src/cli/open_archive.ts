@@ -2,8 +2,10 @@
 import { abortable } from "../archive/abortable.ts";
 import { Archive, type OpenOptions } from "../archive/archive.ts";
 import { ByteQueue } from "../archive/byte_queue.ts";
+import { findCopies, type PeekStart } from "../archive/header_reader.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { ArchiveStream } from "../archive/stream_reader.ts";
+import type { Source } from "../archive/source.ts";
 import { FileSource } from "../disk/file_source.ts";
 import { chunksOf } from "../disk/streams.ts";
 import type { Bytes } from "../engine/engine.ts";
@@ -31,12 +33,17 @@ export async function openOptions(context: CommandContext, options: OpeningOptio
 /** How often somebody at a terminal may try. */
 const ATTEMPTS = 3;
 
-/** Opens with the key of the options; a wrong one that was typed can be typed again. */
+/**
+ * Opens with the key of the options; a wrong one that was typed can be typed again. What is no archive is told before
+ * anybody is asked for a passphrase.
+ */
 async function attempt<T>(
   context: CommandContext,
   options: OpeningOptions,
+  peek: PeekStart,
   open: (how: OpenOptions) => Promise<T>,
 ): Promise<T> {
+  await findCopies(nativeEngine, peek);
   for (let left = context.isPassphraseGiven(options) ? 1 : ATTEMPTS;; left--) {
     const how = await openOptions(context, options);
     try {
@@ -48,11 +55,16 @@ async function attempt<T>(
   }
 }
 
+/** The first bytes of a source. */
+export function peekAt(source: Source): PeekStart {
+  return (length) => source.read(0, Math.min(length, source.size));
+}
+
 /** Opens an archive on disk for random access. The file is opened before the passphrase is asked for. */
 export async function openFile(context: CommandContext, options: OpeningOptions): Promise<OpenedFile> {
   const source = FileSource.open(options.archive);
   try {
-    const archive = await attempt(context, options, (how) => Archive.open(nativeEngine, source, how));
+    const archive = await attempt(context, options, peekAt(source), (how) => Archive.open(nativeEngine, source, how));
     return { archive, source, [Symbol.dispose]: () => source.close() };
   } catch (error) {
     source.close();
@@ -67,7 +79,12 @@ export async function openStream(context: CommandContext, options: OpeningOption
     : readThrough(FileSource.open(options.archive));
   const queue = new ByteQueue(pieces);
   try {
-    return await attempt(context, options, (how) => ArchiveStream.open(nativeEngine, queue, how));
+    return await attempt(
+      context,
+      options,
+      (length) => queue.peek(length),
+      (how) => ArchiveStream.open(nativeEngine, queue, how),
+    );
   } catch (error) {
     await queue.close();
     throw error;

@@ -15,6 +15,7 @@ export interface AtomicFileOptions {
 
 /** The target of an {@linkcode AtomicFile} is there already, or is something that must not be replaced. */
 export class TargetError extends Error {
+  /** `"TargetError"`. */
   override readonly name = "TargetError";
   /** Whether `overwrite` would have allowed it. */
   readonly replaceable: boolean;
@@ -106,21 +107,29 @@ export class AtomicFile implements Disposable {
   /** Writes all of `bytes` behind what was written before. */
   write(bytes: Bytes): void {
     const file = this.#open();
-    for (let done = 0; done < bytes.length;) {
-      const written = file.write(done === 0 ? bytes : bytes.subarray(done));
-      if (written <= 0) throw new Error(`Cannot write "${this.temporaryPath}": the system took no bytes`);
-      done += written;
-    }
+    this.#writing(() => {
+      for (let done = 0; done < bytes.length;) done += taken(file.write(done === 0 ? bytes : bytes.subarray(done)));
+    });
     this.#position += bytes.length;
   }
 
   /** Writes all of `bytes` at `position`, for what is known only at the end, such as a header. */
   writeAt(position: number, bytes: Bytes): void {
     const file = this.#open();
-    for (let done = 0; done < bytes.length;) {
-      const written = file.writeAt(position + done, done === 0 ? bytes : bytes.subarray(done));
-      if (written <= 0) throw new Error(`Cannot write "${this.temporaryPath}": the system took no bytes`);
-      done += written;
+    this.#writing(() => {
+      for (let done = 0; done < bytes.length;) {
+        done += taken(file.writeAt(position + done, done === 0 ? bytes : bytes.subarray(done)));
+      }
+    });
+  }
+
+  /** Errors name what the user named, not the temporary file. */
+  #writing(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      throw new TargetError(`Cannot write "${this.#asked}": ${systemReason(error)}`, false, { cause: error });
     }
   }
 
@@ -133,7 +142,7 @@ export class AtomicFile implements Disposable {
    */
   commit(): void {
     const file = this.#open();
-    file.sync();
+    this.#writing(() => file.sync());
     if (this.#overwrite) {
       if (checkTarget(this.#files, this.#asked, true) !== this.targetPath) {
         throw new TargetError(`Cannot write "${this.#asked}": it has become another file meanwhile`, false);
@@ -198,6 +207,12 @@ export class AtomicFile implements Disposable {
     this.#file = undefined;
     file?.close();
   }
+}
+
+/** Bytes taken by a write; a system that takes none would keep the loop going for ever. */
+function taken(written: number): number {
+  if (written <= 0) throw Object.assign(new Error("the system took no bytes"), { code: "EIO" });
+  return written;
 }
 
 function existsError(path: string): TargetError {

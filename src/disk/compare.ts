@@ -134,7 +134,18 @@ export class TreeComparison {
   #onlyOnDisk(path: string): void {
     const slash = path.lastIndexOf("/");
     if (!this.#folders.includes(slash < 0 ? ROOT_PATH : path.slice(0, slash))) return;
+    if (!this.#isStorable(path)) return;
     this.#differs(path, "only-on-disk", "it is not in the archive");
+  }
+
+  /** Sockets and devices are never stored, so it is no difference that they are not. */
+  #isStorable(path: string): boolean {
+    try {
+      const { isFile, isDirectory, isSymlink, isFifo } = Deno.lstatSync(this.#location(path));
+      return isFile || isDirectory || isSymlink || isFifo === true;
+    } catch {
+      return true;
+    }
   }
 
   /** Moves the walk to the row's path, or to the end; returns what is there. */

@@ -14,7 +14,9 @@ import { ArchiveError } from "../format/errors.ts";
 import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
 import { isAtOrBelow } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
+import { TargetError } from "./atomic_file.ts";
 import type { RestoreTarget } from "./restore.ts";
+import { isFatal, systemReason } from "./system_error.ts";
 
 /** What is restored, and how much of it at most. */
 export interface ExtractOptions {
@@ -106,19 +108,10 @@ async function copyLinked(archive: Archive, restorer: Restorer, link: Row, path:
   for await (const { entry, more } of withContinuations(archive.find(link.link))) {
     if (entry.row.kind !== "file") break;
     found = true;
-    const named = { ...entry, row: { ...entry.row, path: link.path } };
-    for await (const piece of archive.read(entry)) restorer.part(named.row.path, path, [piece]);
-    if (!more) restorer.endFile(named.row, path);
+    for await (const piece of archive.read(entry)) restorer.part(link.path, path, [piece]);
+    if (!more) restorer.endFile({ ...entry.row, path: link.path }, path);
   }
-  if (!found) {
-    throw new ArchiveError(
-      "malformed",
-      `Cannot accept ${JSON.stringify(link.path)}: it links to no file of the archive`,
-      {
-        path: link.path,
-      },
-    );
-  }
+  if (!found) restorer.refuseLink(link, path);
 }
 
 /** Says of each piece of an entry whether more of it follows. */
@@ -179,8 +172,18 @@ class Restorer {
     this.#archiveBytes = archiveBytes;
   }
 
+  /** A condition of the whole disk, such as a full one, ends the work; it is told with the name of the entry. */
+  #restoring<T>(path: string, action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (!isFatal(error)) throw error;
+      throw new TargetError(`Cannot restore "${path}": ${systemReason(error)}`, false, { cause: error });
+    }
+  }
+
   directory(row: Row, path: string): void {
-    this.#target.makeDirectory(path);
+    this.#restoring(path, () => this.#target.makeDirectory(path));
     this.#options.onProgress?.({ entries: 0, bytes: 0, path: row.path });
   }
 
@@ -188,19 +191,21 @@ class Restorer {
   file(row: Row, path: string, pieces: readonly Piece[]): void {
     const before = this.#spent;
     const kept = pieces.filter((piece) => this.#spend(piece.bytes));
-    if (this.#target.writeFile(row, path, kept)) this.#count(row, this.#spent - before);
+    const written = this.#restoring(path, () => this.#target.writeFile(row, path, kept));
+    if (written) this.#count(row, this.#spent - before);
   }
 
   /** Some bytes of a file that comes in parts. */
   part(name: string, path: string, pieces: readonly Piece[]): void {
     if (this.#open?.path !== name) {
       this.#abandon();
-      this.#open = { path: name, handle: this.#target.beginFile(path) };
+      this.#open = { path: name, handle: this.#restoring(path, () => this.#target.beginFile(path)) };
       this.#partBytes = 0;
     }
     for (const { fileOffset, bytes } of pieces) {
       if (!this.#spend(bytes)) continue;
-      this.#open.handle?.writeAt(fileOffset, bytes);
+      const { handle } = this.#open;
+      this.#restoring(path, () => handle?.writeAt(fileOffset, bytes));
       this.#partBytes += bytes.length;
     }
   }
@@ -210,7 +215,7 @@ class Restorer {
     if (this.#open?.path !== row.path) this.part(row.path, path, []);
     const open = this.#open;
     this.#open = undefined;
-    if (open?.handle?.finish(row) === true) this.#count(row, this.#partBytes);
+    if (this.#restoring(path, () => open?.handle?.finish(row)) === true) this.#count(row, this.#partBytes);
   }
 
   #abandon(): void {
@@ -264,10 +269,13 @@ class Restorer {
       if (i === 0 && continues) continue;
       const path = this.#options.place(row);
       if (path === undefined) continue;
-      if (!this.finishEntry(row, path)) {
-        this.#target.refuse(path, `its first name ${JSON.stringify(row.link)} was not restored`);
-      }
+      if (!this.finishEntry(row, path)) this.refuseLink(row, path);
     }
+  }
+
+  /** Tells that a hardlink's first name is not there to be linked to. */
+  refuseLink(link: Row, path: string): void {
+    this.#target.refuse(path, `it is a hard link to ${JSON.stringify(link.link)}, which was not restored`);
   }
 
   /** What a stream's blocks held and its catalog does not is taken away again. */
@@ -284,6 +292,10 @@ class Restorer {
       if (isAtOrBelow(row.path, top.row.path)) break;
       this.#finishFolder();
     }
+    return this.#restoring(path, () => this.#finishKind(row, path));
+  }
+
+  #finishKind(row: Row, path: string): boolean {
     switch (row.kind) {
       case "directory":
         this.#folders.push({ row, path });

@@ -7,6 +7,7 @@ import { type Identity, identityOf, statusOfDescriptor } from "./metadata.ts";
 
 /** What was named as an archive cannot be read as one: it is a folder, or no regular file. */
 export class SourceError extends Error {
+  /** `"SourceError"`. */
   override readonly name = "SourceError";
 }
 

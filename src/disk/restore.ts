@@ -10,60 +10,26 @@
  *   when all of it is.
  */
 import * as fs from "node:fs";
-import type { Bytes } from "../engine/engine.ts";
 import { pathFault, ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
 import { O_NOFOLLOW } from "./descriptors.ts";
 import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { Refusal, type RestoreProblemKind } from "./refusal.ts";
-import { type MetadataOptions, MetadataSetter } from "./restore_metadata.ts";
+import { MetadataSetter } from "./restore_metadata.ts";
+import type { Piece, RestoreOptions, RestoreProblem } from "./restore_options.ts";
 import { PartFile, type PartHost, writeFully } from "./restore_part.ts";
 import { isFatal, isLinkUnsupported, isSystemError, systemCode, systemReason } from "./system_error.ts";
 import { type Containment, type OpenFolder, TargetFolders } from "./target_folders.ts";
-import { type ExistingPolicy, TargetNames } from "./target_names.ts";
+import { TargetNames } from "./target_names.ts";
 import { makePlace, type Place } from "./target_place.ts";
 import { temporaryName } from "./temporary_name.ts";
 import { windowsNameFault } from "./windows_names.ts";
 
 export type { RestoreProblemKind } from "./refusal.ts";
+export type { Piece, RestoreOptions, RestoreProblem } from "./restore_options.ts";
 export type { PartFile } from "./restore_part.ts";
 export type { Containment } from "./target_folders.ts";
 export type { ExistingPolicy } from "./target_names.ts";
-
-/** An entry that was not restored, or not fully. */
-export interface RestoreProblem {
-  /** Its path below the target. */
-  readonly path: string;
-  /** What kind of problem. */
-  readonly kind: RestoreProblemKind;
-  /** What is wrong, as the end of a sentence. */
-  readonly reason: string;
-  /** The system's error, where there was one. */
-  readonly error?: unknown;
-}
-
-/** How a target is filled. */
-export interface RestoreOptions extends MetadataOptions {
-  /** Where to: made when it does not exist, with the folders above it. A symlink to a folder is followed. */
-  readonly directory: string;
-  /**
-   * What to do about an entry whose name is taken: tell (`refuse`, the default), leave it without a word (`skip`) or
-   * replace it (`overwrite`). Folders are never replaced, and existing ones keep their metadata unless overwriting.
-   */
-  readonly existing?: ExistingPolicy;
-  /** The system calls; default: the system's. */
-  readonly calls?: DiskCalls;
-  /** Called for each entry that was not restored, or not fully. */
-  readonly onProblem: (problem: RestoreProblem) => void;
-}
-
-/** Some bytes of a file. */
-export interface Piece {
-  /** Byte offset in the file. */
-  readonly fileOffset: number;
-  /** The bytes. */
-  readonly bytes: Bytes;
-}
 
 const CREATE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | O_NOFOLLOW;
 
@@ -111,9 +77,12 @@ export class RestoreTarget implements Disposable {
     this.#onProblem = options.onProblem;
     this.#host = {
       calls,
-      completePart: (part, row) => this.#completePart(part, row),
-      dropPart: (part) => this.#dropPart(part),
-      failPart: (part, error) => this.#tell(part.path, error),
+      folders,
+      names: this.#names,
+      metadata: this.#metadata,
+      attempt: (path, action) => this.#attempt(path, action),
+      tell: (path, error) => this.#tell(path, error),
+      forget: (part) => this.#parts.delete(part),
     };
   }
 
@@ -212,7 +181,7 @@ export class RestoreTarget implements Disposable {
       const held = this.#folders.hold(folder);
       try {
         const descriptor = this.#calls.open(this.#folders.at(held, temporary), CREATE, 0o600);
-        part = new PartFile(this.#host, path, held, temporary, descriptor);
+        part = new PartFile(this.#host, path, held, { final: name, temporary }, descriptor);
       } catch (error) {
         this.#folders.release(held);
         throw error;
@@ -416,37 +385,6 @@ export class RestoreTarget implements Disposable {
       throw error;
     }
     return true;
-  }
-
-  #completePart(part: PartFile, row: Row): boolean {
-    this.#parts.delete(part);
-    let closed = false;
-    let placed = false;
-    try {
-      return this.#attempt(part.path, () => {
-        if (part.length !== row.size) this.#calls.truncate(part.descriptor, row.size);
-        this.#metadata.set(part.descriptor, row, part.path);
-        closed = true;
-        this.#calls.close(part.descriptor);
-        placed = this.#names.moveIntoPlace(part.folder, part.temporary, lastPart(part.path), part.path);
-        if (placed) this.#names.wrote(part.path);
-        return placed;
-      });
-    } finally {
-      if (!placed) this.#names.discard(part.folder, part.temporary);
-      if (!closed) this.#calls.close(part.descriptor);
-      this.#folders.release(part.folder);
-    }
-  }
-
-  #dropPart(part: PartFile): void {
-    this.#parts.delete(part);
-    this.#names.discard(part.folder, part.temporary);
-    try {
-      this.#calls.close(part.descriptor);
-    } finally {
-      this.#folders.release(part.folder);
-    }
   }
 }
 

@@ -2,8 +2,9 @@
 import type { Bytes } from "../engine/engine.ts";
 import type { Row } from "../format/row.ts";
 import type { DiskCalls } from "./disk_calls.ts";
-import { isFatal } from "./system_error.ts";
-import type { OpenFolder } from "./target_folders.ts";
+import type { MetadataSetter } from "./restore_metadata.ts";
+import type { OpenFolder, TargetFolders } from "./target_folders.ts";
+import type { TargetNames } from "./target_names.ts";
 
 /** Writes all of `bytes` at a byte offset. */
 export function writeFully(calls: DiskCalls, descriptor: number, bytes: Bytes, position: number): void {
@@ -18,12 +19,18 @@ export function writeFully(calls: DiskCalls, descriptor: number, bytes: Bytes, p
 export interface PartHost {
   /** The system calls. */
   readonly calls: DiskCalls;
-  /** Sets metadata, moves the file into place, and says whether it is there now. Never leaves the temporary file. */
-  completePart(part: PartFile, row: Row): boolean;
-  /** Removes the temporary file. */
-  dropPart(part: PartFile): void;
-  /** Tells of an entry that failed. */
-  failPart(part: PartFile, error: unknown): void;
+  /** The target's folders. */
+  readonly folders: TargetFolders;
+  /** The target's names. */
+  readonly names: TargetNames;
+  /** What sets metadata. */
+  readonly metadata: MetadataSetter;
+  /** Runs what restores an entry; what goes wrong with that entry alone is told, the rest thrown. */
+  attempt(path: string, action: () => boolean): boolean;
+  /** Tells of an error that concerns one entry; throws any other. */
+  tell(path: string, error: unknown): void;
+  /** Hears that a part is finished or dropped. */
+  forget(part: PartFile): void;
 }
 
 /**
@@ -34,24 +41,29 @@ export interface PartHost {
 export class PartFile {
   /** Its path in the target. */
   readonly path: string;
-  /** The folder, held for this file alone. */
-  readonly folder: OpenFolder;
-  /** Its temporary name in the folder. */
-  readonly temporary: string;
-  /** Open for writing until it is finished or dropped. */
-  readonly descriptor: number;
-  /** The length so far: the end of the farthest byte written. */
-  length = 0;
   readonly #host: PartHost;
+  /** The folder, held for this file alone. */
+  readonly #folder: OpenFolder;
+  readonly #name: string;
+  readonly #temporary: string;
+  readonly #descriptor: number;
+  #length = 0;
   #state: "open" | "failed" | "closed" = "open";
 
-  /** Made by the target only. */
-  constructor(host: PartHost, path: string, folder: OpenFolder, temporary: string, descriptor: number) {
+  /** Made by the target only, which hands over the folder and the open file of a temporary name in it. */
+  constructor(
+    host: PartHost,
+    path: string,
+    folder: OpenFolder,
+    names: { readonly final: string; readonly temporary: string },
+    descriptor: number,
+  ) {
     this.#host = host;
     this.path = path;
-    this.folder = folder;
-    this.temporary = temporary;
-    this.descriptor = descriptor;
+    this.#folder = folder;
+    this.#name = names.final;
+    this.#temporary = names.temporary;
+    this.#descriptor = descriptor;
   }
 
   /** Writes all of `bytes` at a byte offset of the file. What is never written is a hole and reads as zeros. */
@@ -59,13 +71,12 @@ export class PartFile {
     if (this.#state === "failed") return;
     if (this.#state === "closed") throw new TypeError(`Cannot write "${this.path}": it is closed`);
     try {
-      writeFully(this.#host.calls, this.descriptor, bytes, fileOffset);
-      this.length = Math.max(this.length, fileOffset + bytes.length);
+      writeFully(this.#host.calls, this.#descriptor, bytes, fileOffset);
+      this.#length = Math.max(this.#length, fileOffset + bytes.length);
     } catch (error) {
       this.#state = "failed";
-      this.#host.dropPart(this);
-      if (isFatal(error)) throw error;
-      this.#host.failPart(this, error);
+      this.#drop();
+      this.#host.tell(this.path, error);
     }
   }
 
@@ -77,13 +88,41 @@ export class PartFile {
     if (this.#state === "failed") return false;
     if (this.#state === "closed") throw new TypeError(`Cannot finish "${this.path}": it is closed`);
     this.#state = "closed";
-    return this.#host.completePart(this, row);
+    this.#host.forget(this);
+    const { calls, folders, names, metadata } = this.#host;
+    let closed = false;
+    let placed = false;
+    try {
+      return this.#host.attempt(this.path, () => {
+        if (this.#length !== row.size) calls.truncate(this.#descriptor, row.size);
+        metadata.set(this.#descriptor, row, this.path);
+        closed = true;
+        calls.close(this.#descriptor);
+        placed = names.moveIntoPlace(this.#folder, this.#temporary, this.#name, this.path);
+        if (placed) names.wrote(this.path);
+        return placed;
+      });
+    } finally {
+      if (!placed) names.discard(this.#folder, this.#temporary);
+      if (!closed) calls.close(this.#descriptor);
+      folders.release(this.#folder);
+    }
   }
 
   /** Removes it; does nothing when it is finished or has failed. */
   abandon(): void {
     if (this.#state !== "open") return;
     this.#state = "closed";
-    this.#host.dropPart(this);
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#host.forget(this);
+    this.#host.names.discard(this.#folder, this.#temporary);
+    try {
+      this.#host.calls.close(this.#descriptor);
+    } finally {
+      this.#host.folders.release(this.#folder);
+    }
   }
 }

@@ -63,20 +63,34 @@ export class TargetFolders {
     this.#calls = calls;
     this.#fresh = fresh;
     this.containment = descriptorsWork() ? "descriptor" : "checked";
-    if (this.containment === "descriptor") {
-      const descriptor = reach(location, (there) => calls.open(there, fs.constants.O_RDONLY | O_DIRECTORY));
-      const info = calls.status(descriptor);
-      const prefix = `${descriptorPath(descriptor)}/`;
-      this.root = { path: ROOT_PATH, prefix, descriptor, ...known(info), made: fresh };
-    } else {
-      const real = Deno.realPathSync(location);
-      const info = calls.lookAt(real);
-      if (info === undefined || !info.isDirectory) throw new Refusal("failed", `"${location}" is not a folder`);
-      const prefix = real.endsWith("/") ? real : `${real}/`;
-      this.root = { path: ROOT_PATH, prefix, descriptor: undefined, ...known(info), made: fresh };
-    }
+    this.root = this.containment === "descriptor" ? this.#openRoot(location) : this.#lookAtRoot(location);
     const key = this.#key(this.root.dev, this.root.inode, this.root.prefix);
     if (key !== undefined) this.#known.set(key, this.#hasher.hash(ROOT_PATH) * 2 + (fresh ? 1 : 0));
+  }
+
+  #openRoot(location: string): OpenFolder {
+    const descriptor = reach(location, (there) => this.#calls.open(there, fs.constants.O_RDONLY | O_DIRECTORY));
+    try {
+      const info = this.#calls.status(descriptor);
+      return {
+        path: ROOT_PATH,
+        prefix: `${descriptorPath(descriptor)}/`,
+        descriptor,
+        ...known(info),
+        made: this.#fresh,
+      };
+    } catch (error) {
+      this.#calls.close(descriptor);
+      throw error;
+    }
+  }
+
+  #lookAtRoot(location: string): OpenFolder {
+    const real = Deno.realPathSync(location);
+    const info = this.#calls.lookAt(real);
+    if (info === undefined) throw Object.assign(new Error(`ENOENT: no folder "${location}"`), { code: "ENOENT" });
+    const prefix = real.endsWith("/") ? real : `${real}/`;
+    return { path: ROOT_PATH, prefix, descriptor: undefined, ...known(info), made: this.#fresh };
   }
 
   /** A path for the system to `name` in a folder, checked as far as this platform can. */

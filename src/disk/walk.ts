@@ -40,6 +40,8 @@ export interface WalkProblem {
   readonly error?: unknown;
   /** Whether it is one of the roots itself: then nothing of what was asked for is there. */
   readonly root: boolean;
+  /** Whether it is a folder that is stored, but could not be listed. */
+  readonly listing?: boolean;
 }
 
 /** What a walk leaves out, and whom it tells. */
@@ -197,7 +199,8 @@ class Walker {
     } catch (error) {
       folder?.[Symbol.dispose]();
       const location = parent === undefined ? name : parent.location + name;
-      this.#problem(stored, location, error, parent === undefined);
+      const reason = systemReason(error);
+      this.#options.onProblem?.({ path: stored, location, reason, error, root: parent === undefined, listing: true });
       return;
     }
     stack.push(folder);

@@ -47,6 +47,7 @@ export interface ArchiveErrorPlace {
  * ```
  */
 export class ArchiveError extends Error {
+  /** `"ArchiveError"`. */
   override readonly name = "ArchiveError";
   /** The failure class; see FORMAT.md, "Failure classes". */
   readonly code: ArchiveErrorCode;

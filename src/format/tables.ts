@@ -13,7 +13,8 @@ import type { Time } from "./row.ts";
 const COLUMN = { time: 1, label: 2, index: 3, totals: 4, frames: 5, flags: 6, writer: 0x81 } as const;
 const COLUMNS: ReadonlySet<number> = new Set(Object.values(COLUMN));
 const FLAG_PARTIAL = 1;
-const MAX_WRITER_BYTES = 255;
+/** UTF-8 bytes of the writer's name and version. */
+export const MAX_WRITER_BYTES = 255;
 
 /** What a snapshot's catalog holds. */
 export interface Totals {

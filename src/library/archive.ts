@@ -1,4 +1,5 @@
 /** Archives with random access. */
+import { abortable } from "../archive/abortable.ts";
 import { Archive as CoreArchive } from "../archive/archive.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -50,7 +51,8 @@ export interface Archive extends ArchiveSummary {
 /** Opens an archive with the given engine; see `mod.ts`. */
 export async function openArchive(engine: Engine, input: ArchiveInput, options: OpenOptions): Promise<Archive> {
   const source = sourceOf(input, options.signal);
-  const core = await CoreArchive.open(engine, source, coreOpenOptions(options));
+  const coreOptions = coreOpenOptions(options);
+  const core = await abortable(() => CoreArchive.open(engine, source, coreOptions), options.signal);
   const summary = summaryOf(core.header, core.trailer, core.id, source.size);
   const reader = new Reader(core);
   return {

@@ -58,7 +58,7 @@ export interface CreateOptions extends KeyOptions {
   readonly time?: Date | undefined;
   /** Whether to round the length up by at most 12 % (Padmé), so that it tells less about the content. */
   readonly pad?: boolean | undefined;
-  /** Ends the work: stream and result reject with the signal's reason. A key derivation under way is waited for. */
+  /** Ends the work: stream and result reject with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each block of about 2 MiB. */
   readonly onProgress?: ((progress: CreateProgress) => void) | undefined;

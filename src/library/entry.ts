@@ -55,7 +55,10 @@ export interface Entry {
 
 /** What an archive says about one of its entries. */
 export interface EntryInfo {
-  /** Relative path with `/` between its parts; safe to join to a folder. `.` stands for that folder itself. */
+  /**
+   * Relative path with `/` between its parts, none of which is empty, `.` or `..`; `.` alone stands for the folder that
+   * the paths are relative to. What other characters mean to a system, such as `\` and `:` to Windows, is not looked at.
+   */
   readonly path: string;
   /** What it is. */
   readonly kind: EntryKind;

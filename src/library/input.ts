@@ -1,4 +1,5 @@
 /** Archives as they are handed in: with random access, or as a stream of bytes. */
+import { abortable } from "../archive/abortable.ts";
 import type { Source } from "../archive/source.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { byteIntake, type Intake, isValues, type Values } from "./intake.ts";
@@ -43,12 +44,7 @@ export function sourceOf(input: ArchiveInput, signal: AbortSignal | undefined): 
   if (!Number.isSafeInteger(size) || size < 0) throw new TypeError(`Cannot open an archive of size ${size}`);
   return {
     size,
-    async read(offset: number, length: number): Promise<Bytes> {
-      signal?.throwIfAborted();
-      const bytes = await source.read(offset, length);
-      signal?.throwIfAborted();
-      return bytes;
-    },
+    read: (offset: number, length: number): Promise<Bytes> => abortable(() => source.read(offset, length), signal),
   };
 }
 

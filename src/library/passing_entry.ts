@@ -14,7 +14,7 @@ import { handled, zeros } from "./outlet.ts";
 export interface StreamedEntry {
   /** Tells it from the other items. */
   readonly type: "entry";
-  /** Relative path with `/` between its parts; safe to join to a folder. `.` stands for that folder itself. */
+  /** Relative path, as in {@linkcode EntryInfo.path}. */
   readonly path: string;
   /** What it is. */
   readonly kind: EntryKind;

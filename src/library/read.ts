@@ -2,6 +2,7 @@
  * Reading a piped archive in one pass and constant memory. Content comes before the catalog that vouches for it, so
  * what is given out has authenticated but is only known to be all of it, and the truth, when the last item has come.
  */
+import { abortable } from "../archive/abortable.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -47,7 +48,8 @@ export function readArchive(
     const pieces = inOrder(input, options.signal);
     let entry: PassingEntry | undefined;
     try {
-      const parts = new PartQueue(partsOf(await ArchiveStream.open(engine, pieces, coreOptions), options.signal));
+      const stream = await abortable(() => ArchiveStream.open(engine, pieces, coreOptions), options.signal);
+      const parts = new PartQueue(partsOf(stream, options.signal));
       for (;;) {
         const part = await parts.take();
         if (part === undefined) return;

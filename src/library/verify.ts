@@ -1,4 +1,5 @@
 /** Checking archives as a whole. */
+import { abortable } from "../archive/abortable.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -23,7 +24,7 @@ export async function verifyArchive(
   const pieces = inOrder(input, options.signal);
   const pause = pauseEvery();
   try {
-    const stream = await ArchiveStream.open(engine, pieces, coreOptions);
+    const stream = await abortable(() => ArchiveStream.open(engine, pieces, coreOptions), options.signal);
     let trailer: Trailer | undefined;
     for await (const event of stream.events()) {
       await pause();

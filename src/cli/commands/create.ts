@@ -7,11 +7,12 @@ import { AtomicFile } from "../../disk/atomic_file.ts";
 import { fileContent } from "../../disk/content.ts";
 import type { Identity } from "../../disk/metadata.ts";
 import { planRoots, type Root, storedName } from "../../disk/names.ts";
-import { chunksOf, writeOutput } from "../../disk/streams.ts";
+import { chunksOf } from "../../disk/streams.ts";
 import { systemReason } from "../../disk/system_error.ts";
 import { TEMPORARY_SUFFIX } from "../../disk/temporary_name.ts";
 import { walk, type WalkProblem } from "../../disk/walk.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
+import { DEFAULT_MAX_EXPANSION, FREE_EXPANSION_BYTES } from "../../format/limits.ts";
 import { isAtOrBelow, ROOT_PATH } from "../../format/path.ts";
 import type { Row } from "../../format/row.ts";
 import { provisionalRow } from "../../format/rows.ts";
@@ -23,6 +24,7 @@ import { readFileList } from "../lists.ts";
 import { checkWhole } from "../open_archive.ts";
 import type { CreateOptions } from "../options.ts";
 import { compileExcludes } from "../patterns.ts";
+import { writeToStandardOutput } from "../standard_output.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 import { VERSION } from "../version.ts";
@@ -46,7 +48,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   const written = await createArchive(
     nativeEngine,
     plan.entries(file === undefined ? [] : identitiesOf(file)),
-    { write: file === undefined ? writeOutput : (bytes) => file.write(bytes) },
+    { write: file === undefined ? (bytes) => writeToStandardOutput(system, bytes) : (bytes) => file.write(bytes) },
     {
       keys: [{ kind: "passphrase", passphrase }],
       suite: options.suite,
@@ -58,13 +60,16 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       access: fileContent,
       ...(builder === undefined ? {} : { builder }),
       signal,
-      onProgress: ({ bytes, entries, path }) => progress.add(bytes, entries, escapeName(path)),
+      onProgress: ({ bytes, entries, path }) => {
+        plan.contentBytes += bytes;
+        progress.add(bytes, entries, escapeName(path));
+      },
       onChanged: (path) => plan.changed(path),
       onProblem: ({ path, problem }) => plan.problem(path, systemReason(problem)),
       isPartial: () => plan.partial,
     },
   );
-  if (plan.nothingFound) throw new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
+  if (written.totals.entries === 0 && plan.partial) throw nothingStored();
   if (file !== undefined) {
     file.writeAt(0, written.header);
     progress.end();
@@ -85,6 +90,10 @@ async function builderFor(
   if (jobs === 1) return undefined;
   const { buildInParallel } = await import("../../parallel/build_blocks.ts");
   return (setting) => owner.use(buildInParallel(setting, { jobs }));
+}
+
+function nothingStored(): CommandError {
+  return new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
 }
 
 function identitiesOf(file: AtomicFile): Identity[] {
@@ -113,7 +122,8 @@ class StorePlan {
   readonly #exclude: (path: string, isDirectory: boolean) => boolean;
   readonly problems: { path: string; reason: string }[] = [];
   readonly changedPaths: string[] = [];
-  #entries = 0;
+  /** Bytes of content read, holes left out. */
+  contentBytes = 0;
 
   constructor(
     context: CommandContext,
@@ -132,11 +142,6 @@ class StorePlan {
     return this.problems.length > 0 || this.changedPaths.length > 0;
   }
 
-  /** Whether what was named led to problems only. */
-  get nothingFound(): boolean {
-    return this.#entries === 0 && this.problems.length > 0;
-  }
-
   problem(path: string, reason: string): void {
     this.problems.push({ path, reason });
     this.#context.ui.warn(`Cannot store ${quoteName(path)}: ${reason}`);
@@ -152,7 +157,6 @@ class StorePlan {
     const { ui, system } = this.#context;
     const { stdinName, oneFileSystem, excludeCaches } = this.#options;
     if (stdinName !== undefined) {
-      this.#entries++;
       yield {
         row: standardInputRow(storedFileName(stdinName)),
         content: { kind: "bytes", bytes: chunksOf(system.stdin) },
@@ -168,10 +172,10 @@ class StorePlan {
         if (kind === "excluded-archive" && path.endsWith(TEMPORARY_SUFFIX)) return;
         ui.note(`left out ${quoteName(path)}: ${message}`);
       },
-      onProblem: ({ path, reason }: WalkProblem) => this.problem(path, reason),
+      onProblem: ({ path, reason, listing }: WalkProblem) =>
+        this.problem(path, listing ? `what is in it is missing, because it cannot be listed: ${reason}` : reason),
     });
     for (const { row, location, sparse } of found) {
-      this.#entries++;
       if (ui.verbose) ui.detail(escapeName(row.path));
       yield { row, content: row.kind === "file" ? { kind: "file", location, sparse } : undefined };
     }
@@ -245,7 +249,7 @@ async function dryRun({ ui, signal }: CommandContext, plan: StorePlan): Promise<
     }));
     // What standard input holds is not read: it could be read only once.
   }
-  if (plan.nothingFound) throw new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
+  if (count === 0 && plan.partial) throw nothingStored();
   ui.note(`would store ${formatItems(count, "entry", "entries")} (${formatBytes(bytes)})`);
   return plan.partial ? EXIT.partial : EXIT.done;
 }
@@ -269,6 +273,13 @@ function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan,
     `stored ${formatItems(totals.entries, "entry", "entries")} (${formatBytes(totals.bytes)}) in ${where}`,
   );
   ui.detail(`snapshot id: ${id}`);
+  const expansion = Math.ceil((plan.contentBytes - FREE_EXPANSION_BYTES) / written.length);
+  if (expansion > DEFAULT_MAX_EXPANSION) {
+    ui.warn(
+      "the content is so much larger than the archive that extracting it will look like a bomb",
+      `Extract it with --max-expansion ${expansion}`,
+    );
+  }
   if (!plan.partial) return;
   const count = plan.problems.length + plan.changedPaths.length;
   ui.warn(`the archive is good, but ${formatItems(count, "entry is", "entries are")} missing or changed while read`);

@@ -7,7 +7,7 @@ import { FORMAT_VERSION, type Header } from "../../format/header.ts";
 import { isCostInRange, kdfMemory, type Slot } from "../../format/slots.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { openOptions } from "../open_archive.ts";
+import { openOptions, peekAt } from "../open_archive.ts";
 import type { InfoOptions } from "../options.ts";
 import { escapeName } from "../ui/escape.ts";
 import { formatBytes, formatCount, formatItems } from "../ui/quantities.ts";
@@ -19,8 +19,7 @@ const SUITE_NAMES: Readonly<Record<Header["suite"], string>> = { 1: "chacha20-po
 export async function run(context: CommandContext, options: InfoOptions): Promise<ExitCode> {
   const { ui } = context;
   using source = FileSource.open(options.archive);
-  const peek = (length: number) => source.read(0, Math.min(length, source.size));
-  const { copies, faults } = await findCopies(nativeEngine, peek, "shown");
+  const { copies, faults } = await findCopies(nativeEngine, peekAt(source), "shown");
   const best = copies.find((copy) => copy.intact) ?? copies[0];
   const header = (best as typeof copies[number]).header;
   for (const name of ["A", "B"] as const) {

@@ -1,0 +1,320 @@
+/**
+ * Coffer's library: encrypted archives with random access, from any entries, to any stream.
+ *
+ * This module runs on Deno's native cryptography and compression; `@coffer/coffer/browser` is the same without them, for
+ * browsers and everything else. Neither uses a network. Archives are the same, whichever made them.
+ *
+ * | to | call |
+ * | --- | --- |
+ * | create an archive of entries | {@linkcode createArchive}, or {@linkcode createArchiveFile} for a file on disk |
+ * | open one for listing and reading | {@linkcode openArchive}, of a {@linkcode fileSource}, a `Blob` or bytes |
+ * | read one that comes through a pipe | {@linkcode readArchive} |
+ * | check every byte of one | {@linkcode verifyArchive} |
+ * | see what it takes to open one | {@linkcode inspectArchive} |
+ *
+ * @module
+ */
+import type { Source } from "./src/archive/source.ts";
+import { AtomicFile } from "./src/disk/atomic_file.ts";
+import { FileSource } from "./src/disk/file_source.ts";
+import { nativeEngine } from "./src/engine/native/engine.ts";
+import type { Archive } from "./src/library/archive.ts";
+import { openArchive as open } from "./src/library/archive.ts";
+import {
+  type ArchiveCreation,
+  createArchive as create,
+  type CreatedArchive,
+  type CreateOptions,
+} from "./src/library/create.ts";
+import type { Entry } from "./src/library/entry.ts";
+import type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
+import { type ArchiveInspection, inspectArchive as inspect, type InspectOptions } from "./src/library/inspect.ts";
+import type { Values } from "./src/library/intake.ts";
+import type { OpenOptions } from "./src/library/keys.ts";
+import { readArchive as read, type StreamItem } from "./src/library/read.ts";
+import type { ArchiveSummary } from "./src/library/summary.ts";
+import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
+
+export { ArchiveError, type ArchiveErrorCode, type ArchiveErrorPlace } from "./src/format/errors.ts";
+export type { Bytes, ScryptCost } from "./src/engine/engine.ts";
+export type { EntryKind } from "./src/format/row.ts";
+export type { Totals } from "./src/format/tables.ts";
+export type { Source } from "./src/archive/source.ts";
+export { TargetError } from "./src/disk/atomic_file.ts";
+export { SourceError } from "./src/disk/file_source.ts";
+export type { Archive } from "./src/library/archive.ts";
+export type {
+  ArchiveCreation,
+  CreatedArchive,
+  CreateOptions,
+  CreateProgress,
+  KdfOptions,
+} from "./src/library/create.ts";
+export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/entry.ts";
+export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
+export type { ArchiveInspection, InspectOptions, KeySlotInfo } from "./src/library/inspect.ts";
+export type { Values } from "./src/library/intake.ts";
+export type { KeyOptions, OpenOptions } from "./src/library/keys.ts";
+export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
+export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
+export type { Suite } from "./src/library/suite.ts";
+export type { ArchiveSummary } from "./src/library/summary.ts";
+export type { VerifyOptions } from "./src/library/verify.ts";
+
+/**
+ * Creates an archive of entries. They may come in any order and need no folders above them; in path order (a folder,
+ * then all below it) nothing has to be sorted. Memory does not grow with their content: an entry is asked for when
+ * the one before is stored, and a byte of content when there is room for it.
+ *
+ * Nothing happens before `readable` is read. Where the archive goes to a file, {@linkcode CreatedArchive.header} can be
+ * written over its first bytes at the end.
+ *
+ * @example Into memory
+ * ```ts
+ * import { createArchive } from "@coffer/coffer";
+ *
+ * const { readable } = createArchive([
+ *   { path: "notes/today.txt", content: "A line of text" },
+ *   { path: "notes/archive", kind: "directory" },
+ * ], { passphrase: "correct horse battery staple", kdf: { logN: 15 } });
+ * const archive: Blob = await new Response(readable).blob();
+ * console.log(archive.size);
+ * ```
+ *
+ * @example From anything that can be iterated over, to anything that can be written to
+ * ```ts
+ * import { createArchive, type Entry } from "@coffer/coffer";
+ *
+ * async function* reports(): AsyncGenerator<Entry> {
+ *   for (let month = 1; month <= 12; month++) {
+ *     const content = new Blob([`Report of month ${month}`]).stream();
+ *     yield { path: `reports/${month}.txt`, content, mode: 0o600, mtime: new Date(2024, month) };
+ *   }
+ * }
+ * const written: Uint8Array[] = [];
+ * const writable = new WritableStream<Uint8Array>({ write: (chunk) => void written.push(chunk) });
+ *
+ * const { readable, result } = createArchive(reports(), {
+ *   passphrase: "correct horse battery staple",
+ *   kdf: { logN: 15 },
+ * });
+ * await readable.pipeTo(writable);
+ * const { id, totals } = await result;
+ * console.log(`${totals.files} files, ${totals.bytes} bytes; keep the id to know this very archive again: ${id}`);
+ * ```
+ *
+ * The stream errors, and the result rejects, with a `TypeError` for an entry that cannot be stored (a path that is not
+ * allowed, or that two entries have), with what the entries or their content throw, or with the signal's reason.
+ *
+ * @throws {TypeError} without a key, or for an option that makes no sense.
+ * @throws {RangeError} for a passphrase, a key, a level, a cost or a label that is not allowed.
+ */
+export function createArchive(entries: Values<Entry>, options: CreateOptions): ArchiveCreation {
+  return create(nativeEngine, entries, options);
+}
+
+/**
+ * Opens an archive for random access: reads its header, its end and its catalog's index, a handful of reads whatever
+ * its size. What is listed and read later costs the pages and blocks that it needs, and nothing is given out that has
+ * not been authenticated.
+ *
+ * @example
+ * ```ts
+ * import { createArchive, openArchive } from "@coffer/coffer";
+ *
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { readable } = createArchive([{ path: "notes/today.txt", content: "A line of text" }], options);
+ * const blob = await new Response(readable).blob();
+ *
+ * const archive = await openArchive(blob, options);
+ * for await (const { path, kind, size, mtime } of archive.list("notes")) {
+ *   console.log(path, kind, size, mtime.toISOString());
+ * }
+ * const text = await new Response(archive.read("notes/today.txt")).text();
+ * if (text !== "A line of text") throw new Error(text);
+ * ```
+ *
+ * @throws {TypeError} without a key, or when `input` is no archive in any of the ways that one can be given.
+ * @throws {RangeError} for a passphrase or a key that is not allowed.
+ * @throws {ArchiveError} `not-an-archive`, `newer-version`, `wrong-key`, `limit` (it asks for more key derivation than
+ * the options allow; nothing has been derived), `truncated`, `trailing-data`, `damaged`, `malformed` or `inconsistent`.
+ * What the source throws passes through.
+ */
+export function openArchive(input: ArchiveInput, options: OpenOptions): Promise<Archive> {
+  return open(nativeEngine, input, options);
+}
+
+/**
+ * Reads an archive front to back, in one pass and constant memory: what a pipe or a download gives.
+ *
+ * **Nothing is confirmed before the iteration has ended without an error.** Each byte that comes out was sealed by
+ * somebody who has a key, but content comes before the catalog that vouches for it: only at the end is it known that
+ * the archive is whole, that no entry stands twice, and that it has them all. So keep what comes under provisional
+ * names, take back what is `"dropped"`, commit at `"end"`, and take everything back when the iteration throws.
+ *
+ * Entries come in the order in which they were stored. The content of each can be read until the next item is asked
+ * for; what is not read is skipped.
+ *
+ * @example
+ * ```ts
+ * import { createArchive, readArchive } from "@coffer/coffer";
+ *
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { readable } = createArchive([
+ *   { path: "a.txt", content: "first" },
+ *   { path: "b.txt", content: "second" },
+ * ], options);
+ *
+ * const provisional = new Map<string, string>();
+ * let files: ReadonlyMap<string, string> | undefined;
+ * for await (const item of readArchive(readable, options)) {
+ *   switch (item.type) {
+ *     case "entry":
+ *       if (item.kind === "file") provisional.set(item.path, await new Response(item.content).text());
+ *       break;
+ *     case "dropped": // it could not be read to its end when the archive was made
+ *       provisional.delete(item.path);
+ *       break;
+ *     case "end": // everything was there and right
+ *       files = provisional;
+ *       break;
+ *   }
+ * }
+ * console.log(files); // a.txt and b.txt
+ * ```
+ *
+ * @throws {TypeError} without a key, or (on iterating) when `input` is no archive in any of the ways that one can be given.
+ * @throws {RangeError} for a passphrase or a key that is not allowed.
+ * @throws {ArchiveError} on iterating: any code but `rolled-back`. What the stream throws passes through.
+ */
+export function readArchive(
+  input: ArchiveStreamInput | ArchiveInput,
+  options: OpenOptions,
+): AsyncGenerator<StreamItem, undefined, undefined> {
+  return read(nativeEngine, input, options);
+}
+
+/**
+ * Reads every byte of an archive and checks all there is to check: every seal, every limit, and that content, catalog,
+ * index, header and end agree. One pass, constant memory.
+ *
+ * @example
+ * ```ts
+ * import { ArchiveError, createArchive, verifyArchive } from "@coffer/coffer";
+ *
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { readable } = createArchive([{ path: "a.txt", content: "first" }], options);
+ * const bytes = await new Response(readable).bytes();
+ *
+ * const { id, totals } = await verifyArchive(bytes, options);
+ * console.log(`${id} is good: ${totals.entries} entries`);
+ *
+ * const cut = bytes.subarray(0, bytes.length - 1);
+ * const code = await verifyArchive(cut, options).catch((error) => error instanceof ArchiveError && error.code);
+ * if (code !== "truncated") throw new Error(`it is ${code}`);
+ * ```
+ *
+ * @throws {TypeError} without a key, or when `input` is no archive in any of the ways that one can be given.
+ * @throws {RangeError} for a passphrase or a key that is not allowed.
+ * @throws {ArchiveError} at the first thing that is wrong, with its place: any code but `rolled-back`. What the source
+ * or stream throws passes through.
+ */
+export function verifyArchive(
+  input: ArchiveInput | ArchiveStreamInput,
+  options: VerifyOptions,
+): Promise<ArchiveSummary> {
+  return verify(nativeEngine, input, options);
+}
+
+/**
+ * Says what an archive shows without a key: its cipher, its length, and what it takes to open it. Nothing is derived,
+ * and nothing of it is authenticated.
+ *
+ * @example
+ * ```ts
+ * import { createArchive, inspectArchive } from "@coffer/coffer";
+ *
+ * const { readable } = createArchive([], { passphrase: "correct horse battery staple", kdf: { logN: 15 } });
+ * const { suite, keySlots } = await inspectArchive(await new Response(readable).blob());
+ * for (const slot of keySlots) {
+ *   if (slot.kind === "passphrase") console.log(`${suite}; a guess takes ${slot.kdfMemory / 2 ** 20} MiB`);
+ * }
+ * ```
+ *
+ * @throws {TypeError} when `input` is no archive in any of the ways that one can be given.
+ * @throws {ArchiveError} `not-an-archive`, `newer-version`, `truncated`, `limit` or `damaged`.
+ */
+export function inspectArchive(input: ArchiveInput, options: InspectOptions = {}): Promise<ArchiveInspection> {
+  return inspect(nativeEngine, input, options);
+}
+
+/** How an archive file is created. */
+export interface CreateFileOptions extends CreateOptions {
+  /** Whether a regular file of that name may be replaced; nothing is unless this is true. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/**
+ * Creates an archive of entries as a file: written under a temporary name beside its place, with mode 0600, and given
+ * its name when it is complete and on the disk. When anything goes wrong before that, no file is left behind.
+ *
+ * @example
+ * ```ts
+ * import { createArchiveFile, fileSource, openArchive } from "@coffer/coffer";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { id } = await createArchiveFile(`${folder}/notes.coffer`, [{ path: "a.txt", content: "first" }], options);
+ * {
+ *   using file = fileSource(`${folder}/notes.coffer`);
+ *   const archive = await openArchive(file, options);
+ *   if (archive.id !== id) throw new Error("another archive");
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @throws {TargetError} when something has that name already and must not be replaced.
+ * @throws what {@linkcode createArchive} throws and what its stream errors with. I/O errors pass through.
+ */
+export async function createArchiveFile(
+  path: string,
+  entries: Values<Entry>,
+  options: CreateFileOptions,
+): Promise<CreatedArchive> {
+  using file = AtomicFile.create(path, { overwrite: options.overwrite ?? false });
+  const { readable, result } = createArchive(entries, options);
+  for await (const chunk of readable) file.write(chunk);
+  const created = await result;
+  file.writeAt(0, created.header);
+  options.signal?.throwIfAborted();
+  file.commit();
+  return created;
+}
+
+/** A file that is open for reading. */
+export interface ArchiveFile extends Source, Disposable {
+  /** Closes it; afterwards, reading rejects with a `TypeError`. `using` does it too. */
+  close(): void;
+}
+
+/**
+ * Opens a file on disk for {@linkcode openArchive} and the others. It must not change while it is used.
+ *
+ * @example
+ * ```ts
+ * import { createArchiveFile, fileSource, inspectArchive } from "@coffer/coffer";
+ *
+ * const path = await Deno.makeTempFile();
+ * await createArchiveFile(path, [], { archiveKey: crypto.getRandomValues(new Uint8Array(32)), overwrite: true });
+ * {
+ *   using file = fileSource(path);
+ *   console.log((await inspectArchive(file)).length === file.size); // true
+ * }
+ * await Deno.remove(path);
+ * ```
+ *
+ * @throws {SourceError} when it is not a regular file. I/O errors pass through.
+ */
+export function fileSource(path: string): ArchiveFile {
+  return FileSource.open(path);
+}

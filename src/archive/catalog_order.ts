@@ -1,0 +1,56 @@
+/** Checks pages of one kind as they come, one after the other (FORMAT.md, "Pages"). */
+import { checkRowOrder, type Page, type PageEntry } from "../format/block.ts";
+import { ByteWriter } from "../format/bytes.ts";
+import { ArchiveError } from "../format/errors.ts";
+import type { Row } from "../format/row.ts";
+import { encodeCanonicalRow } from "../format/rows.ts";
+
+/** Whether two rows have one canonical value. */
+export function equalRows(a: Row, b: Row): boolean {
+  if (a === b) return true;
+  const [x, y] = [new ByteWriter(), new ByteWriter()];
+  encodeCanonicalRow(a, x);
+  encodeCanonicalRow(b, y);
+  const [left, right] = [x.view(), y.view()];
+  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+}
+
+/** The order of rows over the edges of pages, and rows whose extents fill several. */
+export class CatalogOrder {
+  #last: { readonly row: Row; readonly end: number; readonly alone: boolean } | undefined;
+
+  /** Begins in the middle of a catalog, with a page that goes on with `row`. */
+  resume(row: Row): void {
+    this.#last = { row, end: 0, alone: true };
+  }
+
+  /**
+   * Takes the next page.
+   *
+   * @throws {ArchiveError} `unsafe` when rows do not rise, `malformed` when a page does not go on where the last ended.
+   */
+  next(page: Page): void {
+    const first = page.entries[0] as PageEntry;
+    const last = page.entries[page.entries.length - 1] as PageEntry;
+    let end = 0;
+    if (page.continues) end = this.#goOn(page, first);
+    else if (this.#last !== undefined) checkRowOrder(this.#last.row, first.row);
+    const extent = last.extents[last.extents.length - 1];
+    if (extent !== undefined) end = extent.fileOffset + extent.length;
+    this.#last = { row: last.row, end, alone: page.entries.length === 1 };
+  }
+
+  /** A row that fills several pages shares none of them, so that the first of them is found by its path. */
+  #goOn(page: Page, { row, extents }: PageEntry): number {
+    const before = this.#last;
+    const fault = before === undefined || !equalRows(before.row, row)
+      ? "continues another row than the last"
+      : !before.alone || page.entries.length !== 1
+      ? "shares a row that fills several pages with others"
+      : (extents[0]?.fileOffset ?? before.end) < before.end
+      ? "goes back in a row's content"
+      : undefined;
+    if (fault !== undefined) throw new ArchiveError("malformed", `Cannot accept the catalog: a page ${fault}`);
+    return before?.end ?? 0;
+  }
+}
