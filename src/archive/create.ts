@@ -52,14 +52,16 @@ export async function createArchive(
   sink: Sink,
   options: CreateOptions,
 ): Promise<WrittenArchive> {
-  const writer = await abortable(() => ArchiveWriter.begin(engine, sink, options, options.random), options.signal);
+  options.signal?.throwIfAborted();
+  const writer = ArchiveWriter.begin(engine, sink, options, options.random);
   try {
     const builder = options.builder?.(writer.setting) ??
       inlineBuilder(blockTools(engine, writer.setting, options.access));
     await writeBlocks(planBlocks(entries, options.blockBytes ?? BLOCK_BYTES), builder, writer, options);
     options.signal?.throwIfAborted();
     if (options.isPartial?.()) writer.markPartial();
-    return await writer.finish();
+    // It may have to wait for the keys.
+    return await abortable(() => writer.finish(), options.signal);
   } catch (error) {
     writer.abandon();
     throw error;
@@ -78,12 +80,17 @@ async function writeBlocks(
   writer: ArchiveWriter,
   options: CreateOptions,
 ): Promise<void> {
+  writer.start().catch(() => {
+    // Met again by whoever waits for it, and that is not later than the first block.
+  });
   const pause = pauseEvery();
   const reporter = new Reporter(options);
   const pending: PendingBlock[] = [];
   const writeOldest = async () => {
     const { parts, block } = pending.shift() as PendingBlock;
     const built = await (block instanceof Promise ? abortable(() => block, options.signal) : block);
+    // The keys may still be derived; the first blocks are built beside that.
+    await abortable(() => writer.start(), options.signal);
     reporter.tell(parts, built, await writer.writeBlock(built));
     built.release?.();
   };

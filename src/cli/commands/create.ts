@@ -59,6 +59,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       writer: `coffer ${VERSION}`,
       access: fileContent,
       ...(builder === undefined ? {} : { builder }),
+      headerLast: file !== undefined,
       signal,
       onProgress: ({ bytes, entries, path }) => {
         plan.contentBytes += bytes;
