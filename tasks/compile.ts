@@ -19,7 +19,7 @@ const TARGETS = [
 ] as const;
 const FOLDER = "dist";
 /** What worker threads begin with: no import names it, so the compiler is told. */
-const WORKERS = "src/parallel/create_worker.ts";
+const WORKERS = ["create", "extract", "verify"].map((verb) => `src/parallel/${verb}_worker.ts`);
 
 interface Build {
   /** `undefined` for the machine this runs on. */
@@ -57,8 +57,7 @@ async function compile({ target, output }: Build): Promise<boolean> {
       ...(target === undefined ? [] : ["--target", target]),
       "--output",
       output,
-      "--include",
-      WORKERS,
+      ...WORKERS.flatMap((worker) => ["--include", worker]),
       "cli.ts",
     ],
     stdin: "null",

@@ -111,7 +111,11 @@ async function verifyWritten(
   using progress = ui.progress("Verifying");
   const keys = [{ kind: "passphrase" as const, passphrase }];
   const kdfLimits = { work: Infinity, memory: Infinity };
-  await checkWhole(file.temporaryPath, { keys, kdfLimits }, signal, (bytes) => progress.add(bytes, 0));
+  await checkWhole(file.temporaryPath, { keys, kdfLimits }, {
+    jobs: options.jobs,
+    signal,
+    onProgress: (bytes) => progress.add(bytes, 0),
+  });
   ui.detail(`verified ${escapeName(options.archive)}`);
 }
 
