@@ -72,6 +72,7 @@ export const VERBS = {
       "passphrase-file",
       "passphrase-command",
       "generate-passphrase",
+      "jobs",
       ...TALKING,
     ],
     exits: [EXIT.partial, EXIT.damaged],
@@ -105,6 +106,7 @@ export const VERBS = {
       "max-expansion",
       "dry-run",
       ...OPENING,
+      "jobs",
       ...TALKING,
     ],
     exits: [EXIT.partial, ...OPENING_EXITS],
@@ -149,7 +151,7 @@ export const VERBS = {
   verify: {
     summary: "read and check every byte of an archive",
     dash: "standard input",
-    flags: ["against", ...OPENING, ...TALKING],
+    flags: ["against", ...OPENING, "jobs", ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
     notes: [NOTE_KEYS],
     examples: [

@@ -13,6 +13,9 @@ const SLOT_HEAD_BYTES = 4;
 /** Bytes of a passphrase slot's value: cost (3), flags (1), salt, wrapped key, tag. */
 const PASSPHRASE_VALUE_BYTES = 4 + 3 * KEY_BYTES;
 
+/** Bytes of a whole passphrase slot. */
+export const PASSPHRASE_SLOT_BYTES = SLOT_HEAD_BYTES + PASSPHRASE_VALUE_BYTES;
+
 /** A slot that a passphrase opens. */
 export interface PassphraseSlot {
   readonly kind: "passphrase";

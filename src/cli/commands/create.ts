@@ -1,4 +1,5 @@
 /** `coffer create` */
+import type { BlockBuilder, BlockSetting } from "../../archive/block_builder.ts";
 import { createArchive } from "../../archive/create.ts";
 import type { PlannedEntry } from "../../archive/planner.ts";
 import type { WrittenArchive } from "../../archive/writer.ts";
@@ -41,6 +42,8 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   if (options.dryRun) return dryRun(context, plan);
   using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
   const passphrase = await context.newPassphrase(options);
+  using builders = new DisposableStack();
+  const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Storing");
   const written = await createArchive(
     nativeEngine,
@@ -55,6 +58,8 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       label: options.label ?? "",
       writer: `coffer ${VERSION}`,
       access: fileContent,
+      ...(builder === undefined ? {} : { builder }),
+      headerLast: file !== undefined,
       signal,
       onProgress: ({ bytes, entries, path }) => {
         plan.contentBytes += bytes;
@@ -78,6 +83,16 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   return plan.partial ? EXIT.partial : EXIT.done;
 }
 
+/** What builds blocks on several threads, which end with `owner`; `undefined` when they are to be built on this one. */
+async function builderFor(
+  jobs: number,
+  owner: DisposableStack,
+): Promise<((setting: BlockSetting) => BlockBuilder) | undefined> {
+  if (jobs === 1) return undefined;
+  const { buildInParallel } = await import("../../parallel/build_blocks.ts");
+  return (setting) => owner.use(buildInParallel(setting, { jobs }));
+}
+
 function nothingStored(): CommandError {
   return new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
 }
@@ -96,7 +111,11 @@ async function verifyWritten(
   using progress = ui.progress("Verifying");
   const keys = [{ kind: "passphrase" as const, passphrase }];
   const kdfLimits = { work: Infinity, memory: Infinity };
-  await checkWhole(file.temporaryPath, { keys, kdfLimits }, signal, (bytes) => progress.add(bytes, 0));
+  await checkWhole(file.temporaryPath, { keys, kdfLimits }, {
+    jobs: options.jobs,
+    signal,
+    onProgress: (bytes) => progress.add(bytes, 0),
+  });
   ui.detail(`verified ${escapeName(options.archive)}`);
 }
 
