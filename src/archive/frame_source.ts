@@ -38,13 +38,17 @@ export class FrameSource {
     const start = offset - this.#bufferOffset;
     if (start >= 0 && start + length <= this.#buffer.length) return this.#buffer.subarray(start, start + length);
     if (offset + length > this.#end) {
-      throw new ArchiveError("malformed", "Cannot accept the archive: a frame lies outside its segment", { offset });
+      throw new ArchiveError("malformed", "Cannot accept the archive: a frame lies outside its segment", {
+        offset: this.#bodyOffset + offset,
+      });
     }
     const wanted = Math.min(Math.max(length, ahead), this.#end - offset);
     this.#buffer = await this.#source.read(this.#bodyOffset + offset, wanted);
     this.#bufferOffset = offset;
     if (this.#buffer.length < length) {
-      throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
+      throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", {
+        offset: this.#bodyOffset + offset,
+      });
     }
     return this.#buffer.subarray(0, length);
   }
@@ -86,8 +90,8 @@ export class FrameSource {
    */
   async expected(place: BlockPlace, type: number): Promise<OpenedFrame> {
     const refuse = (): ArchiveError =>
-      new ArchiveError("malformed", `Cannot accept frame ${place.frame}: it is not what the catalog says`, {
-        offset: place.offset,
+      new ArchiveError("inconsistent", `Cannot accept frame ${place.frame}: it is not what the catalog says`, {
+        offset: this.#bodyOffset + place.offset,
         frame: place.frame,
       });
     // The length is checked before anything is read or allocated by it.
