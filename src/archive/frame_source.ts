@@ -85,16 +85,43 @@ export class FrameSource {
    * @throws {ArchiveError} as {@linkcode head}; `malformed` when it is another frame than expected.
    */
   async expected(place: BlockPlace, type: number): Promise<OpenedFrame> {
-    const refuse = (): ArchiveError =>
-      new ArchiveError("malformed", `Cannot accept frame ${place.frame}: it is not what the catalog says`, {
-        offset: place.offset,
-        frame: place.frame,
-      });
-    // The length is checked before anything is read or allocated by it.
-    if (place.frameBytes < FRAME_OVERHEAD || place.frameBytes > frameLength(MAX_FRAME_BYTES)) throw refuse();
+    checkPlace(place);
     const bytes = await this.#bytes(place.offset, place.frameBytes, 0);
-    const head = this.#cipher.openHead(place.frame, bytes.subarray(0, FRAME_OVERHEAD));
-    if (head.type !== type || frameLength(head.stored) !== place.frameBytes) throw refuse();
-    return this.#whole(head, place);
+    return openExpected(this.#cipher, place, type, bytes);
   }
+}
+
+/**
+ * Checks a place before anything is read or allocated by it.
+ *
+ * @throws {ArchiveError} `malformed` when no frame has that length.
+ */
+export function checkPlace(place: BlockPlace): void {
+  if (place.frameBytes < FRAME_OVERHEAD || place.frameBytes > frameLength(MAX_FRAME_BYTES)) throw unexpected(place);
+}
+
+/**
+ * Opens a frame whose length and type are known; `bytes` are all of it. Its raw bytes are put into what `allocate`
+ * gives, fresh memory unless given.
+ *
+ * @throws {ArchiveError} `damaged`; `malformed` when it is another frame than expected.
+ */
+export function openExpected(
+  cipher: FrameCipher,
+  place: BlockPlace,
+  type: number,
+  bytes: Bytes,
+  allocate?: (length: number) => Bytes,
+): OpenedFrame {
+  const head = cipher.openHead(place.frame, bytes.subarray(0, FRAME_OVERHEAD));
+  if (head.type !== type || frameLength(head.stored) !== place.frameBytes) throw unexpected(place);
+  const raw = cipher.openContent(place.frame, head, bytes.subarray(FRAME_OVERHEAD), allocate);
+  return { head, raw, frameBytes: place.frameBytes };
+}
+
+function unexpected({ offset, frame }: BlockPlace): ArchiveError {
+  return new ArchiveError("malformed", `Cannot accept frame ${frame}: it is not what the catalog says`, {
+    offset,
+    frame,
+  });
 }

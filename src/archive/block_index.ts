@@ -1,0 +1,42 @@
+/** A block with its entries by path, for readers with random access: what a catalog says of a slice is checked here. */
+import type { Bytes } from "../engine/engine.ts";
+import { type Block, type BlockEntry, decodeBlock } from "../format/block.ts";
+import { ArchiveError } from "../format/errors.ts";
+import type { Extent, Row } from "../format/row.ts";
+import { equalRows } from "./catalog_order.ts";
+import type { OpenedFrame } from "./frame_source.ts";
+
+/** A decoded block and its entries by path. */
+export class IndexedBlock {
+  readonly #block: Block;
+  readonly #byPath: ReadonlyMap<string, BlockEntry>;
+
+  /**
+   * Decodes a block's frame.
+   *
+   * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
+   */
+  constructor({ head, raw }: OpenedFrame) {
+    this.#block = decodeBlock(raw, head.rows);
+    this.#byPath = new Map(this.#block.entries.map((entry) => [entry.row.path, entry]));
+  }
+
+  /**
+   * The bytes of an extent of an entry, as a view.
+   *
+   * @throws {ArchiveError} `inconsistent` when the block does not hold the very same slice of the very same path, or
+   * has the full row and it is another one.
+   */
+  slice(row: Row, extent: Extent): Bytes {
+    const found = this.#byPath.get(row.path);
+    const slice = found?.slices.find((slice) => slice.dataOffset === extent.dataOffset);
+    const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
+      slice.length === extent.length && (found.provisional || equalRows(found.row, row));
+    if (same) return this.#block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length);
+    throw new ArchiveError(
+      "inconsistent",
+      `Cannot accept ${JSON.stringify(row.path)}: its block and the catalog disagree about it`,
+      { path: row.path, frame: extent.block.frame, offset: extent.block.offset },
+    );
+  }
+}
