@@ -4,11 +4,12 @@
  * when nothing is put into it any more).
  */
 import type { Archive, CatalogEntry } from "../archive/archive.ts";
+import type { BlockOpener, OpenSetting } from "../archive/block_opener.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { entriesBeginning } from "../archive/ranges.ts";
 import type { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Bytes } from "../engine/engine.ts";
-import type { BlockEntry, PageEntry } from "../format/block.ts";
+import type { Block, BlockEntry, PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
@@ -33,6 +34,8 @@ export interface ExtractOptions {
   readonly distinctPlaces?: boolean;
   /** With random access: makes what restores files; without it they are restored here, one after the other. */
   readonly crew?: (host: FileHost) => FileCrew | undefined;
+  /** With a stream: makes what opens its blocks; without it they are opened here, one after the other. */
+  readonly opener?: (setting: OpenSetting) => BlockOpener<Block>;
   /** Ends the work early. */
   readonly signal?: AbortSignal;
   /** Called for each entry that was restored. */
@@ -188,7 +191,7 @@ export async function extractStream(
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => stream.offset);
   const pause = pauseEvery();
-  for await (const event of stream.events()) {
+  for await (const event of options.opener === undefined ? stream.events() : stream.events(options.opener)) {
     await pause();
     options.signal?.throwIfAborted();
     if (event.kind === "block") {

@@ -3,6 +3,7 @@ import { ArchiveStream, type StreamEvent } from "../../src/archive/stream_reader
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { type CheckedBlock, checkInParallel } from "../../src/parallel/check_blocks.ts";
+import { openInParallel } from "../../src/parallel/open_blocks.ts";
 import { archiveOf, entriesOf, entry, KEY, makeTree, noise } from "./trees.ts";
 
 async function check(archive: Uint8Array<ArrayBuffer>, jobs: number): Promise<StreamEvent<CheckedBlock>[]> {
@@ -22,6 +23,27 @@ Deno.test("checkInParallel() sees what one thread sees", async () => {
     const one = await check(archive, 1);
     assert(one.filter(({ kind }) => kind === "block").length > 10);
     for (const jobs of [2, 3]) assertEquals(await check(archive, jobs), one);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
+
+Deno.test("openInParallel() gives the blocks that one thread gives, each good until the next", async () => {
+  const root = makeTree();
+  try {
+    const archive = await archiveOf(entriesOf(root));
+    const read = async (jobs: number) => {
+      const stream = await ArchiveStream.open(nativeEngine, [archive], { keys: [KEY] });
+      const seen: unknown[] = [];
+      using openers = new DisposableStack();
+      for await (const event of stream.events((setting) => openers.use(openInParallel(setting, { jobs })))) {
+        if (event.kind !== "block") seen.push(event);
+        else seen.push(event.frame, event.block.entries, nativeEngine.sha256(event.block.data).toHex());
+      }
+      return seen;
+    };
+    const one = await read(1);
+    for (const jobs of [2, 3]) assertEquals(await read(jobs), one);
   } finally {
     Deno.removeSync(root, { recursive: true });
   }

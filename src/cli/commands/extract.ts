@@ -71,7 +71,13 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
     const stream = await openStream(context, options);
     using progress = ui.progress("Restoring");
     using target = openTarget();
-    done = await extractStream(stream, target, { ...settings, onProgress: counting(progress) });
+    using openers = new DisposableStack();
+    const { openInParallel } = await import("../../parallel/open_blocks.ts");
+    done = await extractStream(stream, target, {
+      ...settings,
+      opener: (setting) => openers.use(openInParallel(setting, { jobs: options.jobs })),
+      onProgress: counting(progress),
+    });
     signal.throwIfAborted();
     target.finish();
   } else {
