@@ -65,11 +65,6 @@ declare module "@std/bytes/concat" {
   export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
 
-declare module "@std/bytes/equals" {
-  /** Not constant-time: never for keys or tags. */
-  export function equals(a: Uint8Array, b: Uint8Array): boolean;
-}
-
 declare module "@std/cli/parse-args" {
   export interface ParseOptions {
     /** Whether what follows `--` goes to `result["--"]` instead of `result._`. */
@@ -100,62 +95,6 @@ declare module "@std/encoding/hex" {
   export function decodeHex(src: string): Uint8Array<ArrayBuffer>;
 }
 
-declare module "@std/fmt/bytes" {
-  export interface FormatOptions {
-    bits?: boolean;
-    binary?: boolean;
-    signed?: boolean;
-    locale?: boolean | string | string[];
-    minimumFractionDigits?: number;
-    maximumFractionDigits?: number;
-  }
-  export function format(num: number, options?: FormatOptions): string;
-}
-
-declare module "@std/fmt/colors" {
-  export function setColorEnabled(value: boolean): void;
-  export function getColorEnabled(): boolean;
-  export function stripAnsiCode(str: string): string;
-  export function bold(str: string): string;
-  export function dim(str: string): string;
-  export function italic(str: string): string;
-  export function underline(str: string): string;
-  export function red(str: string): string;
-  export function green(str: string): string;
-  export function yellow(str: string): string;
-  export function blue(str: string): string;
-  export function magenta(str: string): string;
-  export function cyan(str: string): string;
-  export function gray(str: string): string;
-}
-
-declare module "@std/fmt/duration" {
-  export interface FormatOptions {
-    style?: "narrow" | "full" | "digital";
-    ignoreZero?: boolean;
-  }
-  export function format(ms: number, options?: FormatOptions): string;
-}
-
-declare module "@std/path/glob-to-regexp" {
-  export interface GlobOptions {
-    extended?: boolean;
-    globstar?: boolean;
-    caseInsensitive?: boolean;
-  }
-  /** Follows the platform's separator; `@std/path/posix/glob-to-regexp` does not. */
-  export function globToRegExp(glob: string, options?: GlobOptions): RegExp;
-}
-
-declare module "@std/path/posix/glob-to-regexp" {
-  export interface GlobOptions {
-    extended?: boolean;
-    globstar?: boolean;
-    caseInsensitive?: boolean;
-  }
-  export function globToRegExp(glob: string, options?: GlobOptions): RegExp;
-}
-
 declare module "@std/path" {
   export interface ParsedPath {
     root: string;
@@ -178,40 +117,6 @@ declare module "@std/path" {
   export function relative(from: string, to: string): string;
   export function resolve(...pathSegments: string[]): string;
   export function toFileUrl(path: string): URL;
-}
-
-declare module "@std/path/posix" {
-  export interface ParsedPath {
-    root: string;
-    dir: string;
-    base: string;
-    ext: string;
-    name: string;
-  }
-  export const DELIMITER: ":";
-  export const SEPARATOR: "/";
-  export const SEPARATOR_PATTERN: RegExp;
-  export function basename(path: string | URL, suffix?: string): string;
-  export function dirname(path: string | URL): string;
-  export function extname(path: string | URL): string;
-  export function isAbsolute(path: string): boolean;
-  export function join(path: string | URL, ...paths: string[]): string;
-  export function normalize(path: string | URL): string;
-  export function parse(path: string): ParsedPath;
-  export function relative(from: string, to: string): string;
-  export function resolve(...pathSegments: string[]): string;
-}
-
-declare module "@std/path/posix/join" {
-  export function join(path: string | URL, ...paths: string[]): string;
-}
-
-declare module "@std/path/posix/normalize" {
-  export function normalize(path: string | URL): string;
-}
-
-declare module "@std/streams/to-bytes" {
-  export function toBytes(stream: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 declare module "@std/text/closest-string" {

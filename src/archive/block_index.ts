@@ -3,7 +3,7 @@ import type { Bytes } from "../engine/engine.ts";
 import { type Block, type BlockEntry, decodeBlock } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { Extent, Row } from "../format/row.ts";
-import { equalRows } from "./catalog_order.ts";
+import { equalRows } from "../format/rows.ts";
 import type { OpenedFrame } from "./frame_source.ts";
 
 /** A decoded block and its entries by path. */

@@ -1,26 +1,8 @@
 /** Checks pages of one kind as they come, one after the other (FORMAT.md, "Pages"). */
-import type { Bytes } from "../engine/engine.ts";
 import { checkRowOrder, type Page, type PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import type { Owner, Row } from "../format/row.ts";
-
-/** Whether two rows have one canonical value; by their fields, which is cheaper than to encode them. */
-export function equalRows(a: Row, b: Row): boolean {
-  return a === b || (a.path === b.path && a.kind === b.kind && a.mode === b.mode && a.size === b.size &&
-    a.mtime.seconds === b.mtime.seconds && a.mtime.nanoseconds === b.mtime.nanoseconds && a.ctime === b.ctime &&
-    a.dev === b.dev && a.inode === b.inode && equalOwners(a.owner, b.owner) && a.link === b.link &&
-    a.changed === b.changed && equalHashes(a.contentHash, b.contentHash));
-}
-
-function equalOwners(a: Owner | undefined, b: Owner | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.uid === b.uid && a.gid === b.gid && a.user === b.user && a.group === b.group;
-}
-
-function equalHashes(a: Bytes | undefined, b: Bytes | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
+import type { Row } from "../format/row.ts";
+import { equalRows } from "../format/rows.ts";
 
 /** The order of rows over the edges of pages, and rows whose extents fill several. */
 export class CatalogOrder {

@@ -115,12 +115,11 @@ export class FrameCipher {
     chunks: Bytes,
     allocate: (length: number) => Bytes = (length) => new Uint8Array(length),
   ): Bytes {
-    const stored = this.#openChunks(frame, head, chunks);
     let raw: Bytes;
     if (head.codec === CODEC.stored) {
-      raw = allocate(head.raw);
-      raw.set(stored);
+      raw = this.#openChunks(frame, head, chunks, allocate(paddedLength(head.stored)));
     } else {
+      const stored = this.#openChunks(frame, head, chunks, this.#scratchOf(paddedLength(head.stored)));
       const fault = zstdFault(stored, head.raw);
       raw = allocate(fault === undefined ? head.raw : 0);
       if (fault !== undefined || !this.#engine.decompress(stored, raw)) {
@@ -137,11 +136,15 @@ export class FrameCipher {
     return raw;
   }
 
-  #openChunks(frame: number, head: FrameHead, chunks: Bytes): Bytes {
+  #scratchOf(length: number): Bytes {
+    if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
+    return this.#scratch.subarray(0, length);
+  }
+
+  /** Opens all chunks into `opened`, which has room for the padded bytes, and gives the stored ones of them. */
+  #openChunks(frame: number, head: FrameHead, chunks: Bytes, opened: Bytes): Bytes {
     if (chunks.length !== chunksLength(head.stored)) throw new RangeError("Cannot open a frame: wrong number of bytes");
-    const padded = paddedLength(head.stored);
-    if (this.#scratch.length < padded) this.#scratch = new Uint8Array(padded);
-    const opened = this.#scratch.subarray(0, padded);
+    const padded = opened.length;
     const count = chunkCount(head.stored);
     for (let chunk = 0; chunk < count; chunk++) {
       const start = chunk * MAX_CHUNK_BYTES;

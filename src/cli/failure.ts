@@ -22,7 +22,8 @@ const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "not-an-archive": "Is it the right file?",
   "newer-version": "A newer version of Coffer can read it",
   "wrong-key": "Check capitals, the keyboard layout and blanks at either end",
-  "damaged": "What is not damaged can still be extracted by name; compare with another copy if there is one",
+  "damaged":
+    "What is not damaged can still be extracted by name (coffer extract ARCHIVE PATH); compare with another copy",
   "malformed": "A faulty program wrote it, or somebody made it so on purpose",
   "inconsistent": "A faulty program wrote it, or somebody made it so on purpose",
   "trailing-data": "Something was added to the file after the archive was written",
@@ -39,6 +40,9 @@ function isAbort(error: unknown): boolean {
 
 /** What Deno's errors say about the operation: `No such file … (os error 2): open 'a'`. */
 const DENO_OPERATION = /\(os error \d+\): (\w+) '(.*)'/s;
+
+/** What Deno's errors say about a missing permission: `Requires read access to "a", run again with …`. */
+const DENO_PERMISSION = /^Requires (\w+) access(?: to "(.*)")?,/s;
 
 /** The operation and path that an I/O error names, as the start of a sentence. */
 function failedOperation(error: Error): string {
@@ -79,6 +83,13 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof TargetError) {
     const hint = error.replaceable ? "--force replaces it" : undefined;
     return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint };
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    const [, access = "", path] = DENO_PERMISSION.exec(error.message) ?? [];
+    const where = path === undefined ? "" : ` to ${quoteName(path)}`;
+    const message = `Cannot go on: Deno was not given ${access === "" ? "the permission" : `${access} access`}${where}`;
+    const hint = access === "" ? undefined : `Install or run it with --allow-${access}`;
+    return { kind: "failed", exitCode: EXIT.failed, message, hint };
   }
   if (error instanceof Error && isSystemError(error)) {
     const message = `${failedOperation(error)}: ${systemReason(error)}`;

@@ -106,33 +106,40 @@ export async function extractArchive(
   options: ExtractOptions,
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => archiveBytes);
-  const crew = options.crew?.(restorer.host(archive));
-  const pause = pauseEvery();
+  const turn = turnOf(options);
+  const crew = options.crew?.(restorer.host(archive, turn));
   try {
     for await (const { entry, more } of withContinuations(entriesBeginning(archive, options.prefixes))) {
-      await pause();
-      options.signal?.throwIfAborted();
+      await turn();
       const path = options.place(entry.row);
       if (path === undefined) continue;
       if (entry.row.kind === "directory") restorer.directory(entry.row, path);
       if (entry.row.kind !== "file") continue;
       const taken = crew?.take(entry, more, path) ?? false;
-      if (taken === false || await taken === false) await restoreFile(archive, restorer, entry, more, path);
+      if (taken === false || await taken === false) await restoreFile(archive, restorer, entry, more, path, turn);
     }
     await crew?.finish();
   } finally {
     await crew?.stop();
   }
   for await (const entry of entriesBeginning(archive, options.prefixes)) {
-    await pause();
-    options.signal?.throwIfAborted();
+    await turn();
     if (entry.continued) continue;
     const path = options.place(entry.row);
     if (path === undefined) continue;
     const linked = restorer.finishEntry(entry.row, path);
-    if (!linked) await copyLinked(archive, restorer, entry.row, path);
+    if (!linked) await copyLinked(archive, restorer, entry.row, path, turn);
   }
   return restorer.done();
+}
+
+/** Gives the event loop its turn between pieces of work, one large file included, and ends the work on a signal. */
+function turnOf({ signal }: ExtractOptions): () => Promise<void> {
+  const pause = pauseEvery();
+  return async () => {
+    await pause();
+    signal?.throwIfAborted();
+  };
 }
 
 async function restoreFile(
@@ -141,6 +148,7 @@ async function restoreFile(
   entry: CatalogEntry,
   more: boolean,
   path: string,
+  turn: () => Promise<void>,
 ): Promise<void> {
   const frame = entry.extents[0]?.block.frame;
   const small = !entry.continued && !more && entry.extents.every((extent) => extent.block.frame === frame);
@@ -150,17 +158,29 @@ async function restoreFile(
     restorer.file(entry.row, path, pieces);
     return;
   }
-  for await (const piece of archive.read(entry)) restorer.part(entry.row.path, path, [piece]);
+  for await (const piece of archive.read(entry)) {
+    await turn();
+    restorer.part(entry.row.path, path, [piece]);
+  }
   if (!more) restorer.endFile(entry.row, path);
 }
 
 /** A hardlink whose first name was not restored becomes a file of its own. */
-async function copyLinked(archive: Archive, restorer: Restorer, link: Row, path: string): Promise<void> {
+async function copyLinked(
+  archive: Archive,
+  restorer: Restorer,
+  link: Row,
+  path: string,
+  turn: () => Promise<void>,
+): Promise<void> {
   let found = false;
   for await (const { entry, more } of withContinuations(archive.find(link.link))) {
     if (entry.row.kind !== "file") break;
     found = true;
-    for await (const piece of archive.read(entry)) restorer.part(link.path, path, [piece]);
+    for await (const piece of archive.read(entry)) {
+      await turn();
+      restorer.part(link.path, path, [piece]);
+    }
     if (!more) restorer.endFile({ ...entry.row, path: link.path }, path);
   }
   if (!found) restorer.refuseLink(link, path);
@@ -190,10 +210,9 @@ export async function extractStream(
   options: ExtractOptions,
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => stream.offset);
-  const pause = pauseEvery();
+  const turn = turnOf(options);
   for await (const event of options.opener === undefined ? stream.events() : stream.events(options.opener)) {
-    await pause();
-    options.signal?.throwIfAborted();
+    await turn();
     if (event.kind === "block") {
       for (const entry of event.block.entries) restorer.blockEntry(entry, event.block.data);
     }
@@ -237,7 +256,7 @@ class Restorer {
   }
 
   /** What a crew needs of this. */
-  host(archive: Archive): FileHost {
+  host(archive: Archive, turn: () => Promise<void>): FileHost {
     return {
       target: this.#target,
       distinctPlaces: this.#options.distinctPlaces === true,
@@ -253,7 +272,7 @@ class Restorer {
       },
       restored: (row, bytes) => this.#count(row, bytes),
       restoring: (path, action) => this.#restoring(path, action),
-      restoreHere: (entry, path) => restoreFile(archive, this, { ...entry, continued: false }, false, path),
+      restoreHere: (entry, path) => restoreFile(archive, this, { ...entry, continued: false }, false, path, turn),
       restorePiece: async (entry, part) => {
         const before = this.#spent;
         for await (const { fileOffset, bytes } of archive.read(entry)) {

@@ -113,7 +113,26 @@ export class ByteWriter {
 
   /** A string as UTF-8 behind its byte length. */
   string(value: string): void {
+    const { length } = value;
+    // Most strings are short and plain: a loop over them costs a tenth of a call of the encoder.
+    if (length < 0x80 && this.#plain(value)) return;
     this.sizedBytes(encoder.encode(value));
+  }
+
+  /** Appends a string of under 128 ASCII characters; returns false, with nothing appended, for any other. */
+  #plain(value: string): boolean {
+    const start = this.#reserve(1 + value.length);
+    const bytes = this.#bytes;
+    bytes[start] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) {
+        this.#length = start;
+        return false;
+      }
+      bytes[start + 1 + i] = unit;
+    }
+    return true;
   }
 
   /** Bytes behind their length. */

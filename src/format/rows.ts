@@ -378,3 +378,21 @@ export function encodeCanonicalRow(row: Row, out: ByteWriter): void {
   out.u8(row.contentHash === undefined ? 0 : 1);
   if (row.contentHash !== undefined) out.bytes(row.contentHash);
 }
+
+/** Whether two rows have one canonical value; the same as comparing {@linkcode encodeCanonicalRow}'s bytes, and much quicker. */
+export function equalRows(a: Row, b: Row): boolean {
+  return a.path === b.path && a.kind === b.kind && a.changed === b.changed && a.mode === b.mode && a.size === b.size &&
+    a.mtime.seconds === b.mtime.seconds && a.mtime.nanoseconds === b.mtime.nanoseconds && a.ctime === b.ctime &&
+    a.dev === b.dev && a.inode === b.inode && a.link === b.link && equalOwners(a.owner, b.owner) &&
+    equalHashes(a.contentHash, b.contentHash);
+}
+
+function equalOwners(a: Owner | undefined, b: Owner | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.uid === b.uid && a.gid === b.gid && a.user === b.user && a.group === b.group;
+}
+
+function equalHashes(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

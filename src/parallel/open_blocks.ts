@@ -9,6 +9,7 @@ import {
 import type { BlockFacts } from "../archive/agreement.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { type Block, decodeBlock } from "../format/block.ts";
+import { paddedLength } from "../format/frame.ts";
 import { Crew, type WorkerThread } from "./crew.ts";
 import type { OpenTask } from "./stream_worker.ts";
 
@@ -78,8 +79,10 @@ class CrewOpener implements ParallelOpener {
     const { length } = chunks;
     const turn = this.#begun % this.width;
     let memory = this.#slots[turn] as SharedArrayBuffer;
-    if (memory.byteLength < length + head.raw) {
-      memory = new SharedArrayBuffer(length + head.raw);
+    // A stored block is opened in place, with its fill.
+    const needed = length + paddedLength(head.raw);
+    if (memory.byteLength < needed) {
+      memory = new SharedArrayBuffer(needed);
       this.#slots[turn] = memory;
     }
     new Uint8Array(memory).set(chunks);

@@ -18,9 +18,12 @@ export interface OpenTask {
 
 serve<OpenSetting, OpenTask, BlockFacts>((setting) => {
   let room: Bytes = new Uint8Array(0);
-  const open = blockOpening(nativeEngine, setting, (length) => room.subarray(0, length));
+  const open = blockOpening(nativeEngine, setting, (length) => {
+    if (length > room.length) throw new RangeError("Cannot open a block: its slot is too small");
+    return room.subarray(0, length);
+  });
   return ({ frame, head, memory, length }) => {
-    room = new Uint8Array(memory, length, head.raw);
+    room = new Uint8Array(memory, length);
     return { reply: open({ frame, head, chunks: new Uint8Array(memory, 0, length) }).facts };
   };
 });
