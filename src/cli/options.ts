@@ -2,7 +2,7 @@
 import type { SuiteId } from "../engine/engine.ts";
 import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK, DEFAULT_LOG_N, DEFAULT_MAX_EXPANSION } from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
-import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, MAX_JOBS, type TypedFlags } from "./flags.ts";
+import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
 
@@ -273,7 +273,7 @@ function excludes(typed: TypedFlags): ExcludeOptions {
 }
 
 function work(typed: TypedFlags): WorkOptions {
-  return { jobs: typed.jobs ?? Math.min(navigator.hardwareConcurrency, MAX_JOBS) };
+  return { jobs: typed.jobs ?? 1 };
 }
 
 function passphraseSource(typed: TypedFlags, inheritInput: boolean): PassphraseSource {
