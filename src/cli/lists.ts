@@ -1,4 +1,5 @@
 /** Files that hold lists: of globs, and of paths. */
+import { abortable } from "../archive/abortable.ts";
 import { chunksOf, openInput } from "../disk/streams.ts";
 import { systemReason } from "../disk/system_error.ts";
 import { CommandError, Interrupted } from "./command_error.ts";
@@ -6,19 +7,37 @@ import { EXIT } from "./exit_codes.ts";
 import type { InputFile } from "./system.ts";
 import { quoteName } from "./ui/escape.ts";
 
+/** Where lists come from, and what ends the wait for them. */
+export interface ListInput {
+  /** Read for `-`. */
+  readonly stdin: InputFile;
+  /** A FIFO that nobody writes to would keep its reader for ever. */
+  readonly signal: AbortSignal;
+}
+
+/** The chunks of a source until the signal aborts. What it waits for then goes on in the background. */
+async function* untilAborted<T>(chunks: AsyncGenerator<T>, signal: AbortSignal): AsyncGenerator<T> {
+  while (true) {
+    const { value, done } = await abortable(() => chunks.next(), signal);
+    if (done === true) return;
+    yield value;
+  }
+}
+
 /** The text of the file at `path` (`-` is standard input), piece by piece, parted at `separator`. */
-async function* readItems(path: string, separator: string, stdin: InputFile): AsyncGenerator<string> {
+async function* readItems(path: string, separator: string, { stdin, signal }: ListInput): AsyncGenerator<string> {
   const name = path === "-" ? "standard input" : quoteName(path);
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let rest = "";
   try {
-    for await (const chunk of path === "-" ? chunksOf(stdin) : openInput(path)) {
+    for await (const chunk of untilAborted(path === "-" ? chunksOf(stdin) : openInput(path), signal)) {
       const items = (rest + decoder.decode(chunk, { stream: true })).split(separator);
       rest = items.pop() ?? "";
       yield* items;
     }
     rest += decoder.decode();
   } catch (error) {
+    signal.throwIfAborted();
     if (error instanceof Interrupted) throw error;
     const reason = error instanceof TypeError ? "it is not valid UTF-8" : systemReason(error);
     throw new CommandError(EXIT.failed, `Cannot read the list in ${name}: ${reason}`, undefined, { cause: error });
@@ -35,9 +54,9 @@ async function* readItems(path: string, separator: string, stdin: InputFile): As
  */
 export async function* readFileList(
   path: string,
-  options: { readonly nul: boolean; readonly stdin: InputFile },
+  options: ListInput & { readonly nul: boolean },
 ): AsyncGenerator<string> {
-  for await (const item of readItems(path, options.nul ? "\0" : "\n", options.stdin)) if (item !== "") yield item;
+  for await (const item of readItems(path, options.nul ? "\0" : "\n", options)) if (item !== "") yield item;
 }
 
 /**
@@ -46,9 +65,9 @@ export async function* readFileList(
  *
  * @throws {CommandError} when the file cannot be read.
  */
-export async function readGlobFile(path: string, stdin: InputFile): Promise<string[]> {
+export async function readGlobFile(path: string, input: ListInput): Promise<string[]> {
   const globs: string[] = [];
-  for await (const line of readItems(path, "\n", stdin)) {
+  for await (const line of readItems(path, "\n", input)) {
     const glob = line.replace(/\r$/, "");
     if (glob !== "" && !glob.startsWith("#")) globs.push(glob);
   }

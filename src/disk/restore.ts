@@ -11,6 +11,7 @@
  */
 import { pathFault, ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
+import { TargetError } from "./atomic_file.ts";
 import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { Refusal, type RestoreProblemKind } from "./refusal.ts";
 import { MetadataSetter } from "./restore_metadata.ts";
@@ -89,11 +90,11 @@ export class RestoreTarget implements Disposable {
   /**
    * Opens a target, making what does not exist.
    *
-   * @throws {TargetError} when it is something else than a folder. I/O errors pass through.
+   * @throws {TargetError} when it is something else than a folder, or cannot be made.
    */
   static open(options: RestoreOptions): RestoreTarget {
     const calls = options.calls ?? diskCalls;
-    const place = makePlace(options.directory);
+    const place = placeFor(options.directory);
     try {
       return new RestoreTarget(options, calls, place, new TargetFolders(calls, place.location, place.fresh));
     } catch (error) {
@@ -394,4 +395,14 @@ function parentPath(path: string): string {
 
 function lastPart(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The target's place. Errors name what the user named: the temporary folder beside it means nothing to them. */
+function placeFor(directory: string): Place {
+  try {
+    return makePlace(directory);
+  } catch (error) {
+    if (error instanceof TargetError || systemCode(error) === undefined) throw error;
+    throw new TargetError(`Cannot make the folder "${directory}": ${systemReason(error)}`, false, { cause: error });
+  }
 }

@@ -3,8 +3,12 @@ import { CommandError } from "../../src/cli/command_error.ts";
 import { readFileList, readGlobFile } from "../../src/cli/lists.ts";
 import { FakeSystem } from "./fake_system.ts";
 
+const NEVER = new AbortController().signal;
+
 async function list(content: string | Uint8Array, nul: boolean): Promise<string[]> {
-  return await Array.fromAsync(readFileList("-", { nul, stdin: new FakeSystem({ stdin: content }).stdin }));
+  return await Array.fromAsync(
+    readFileList("-", { nul, stdin: new FakeSystem({ stdin: content }).stdin, signal: NEVER }),
+  );
 }
 
 Deno.test("readFileList() takes every line as it is", async () => {
@@ -28,9 +32,9 @@ Deno.test("readFileList() and readGlobFile() read files, and name one that canno
     const path = `${folder}/list`;
     await Deno.writeTextFile(path, "a\nb\n");
     const { stdin } = new FakeSystem();
-    assertEquals(await Array.fromAsync(readFileList(path, { nul: false, stdin })), ["a", "b"]);
-    assertEquals(await readGlobFile(path, stdin), ["a", "b"]);
-    const error = await assertRejects(() => readGlobFile(`${folder}/none`, stdin), CommandError);
+    assertEquals(await Array.fromAsync(readFileList(path, { nul: false, stdin, signal: NEVER })), ["a", "b"]);
+    assertEquals(await readGlobFile(path, { stdin, signal: NEVER }), ["a", "b"]);
+    const error = await assertRejects(() => readGlobFile(`${folder}/none`, { stdin, signal: NEVER }), CommandError);
     assertEquals(error.message, `Cannot read the list in "${folder}/none": it does not exist`);
     assertEquals(error.exitCode, 1);
   } finally {
@@ -40,5 +44,5 @@ Deno.test("readFileList() and readGlobFile() read files, and name one that canno
 
 Deno.test("readGlobFile() passes over comments and empty lines", async () => {
   const { stdin } = new FakeSystem({ stdin: "# backup\n*.tmp\r\n\n\\#keep\n a b\n\r\n" });
-  assertEquals(await readGlobFile("-", stdin), ["*.tmp", "\\#keep", " a b"]);
+  assertEquals(await readGlobFile("-", { stdin, signal: NEVER }), ["*.tmp", "\\#keep", " a b"]);
 });

@@ -126,10 +126,15 @@ for (
     async fn() {
       const played = await play(["list", "a.coffer"], [['"a.coffer": ', "typed\r"]], permissions, true);
       assertEquals([played.code, played.stdout], [0, "5 characters\n"]);
-      assertEquals(played.shown, 'Passphrase for "a.coffer": \r\n');
+      assertEquals(withoutRuntime(played.shown), 'Passphrase for "a.coffer": \r\n');
       assertEquals([played.echo, played.echoAfter], [[false], true]);
     },
   });
+}
+
+/** Without what Deno says on its own about caches that other processes use at the same time. */
+function withoutRuntime(shown: string): string {
+  return shown.replace(/^(?:Could not initialize cache database|Failed to open cache file).*\r\n/gm, "");
 }
 
 /** Opens a FIFO for writing as soon as somebody reads from it. */

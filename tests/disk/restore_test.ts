@@ -106,7 +106,7 @@ Deno.test("RestoreTarget.open() refuses what is no folder", () => {
     Deno.symlinkSync("nowhere", `${folder}/dangling`);
     assertThrows(() => openTarget(`${folder}/f`), TargetError, "not a folder");
     assertThrows(() => openTarget(`${folder}/dangling`), TargetError, "leads nowhere");
-    assertThrows(() => openTarget(`${folder}/f/x`), Deno.errors.NotADirectory);
+    assertThrows(() => openTarget(`${folder}/f/x`), TargetError, "a part of its path is not a folder");
     assertEquals(treeOf(folder), ["dangling", "f"]);
   });
 });

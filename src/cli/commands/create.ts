@@ -188,10 +188,10 @@ class StorePlan {
 }
 
 async function planEntries(context: CommandContext, options: CreateOptions): Promise<StorePlan> {
-  const { ui, system } = context;
+  const { ui, system, signal } = context;
   const names = [...options.paths];
   if (options.filesFrom !== undefined) {
-    const list = readFileList(options.filesFrom, { nul: options.filesFromNull, stdin: system.stdin });
+    const list = readFileList(options.filesFrom, { nul: options.filesFromNull, stdin: system.stdin, signal });
     for await (const name of list) names.push(name);
   }
   const { roots, removed } = planRoots(names, {
