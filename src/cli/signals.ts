@@ -43,6 +43,8 @@ export function watchSignals(onInterrupt: (signal: Deno.Signal) => void, source:
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
+      // Interrupted, the program is about to leave: a second signal until then must not end it with another exit code.
+      if (controller.signal.aborted) return;
       for (const { name, handler } of listening) source.removeSignalListener(name, handler);
     },
   };

@@ -169,7 +169,8 @@ Deno.test("run() exits 130 after a signal, when the command has cleared up", asy
     signals,
   );
   assertEquals([exitCode, stderr, cleared], [130, "coffer: interrupted; cleaning up\n", true]);
-  assertEquals(removed, handlers);
+  // They stay until the program has left: a further signal must not change its exit code.
+  assertEquals([handlers.length, removed.length], [Deno.build.os === "windows" ? 2 : 3, 0]);
 });
 
 Deno.test("run() ends the wait for standard input that a command is in when the signal comes", async () => {

@@ -40,6 +40,16 @@ Deno.test("watchSignals() aborts on the first signal and ignores the rest", () =
 });
 
 Deno.test("watchSignals() listens to every signal that means stop, until disposed", () => {
+  const source = new FakeSignals();
+  {
+    using interruption = watchSignals(() => {}, source);
+    assert(!interruption.signal.aborted);
+    assertEquals([...source.handlers.values()].map(({ size }) => size), [1, 1, 1]);
+  }
+  assertEquals([...source.handlers.values()].map(({ size }) => size), [0, 0, 0]);
+});
+
+Deno.test("watchSignals() goes on listening once it was interrupted, so that no second signal ends the program", () => {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const source = new FakeSignals();
     {
@@ -47,7 +57,7 @@ Deno.test("watchSignals() listens to every signal that means stop, until dispose
       source.send(name);
       assert(interruption.signal.aborted, name);
     }
-    assertEquals([...source.handlers.values()].map(({ size }) => size), [0, 0, 0]);
+    assertEquals([...source.handlers.values()].map(({ size }) => size), [1, 1, 1]);
   }
 });
 

@@ -1,7 +1,7 @@
 /** What `create` stores, under which names, and where it puts the archive. */
 import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { inFolder, MOUNT, onSmallDisk, POSIX, testWith } from "./conditions.ts";
-import { create, expectExit, jsonLines, pathsIn, QUICK, together } from "./program.ts";
+import { create, expectExit, jsonLines, pathsIn, QUICK, run, together } from "./program.ts";
 import { exists, leftovers, randomBytes, writeTree } from "./trees.ts";
 
 /** What `create` would store: no key is derived, so many selections can be tried. */
@@ -15,11 +15,13 @@ async function planned(folder: string, args: readonly string[], stdin = ""): Pro
 
 testWith(POSIX, "create stores names as GNU tar does and notes what it drops at their front", async () => {
   await inFolder(async (folder) => {
-    writeTree(folder, { "in/a": "a", "in/sub/b": "b" });
+    writeTree(folder, { "in/a": "a", "in/sub/b": "b", link: { link: "in/sub" } });
     const cases: readonly (readonly [args: string[], paths: string[], dropped?: string])[] = [
       [["in"], ["in", "in/a", "in/sub", "in/sub/b"]],
       [["./in//sub/./"], ["in/sub", "in/sub/b"]],
       [["in/a", "in/sub"], ["in/a", "in/sub", "in/sub/b"]],
+      [["link"], ["link"]],
+      [["link/"], ["link", "link/b"]],
       [["-C", "in", "."], [".", "a", "sub", "sub/b"]],
       [["-C", "in/sub", "../a"], ["a"], "../"],
       [["-C", "in", "sub/../../in/a"], ["in/a"], "sub/../../"],
@@ -64,6 +66,19 @@ Deno.test("create keeps an existing ARCHIVE unless --force is given, and replace
     assertStringIncludes(nowhere.err, '"no/such/x.coffer"');
     await expectExit(0, [...args, "--force", "x.coffer", "in"], { cwd: folder });
     assertEquals(await pathsIn(`${folder}/x.coffer`), ["in"]);
+    assertEquals(leftovers(folder), []);
+  });
+});
+
+Deno.test("of two that create one ARCHIVE at the same time, one succeeds and the other leaves it alone", async () => {
+  await inFolder(async (folder) => {
+    writeTree(folder, { one: "1", two: "2" });
+    const paths = ["one", "two"];
+    const outcomes = await together(paths.map((path) => run(["create", ...QUICK, "x.coffer", path], { cwd: folder })));
+    assertEquals(outcomes.map(({ code }) => code).sort(), [0, 1], outcomes.map(({ err }) => err).join(""));
+    const winner = outcomes.findIndex(({ code }) => code === 0);
+    assertStringIncludes(outcomes[1 - winner]!.err, "it exists already");
+    assertEquals(await pathsIn(`${folder}/x.coffer`), [paths[winner]]);
     assertEquals(leftovers(folder), []);
   });
 });

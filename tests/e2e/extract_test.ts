@@ -1,7 +1,7 @@
 /** What `extract` restores, where, and what it leaves alone. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inFolder, POSIX, testWith } from "./conditions.ts";
-import { create, environment, expectExit, jsonLines, PROGRAM, QUICK, start, together } from "./program.ts";
+import { create, environment, expectExit, jsonLines, PROGRAM, QUICK, run, start, together } from "./program.ts";
 import { describeTree, exists, leftovers, writeTree } from "./trees.ts";
 
 const TREE = {
@@ -218,6 +218,18 @@ testWith(POSIX, "extract gives a fresh target its name only when all of it is th
     const counts = new TextDecoder().decode(stdout).trim().split("\n").filter((line) => line !== "").map(Number);
     for (const count of counts) assertEquals(count, 5);
     assertEquals(filesIn(`${folder}/out`), FILES);
+  });
+});
+
+Deno.test("of two that extract into one fresh folder at the same time, one succeeds and the other leaves it alone", async () => {
+  await withArchive(async (folder, archive) => {
+    const args = ["extract", archive, "-C", "out", "-q"];
+    const outcomes = await together([run(args, { cwd: folder }), run(args, { cwd: folder })]);
+    // The second may come late enough to find the folder of the first, and all names in it taken.
+    const codes = outcomes.map(({ code }) => code).sort();
+    assert(codes[0] === 0 && (codes[1] === 1 || codes[1] === 3), codes.join());
+    assertEquals(filesIn(`${folder}/out`), FILES);
+    assertEquals(leftovers(folder), []);
   });
 });
 

@@ -75,8 +75,9 @@ testWith(
         assertEquals(await describeTree(place), source);
       }
       await expectExit(0, ["verify", "x.coffer", "--against", "."], { cwd: folder });
-      // Set-id and sticky bits only on request.
-      await expectExit(0, ["extract", "x.coffer", "-C", "plain"], { cwd: folder });
+      // Set-id and sticky bits only on request; the umask changes nothing.
+      const umask = ["sh", "-c", 'umask 027; exec "$@"', "sh"];
+      await expectExit(0, ["extract", "x.coffer", "-C", "plain"], { cwd: folder, before: umask });
       const modes = (path: string) => ((Deno.lstatSync(`${folder}/plain/in/${path}`).mode ?? 0) & 0o7777).toString(8);
       assertEquals(["sub/one", "sub", "bare folder", "empty"].map(modes), ["711", "750", "777", "0"]);
     });

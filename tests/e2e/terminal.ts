@@ -16,7 +16,7 @@ export interface DialogueOptions extends Pick<RunOptions, "cwd" | "env"> {
   /** The terminal's width. */
   readonly columns?: number;
   /** Descriptors that lead to files instead of the terminal. */
-  readonly redirect?: Readonly<Record<"0" | "1" | "2", string>> | Readonly<Record<string, string>>;
+  readonly redirect?: Readonly<Record<string, string>>;
 }
 
 /** What a dialogue showed and how it ended. */
