@@ -23,7 +23,7 @@ import type { Entry } from "./src/library/entry.ts";
 import type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 import { type ArchiveInspection, inspectArchive as inspect, type InspectOptions } from "./src/library/inspect.ts";
 import type { Values } from "./src/library/intake.ts";
-import type { OpenOptions } from "./src/library/keys.ts";
+import { type Identity, type OpenOptions, type Recipient, recipientOf as publicHalf } from "./src/library/keys.ts";
 import { readArchive as read, type StreamItem } from "./src/library/read.ts";
 import type { ArchiveSummary } from "./src/library/summary.ts";
 import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
@@ -45,7 +45,17 @@ export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/e
 export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 export type { ArchiveInspection, InspectOptions, KeySlotInfo } from "./src/library/inspect.ts";
 export type { Values } from "./src/library/intake.ts";
-export type { KeyOptions, OpenOptions } from "./src/library/keys.ts";
+export {
+  Identity,
+  KeyFile,
+  type KeyOptions,
+  type NewKeyOptions,
+  type NewKeySlot,
+  type OneOrMore,
+  type OpenOptions,
+  Recipient,
+} from "./src/library/keys.ts";
+export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
 export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
 export type { Suite } from "./src/library/suite.ts";
@@ -215,6 +225,13 @@ export function verifyArchive(
   options: VerifyOptions,
 ): Promise<ArchiveSummary> {
   return verify(portableEngine, input, options);
+}
+
+/**
+ * The public half of an identity: who has it can make archives that the identity opens, and can open none of them.
+ */
+export function recipientOf(identity: Identity): Promise<Recipient> {
+  return publicHalf(portableEngine, identity);
 }
 
 /**

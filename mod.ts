@@ -30,7 +30,7 @@ import type { Entry } from "./src/library/entry.ts";
 import type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 import { type ArchiveInspection, inspectArchive as inspect, type InspectOptions } from "./src/library/inspect.ts";
 import type { Values } from "./src/library/intake.ts";
-import type { OpenOptions } from "./src/library/keys.ts";
+import { type Identity, type OpenOptions, type Recipient, recipientOf as publicHalf } from "./src/library/keys.ts";
 import { readArchive as read, type StreamItem } from "./src/library/read.ts";
 import type { ArchiveSummary } from "./src/library/summary.ts";
 import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
@@ -54,7 +54,17 @@ export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/e
 export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 export type { ArchiveInspection, InspectOptions, KeySlotInfo } from "./src/library/inspect.ts";
 export type { Values } from "./src/library/intake.ts";
-export type { KeyOptions, OpenOptions } from "./src/library/keys.ts";
+export {
+  Identity,
+  KeyFile,
+  type KeyOptions,
+  type NewKeyOptions,
+  type NewKeySlot,
+  type OneOrMore,
+  type OpenOptions,
+  Recipient,
+} from "./src/library/keys.ts";
+export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
 export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
 export type { Suite } from "./src/library/suite.ts";
@@ -224,6 +234,24 @@ export function verifyArchive(
   options: VerifyOptions,
 ): Promise<ArchiveSummary> {
   return verify(nativeEngine, input, options);
+}
+
+/**
+ * The public half of an identity: who has it can make archives that the identity opens, and can open none of them.
+ *
+ * @example
+ * ```ts
+ * import { createArchive, Identity, openArchive, recipientOf } from "@coffer/coffer";
+ *
+ * const identity = Identity.generate();
+ * const recipient = await recipientOf(identity);
+ * const { readable } = createArchive([{ path: "a.txt", content: "for one pair of eyes" }], { recipient });
+ * const archive = await openArchive(await new Response(readable).blob(), { identity });
+ * console.log(await new Response(archive.read("a.txt")).text());
+ * ```
+ */
+export function recipientOf(identity: Identity): Promise<Recipient> {
+  return publicHalf(nativeEngine, identity);
 }
 
 /**

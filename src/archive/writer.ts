@@ -27,7 +27,7 @@ import {
 import { utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
-import { type Slot, slotBytes } from "../format/slots.ts";
+import { type Slot, slotBytes, slotsFault } from "../format/slots.ts";
 import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
 import type { BuiltBlock, FailedPart } from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
@@ -36,7 +36,7 @@ import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
 import { padmeLength } from "./padding.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
-import { type Key, wrapForPassphrase } from "./unlock.ts";
+import { type NewKey, type Random, wrapForKey } from "./key_slots.ts";
 
 /** Where an archive's bytes go, in order. */
 export interface Sink {
@@ -46,8 +46,8 @@ export interface Sink {
 
 /** How an archive is written. */
 export interface WriterOptions {
-  /** Its keys; at least one. */
-  readonly keys: readonly Key[];
+  /** Its keys; at least one. The archive key itself makes no slot. */
+  readonly keys: readonly (NewKey | { readonly kind: "archive-key"; readonly archiveKey: Bytes })[];
   /** Cipher suite; 1 (ChaCha20-Poly1305) unless given. */
   readonly suite?: SuiteId;
   /** scrypt's cost for passphrases; logN 17, r 8, p 1 unless given. */
@@ -70,6 +70,8 @@ export interface WrittenArchive {
   readonly id: Bytes;
   /** Bytes of the whole archive. */
   readonly length: number;
+  /** The archive key, for reading back what was written. */
+  readonly archiveKey: Bytes;
   /** Bytes to put at offset 0 where the target can be rewritten: the header, now knowing its segment. */
   readonly header: Bytes;
   /** What the catalog holds. */
@@ -138,7 +140,7 @@ export class ArchiveWriter {
     engine: Engine,
     sink: Sink,
     options: WriterOptions,
-    random: (length: number) => Bytes = (length) => engine.randomBytes(length),
+    random: Random = (length) => engine.randomBytes(length),
   ): Promise<ArchiveWriter> {
     checkLength("label", options.label, MAX_LABEL_BYTES);
     checkLength("writer", options.writer, MAX_WRITER_BYTES);
@@ -151,9 +153,10 @@ export class ArchiveWriter {
     const cost = options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 };
     const slots: Slot[] = [];
     for (const key of options.keys) {
-      if (key.kind !== "passphrase") continue;
-      slots.push(await wrapForPassphrase(engine, archiveKey, key.passphrase, cost, random(KEY_BYTES)));
+      if (key.kind !== "archive-key") slots.push(await wrapForKey(engine, archiveKey, key, cost, random));
     }
+    const fault = slotsFault(slots);
+    if (fault !== undefined) throw new RangeError(`Cannot create the archive: ${fault}`);
     const keys = { engine, suite: options.suite ?? 1, archiveKey, id: deriveArchiveId(engine, archiveKey) };
     const segment = { salt: random(KEY_BYTES), number: 0, link: new Uint8Array(KEY_BYTES) };
     const writer = new ArchiveWriter(keys, slots, segment, options, sink, random);
@@ -328,7 +331,8 @@ export class ArchiveWriter {
     await this.#write(record);
     this.#numbers.end();
     const header = this.#header({ kind: "known", locatorHash: id, locator }, this.#random(KEY_BYTES));
-    return { id, length: header.length + length, header, totals: { ...this.#totals } };
+    const { archiveKey } = this.#keys;
+    return { id, length: header.length + length, archiveKey, header, totals: { ...this.#totals } };
   }
 
   #trailer(index: FramePlace, pages: number, orphanPages: number): Trailer {
@@ -414,10 +418,11 @@ function splitPadding(room: number): number[] | undefined {
   return lengths;
 }
 
-/** The smallest header that leaves half of its room for further keys. */
+/** The smallest header that leaves half of its room for further keys, or else the smallest that is large enough. */
 function pagesFor(slots: readonly Slot[]): number {
   const used = slots.reduce((sum, slot) => sum + slotBytes(slot).length, 0);
-  const pages = HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= 2 * used);
+  const pages = HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= 2 * used) ??
+    HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= used);
   if (pages === undefined) throw new RangeError("Cannot create the archive: it has too many keys");
   return pages;
 }

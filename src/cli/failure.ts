@@ -21,7 +21,8 @@ export interface Failure {
 const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "not-an-archive": "Is it the right file?",
   "newer-version": "A newer version of Coffer can read it",
-  "wrong-key": "Check capitals, the keyboard layout and blanks at either end",
+  "wrong-key":
+    "Of a passphrase, check capitals, the keyboard layout and blanks at either end; coffer info shows which keys there are",
   "damaged":
     "What is not damaged can still be extracted by name (coffer extract ARCHIVE PATH); compare with another copy",
   "malformed": "A faulty program wrote it, or somebody made it so on purpose",

@@ -242,18 +242,68 @@ export const FLAGS = {
     summary: "also compare contents and metadata with the files in DIR",
   },
   "passphrase-file": {
-    kind: "value",
+    kind: "list",
     value: "F",
     group: "Keys",
     read: diskPath,
-    summary: "read the passphrase from the file F, without one line feed at its end (- is standard input)",
+    summary: "read the passphrase from the file F, without one line feed at its end (- is standard input); " +
+      "may be given several times, as the next two",
   },
   "passphrase-command": {
-    kind: "value",
+    kind: "list",
     value: "CMD",
     group: "Keys",
     read: commandWords,
     summary: "take the passphrase from what CMD prints; run without a shell, quotes are understood",
+  },
+  "ask-passphrase": {
+    kind: "switch",
+    group: "Keys",
+    summary: "ask for a passphrase on the terminal, besides the keys that other options give",
+  },
+  "key-file": {
+    kind: "list",
+    short: "k",
+    value: "F",
+    group: "Keys",
+    read: diskPath,
+    summary: {
+      "": "open with the key file F (- is standard input), alone or together with a passphrase",
+      create: "let the key file F open the archive (- is standard input); coffer keygen makes one",
+    },
+  },
+  "both": {
+    kind: "switch",
+    group: "Keys",
+    summary: "let nobody in who has only one of passphrase and key file",
+  },
+  "recipient": {
+    kind: "list",
+    short: "r",
+    value: "R",
+    group: "Keys",
+    read: someText,
+    summary:
+      "let the recipient R (coffer1…) open the archive with an identity; R may be a file of recipients, one a line",
+  },
+  "identity": {
+    kind: "list",
+    short: "i",
+    value: "F",
+    group: "Keys",
+    read: diskPath,
+    summary: {
+      "": "open with the identity in the file F (- is standard input)",
+      keygen: "make an identity (X25519 and ML-KEM-768), and show its recipient",
+    },
+  },
+  "output": {
+    kind: "value",
+    short: "o",
+    value: "F",
+    group: "Keys",
+    read: diskPath,
+    summary: "write to the new file F, which only you can read; - is standard output",
   },
   "generate-passphrase": {
     kind: "switch",
@@ -298,10 +348,6 @@ export const FLAGS = {
   "help": { kind: "switch", short: "h", group: "Talking", summary: "show this help" },
   "version": { kind: "switch", group: "Talking", summary: "show the version" },
   // Named by the command line's contract, each to arrive whole with the work it belongs to.
-  "key-file": { kind: "later", short: "k", value: "F" },
-  "recipient": { kind: "later", short: "r", value: "R" },
-  "identity": { kind: "later", short: "i", value: "F" },
-  "both": { kind: "later" },
   "snapshot": { kind: "later", value: "ID" },
   "dedup": { kind: "later" },
   "recovery": { kind: "later", value: "N" },

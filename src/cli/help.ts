@@ -43,7 +43,8 @@ function flagRows(verb: VerbName, group: FlagGroup): Row[] {
   for (const name of verbOf(verb).flags) {
     const flag: Flag = FLAGS[name];
     if (flag.kind === "later" || flag.group !== group) continue;
-    const value = flag.kind === "switch" ? "" : ` ${flag.value}`;
+    const isSwitch = flag.kind === "switch" || verbOf(verb).switches?.includes(name);
+    const value = isSwitch ? "" : ` ${flag.value}`;
     const summary = typeof flag.summary === "string" ? flag.summary : flag.summary[verb] ?? flag.summary[""] ?? "";
     // Options without a letter line up behind those with one.
     rows.push([`${flag.short === undefined ? "    " : ""}${spelling(name)}${value}`, summary]);

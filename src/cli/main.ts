@@ -11,5 +11,6 @@ export async function main(args: readonly string[]): Promise<number> {
     cat: () => import("./commands/cat.ts"),
     verify: () => import("./commands/verify.ts"),
     info: () => import("./commands/info.ts"),
+    keygen: () => import("./commands/keygen.ts"),
   });
 }

@@ -17,8 +17,22 @@ export interface CommonOptions {
   readonly verbose: boolean;
   readonly json: boolean;
   readonly progress: ProgressMode;
-  /** Where the passphrase comes from. */
-  readonly passphrase: PassphraseSource;
+  /** The keys that open the archive, or that a new one is made for. */
+  readonly keys: KeySources;
+}
+
+/** Where keys come from. */
+export interface KeySources {
+  /** Where passphrases come from; none when other keys are given and no passphrase is asked for. */
+  readonly passphrases: readonly PassphraseSource[];
+  /** Key files; `-` is standard input. */
+  readonly keyFiles: readonly string[];
+  /** Identity files; `-` is standard input. */
+  readonly identities: readonly string[];
+  /** Recipients, or files of recipients. */
+  readonly recipients: readonly string[];
+  /** Whether each passphrase is good only together with the key file. */
+  readonly both: boolean;
 }
 
 /** What every command that opens an archive has besides. */
@@ -114,6 +128,12 @@ export interface InfoOptions extends OpeningOptions {
   readonly verb: "info";
 }
 
+/** `coffer keygen`; `archive` is the file to write. */
+export interface KeygenOptions extends CommonOptions {
+  readonly verb: "keygen";
+  readonly kind: "key-file" | "identity";
+}
+
 /** The options of each verb. */
 export interface OptionsByVerb {
   readonly create: CreateOptions;
@@ -122,6 +142,7 @@ export interface OptionsByVerb {
   readonly cat: CatOptions;
   readonly verify: VerifyOptions;
   readonly info: InfoOptions;
+  readonly keygen: KeygenOptions;
 }
 
 /** The options of any verb. */
@@ -129,7 +150,6 @@ export type CommandOptions = OptionsByVerb[VerbName];
 
 /** Options that contradict each other. */
 const CONFLICTS: readonly (readonly FlagName[])[] = [
-  ["passphrase-file", "passphrase-command", "generate-passphrase"],
   ["level", "store"],
   ["overwrite", "skip-existing"],
   ["dry-run", "verify"],
@@ -146,7 +166,13 @@ const SUITE_IDS: Readonly<Record<NonNullable<TypedFlags["suite"]>, SuiteId>> = {
  * @throws {UsageError} when they contradict each other or something is missing.
  */
 export function interpret(verb: VerbName, typed: TypedFlags, positionals: readonly string[]): CommandOptions {
-  const [archive, ...rest] = positionals;
+  const [archive, ...rest] = verbOf(verb).standalone ? [typed.output ?? "", ...positionals] : positionals;
+  if (verb === "keygen" && archive === "") {
+    throw new UsageError(
+      "Cannot make a key: no file is named",
+      "Name a new file with --output F; - is standard output",
+    );
+  }
   if (archive === undefined) throw new UsageError(`Cannot ${verb}: no ARCHIVE is named`, `Usage: ${usageLine(verb)}`);
   checkArchive(verb, archive);
   checkRest(verb, rest);
@@ -165,8 +191,10 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     verbose: typed.verbose ?? false,
     json: typed.json ?? false,
     progress: typed.progress ?? "auto",
-    passphrase: passphraseSource(typed, inputUses.length === 0),
+    keys: keySources(typed, inputUses.length === 0),
   };
+  if (verb === "keygen") return { ...common, verb, kind: typed.identity === undefined ? "key-file" : "identity" };
+  checkBoth(common.keys);
   if (verb === "create") return createOptions(common, typed, rest);
   const opening = {
     ...common,
@@ -264,19 +292,33 @@ function excludes(typed: TypedFlags): ExcludeOptions {
   return { exclude: typed.exclude ?? [], excludeFrom: typed["exclude-from"] ?? [] };
 }
 
-function passphraseSource(typed: TypedFlags, inheritInput: boolean): PassphraseSource {
-  const path = typed["passphrase-file"];
-  if (path !== undefined) return { kind: "file", path };
-  const words = typed["passphrase-command"];
+function keySources(typed: TypedFlags, inheritInput: boolean): KeySources {
+  const passphrases: PassphraseSource[] = [];
+  for (const path of typed["passphrase-file"] ?? []) passphrases.push({ kind: "file", path });
   // A command may ask its own questions on standard input, unless that carries data.
-  if (words !== undefined) return { kind: "command", words, inheritInput };
-  return typed["generate-passphrase"] ? { kind: "generate" } : { kind: "ask" };
+  for (const words of typed["passphrase-command"] ?? []) passphrases.push({ kind: "command", words, inheritInput });
+  if (typed["generate-passphrase"]) passphrases.push({ kind: "generate" });
+  if (typed["ask-passphrase"]) passphrases.push({ kind: "prompt" });
+  const [keyFiles, identities, recipients] = [typed["key-file"] ?? [], typed.identity ?? [], typed.recipient ?? []];
+  const both = typed.both ?? false;
+  const others = keyFiles.length + identities.length + recipients.length;
+  // Another key that was given is enough; the environment must not add one silently.
+  if (passphrases.length === 0 && (others === 0 || both)) passphrases.push({ kind: "ask" });
+  return { passphrases, keyFiles, identities, recipients, both };
+}
+
+function checkBoth({ both, keyFiles }: KeySources): void {
+  if (!both || keyFiles.length === 1) return;
+  throw new UsageError(
+    `Cannot use "--both" with ${keyFiles.length === 0 ? "no" : "more than one"} key file`,
+    "Name the one that every passphrase is to need with --key-file F",
+  );
 }
 
 function checkArchive(verb: VerbName, archive: string): void {
   if (archive === "") throw new UsageError(`Cannot ${verb}: the name of ARCHIVE is empty`);
   if (archive.includes("\0")) throw new UsageError(`Cannot ${verb}: the name of ARCHIVE holds a NUL`);
-  if (archive === "-" && verbOf(verb).dash === undefined) {
+  if (archive === "-" && verbOf(verb).dash === undefined && !verbOf(verb).standalone) {
     throw new UsageError(
       `Cannot use "-" as ARCHIVE: "${verb}" does not read standard input`,
       'Save the archive to a file first; a file that is called "-" is "./-"',
@@ -302,7 +344,9 @@ function checkRest(verb: VerbName, rest: readonly string[]): void {
 function standardInputUses(verb: VerbName, archive: string, typed: TypedFlags): string[] {
   const uses: string[] = [];
   if (archive === "-" && verbOf(verb).dash === "standard input") uses.push("-");
-  if (typed["passphrase-file"] === "-") uses.push("--passphrase-file -");
+  for (const name of ["passphrase-file", "key-file", "identity"] as const) {
+    for (const from of typed[name] ?? []) if (from === "-") uses.push(`--${name} -`);
+  }
   if (typed["files-from"] === "-") uses.push("--files-from -");
   for (const from of typed["exclude-from"] ?? []) if (from === "-") uses.push("--exclude-from -");
   if (typed["stdin-name"] !== undefined) uses.push("--stdin-name");

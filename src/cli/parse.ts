@@ -35,13 +35,23 @@ type Token = OptionToken | { readonly kind: "positional"; readonly value: string
   readonly kind: "option-terminator";
 };
 
-const SYNTAX = Object.fromEntries(
-  Object.entries<Flag>(FLAGS).map(([name, flag]) => [name, {
-    type: "value" in flag ? "string" as const : "boolean" as const,
-    multiple: true,
-    ...(flag.short === undefined ? {} : { short: flag.short }),
-  }]),
-);
+/** The options as node:util takes them; `switches` take no value, whatever the table says. */
+function syntax(switches: readonly FlagName[]) {
+  return Object.fromEntries(
+    Object.entries<Flag>(FLAGS).map(([name, flag]) => [name, {
+      type: "value" in flag && !switches.some((one) => one === name) ? "string" as const : "boolean" as const,
+      multiple: true,
+      ...(flag.short === undefined ? {} : { short: flag.short }),
+    }]),
+  );
+}
+
+/** The arguments as tokens. Lenient, so that it never throws: what it would say knows nothing of verbs and later versions. */
+function tokenize(args: readonly string[], switches: readonly FlagName[] = []): readonly Token[] {
+  const options = syntax(switches);
+  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
+    .tokens as readonly Token[];
+}
 
 /**
  * Reads a command line.
@@ -49,9 +59,10 @@ const SYNTAX = Object.fromEntries(
  * @throws {UsageError} when it cannot be carried out as typed.
  */
 export function parse(args: readonly string[]): Request {
-  // Lenient, so that it never throws: what it would say knows nothing of verbs and later versions.
-  const parsed = parseArgs({ args: [...args], options: SYNTAX, strict: false, allowPositionals: true, tokens: true });
-  const tokens = parsed.tokens as readonly Token[];
+  const first = tokenize(args);
+  const named = first.find((token) => token.kind === "positional");
+  const switches = named === undefined ? undefined : switchesOf(findVerb(named.value));
+  const tokens = switches === undefined ? first : tokenize(args, switches);
   const options = tokens.filter((token) => token.kind === "option");
   const [word, ...words] = tokens.flatMap((token) => token.kind === "positional" ? [token.value] : []);
   const wantsHelp = options.some(({ name }) => name === "help");
@@ -74,6 +85,10 @@ export function parse(args: readonly string[]): Request {
   return { kind: "run", options: interpret(verb, readFlags(verb, options), words) };
 }
 
+function switchesOf(verb: VerbName | undefined): readonly FlagName[] | undefined {
+  return verb === undefined ? undefined : verbOf(verb).switches;
+}
+
 function requireVerb(word: string): VerbName {
   const verb = findVerb(word);
   if (verb !== undefined) return verb;
@@ -94,6 +109,11 @@ function readFlags(verb: VerbName, options: readonly OptionToken[]): TypedFlags 
     const name = token.name as FlagName;
     if (flag === undefined || flag.kind === "later" || !verbOf(verb).flags.includes(name)) {
       throw unknownOption(token, verb);
+    }
+    if (flag.kind !== "switch" && switchesOf(verb)?.includes(name)) {
+      if (token.value !== undefined) throw new UsageError(`Cannot use a value with "${token.rawName}": it takes none`);
+      typed[name] = [];
+      continue;
     }
     if (flag.kind === "switch") {
       if (token.value !== undefined) throw new UsageError(`Cannot use a value with "${token.rawName}": it takes none`);

@@ -88,9 +88,9 @@ async function work(
     ui,
     signal,
     system: waiting,
-    newPassphrase: ({ passphrase }) => newPassphrase(passphrase, setting),
-    existingPassphrase: ({ passphrase }) => existingPassphrase(passphrase, setting),
-    isPassphraseGiven: ({ passphrase }) => isPassphraseGiven(passphrase, system),
+    newPassphrase: (source) => newPassphrase(source, setting),
+    existingPassphrase: (source) => existingPassphrase(source, setting),
+    isPassphraseGiven: (source) => isPassphraseGiven(source, system),
   };
   const exitCode = await dispatch(options, context, commands);
   ui.flush();

@@ -10,6 +10,10 @@ export interface Verb {
   readonly summary: string;
   /** What `-` means as ARCHIVE; `undefined` when it is refused. */
   readonly dash: "standard input" | "standard output" | undefined;
+  /** Present when it works on no archive, and takes no arguments. */
+  readonly standalone?: true;
+  /** Options that take a value elsewhere and none here. */
+  readonly switches?: readonly FlagName[];
   /** The arguments after ARCHIVE. */
   readonly rest?: {
     readonly name: string;
@@ -29,13 +33,17 @@ const TALKING = ["quiet", "verbose", "json", "progress", "help", "version"] as c
 const OPENING = [
   "passphrase-file",
   "passphrase-command",
+  "key-file",
+  "identity",
   "max-kdf-memory",
   "max-kdf-work",
 ] as const satisfies FlagName[];
 const OPENING_EXITS = [EXIT.notAnArchive, EXIT.wrongKey, EXIT.damaged, EXIT.truncated, EXIT.unsafe] as const;
 
-const NOTE_KEYS = "The passphrase is asked for on the terminal, unless an option names a source or the environment " +
-  "variable COFFER_PASSPHRASE is set. An option overrides the variable.";
+const NOTE_KEYS =
+  "A passphrase is asked for on the terminal, unless an option names a key or the environment variable " +
+  "COFFER_PASSPHRASE is set. An option overrides the variable.";
+const NOTE_TRIED = `${NOTE_KEYS} Every key given is tried on every key slot of its kind.`;
 const NOTE_PATTERNS =
   "A PATTERN that is equal to a path takes it and all below it. Otherwise it is a glob: * and ? do " +
   "not match a /, ** does, [a-z] is one of these, {a,b} is either, \\ takes the next character as it is. " +
@@ -72,6 +80,10 @@ export const VERBS = {
       "passphrase-file",
       "passphrase-command",
       "generate-passphrase",
+      "ask-passphrase",
+      "key-file",
+      "both",
+      "recipient",
       ...TALKING,
     ],
     exits: [EXIT.partial, EXIT.damaged],
@@ -79,10 +91,13 @@ export const VERBS = {
       "ARCHIVE appears under its name only when it is complete; an existing one is kept, unless --force is given.",
       "A leading / and everything through the last .. of a PATH are dropped from the stored names, with a note.",
       `${NOTE_KEYS} On the terminal it is asked for twice.`,
+      "Any one of the keys given opens the archive; with --both, each passphrase needs the key file too. Archives for " +
+      "recipients are not signed: anyone who knows a recipient can make one.",
     ],
     examples: [
       ["coffer create photos.coffer photos", "store the folder photos"],
       ["coffer create --generate-passphrase backup.coffer -C /home/ann .", "with a passphrase made for you"],
+      ["coffer create shared.coffer docs -r coffer1… -k spare.key", "for a colleague, and a key file in the safe"],
       ["coffer create - project | ssh host 'cat > project.coffer'", "store on another machine"],
       ["pg_dump shop | coffer create shop.coffer --stdin-name shop.sql", "store what a program prints"],
     ],
@@ -112,7 +127,7 @@ export const VERBS = {
       "Nothing that exists is replaced unless --overwrite says so, and nothing is ever written outside the folder. " +
       "Modes and times are restored; owners and set-id bits only on request.",
       NOTE_PATTERNS,
-      NOTE_KEYS,
+      NOTE_TRIED,
     ],
     examples: [
       ["coffer extract photos.coffer -C restored", "restore everything into the folder restored"],
@@ -127,7 +142,7 @@ export const VERBS = {
     rest: { name: "PATTERN", required: false },
     flags: ["long", "null", "exclude", "exclude-from", "literal", ...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
-    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_KEYS],
+    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_TRIED],
     examples: [
       ["coffer list photos.coffer", "one path a line"],
       ["coffer list -l photos.coffer 'photos/**.jpg'", "with details, of what matches"],
@@ -142,7 +157,7 @@ export const VERBS = {
     exits: [...OPENING_EXITS],
     notes: [
       "A PATH is exact, as the list shows it without escapes; it is no glob. Only what it needs is read.",
-      NOTE_KEYS,
+      NOTE_TRIED,
     ],
     examples: [["coffer cat shop.coffer shop.sql | psql shop", "use a file without extracting it"]],
   },
@@ -151,7 +166,7 @@ export const VERBS = {
     dash: "standard input",
     flags: ["against", ...OPENING, ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
-    notes: [NOTE_KEYS],
+    notes: [NOTE_TRIED],
     examples: [
       ["coffer verify photos.coffer", "is it whole?"],
       ["coffer verify photos.coffer --against /home/ann", "and does it hold what is on the disk?"],
@@ -163,10 +178,28 @@ export const VERBS = {
     flags: [...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
     notes: [
-      "No passphrase is asked for. With one from an option or from COFFER_PASSPHRASE, the snapshot and its totals are " +
+      "No passphrase is asked for. With a key from an option or from COFFER_PASSPHRASE, the snapshot and its totals are " +
       "shown too.",
     ],
-    examples: [["coffer info photos.coffer", "version, cipher suite, and what trying a passphrase costs"]],
+    examples: [["coffer info photos.coffer", "version, cipher suite, which keys open it, and what a try costs"]],
+  },
+  keygen: {
+    summary: "make a key file, or an identity for others to encrypt to",
+    dash: undefined,
+    standalone: true,
+    flags: ["output", "identity", "quiet", "verbose", "json", "help", "version"],
+    switches: ["identity"],
+    exits: [],
+    notes: [
+      "Both are 32 random bytes as a line of text with a checksum, in a file that only you can read. Nothing that exists " +
+      "is overwritten. Whoever has the file needs no passphrase: keep a copy where the archive is not.",
+      "An identity's recipient (coffer1…) is no secret: give it to those who are to make archives for you. It combines " +
+      "X25519 with ML-KEM-768, so that a future quantum computer alone does not open today's archives.",
+    ],
+    examples: [
+      ["coffer keygen -o spare.key", "a key file, for create -k and extract -k"],
+      ["coffer keygen --identity -o me.identity", "an identity, for extract -i; its recipient is shown"],
+    ],
   },
 } as const satisfies Readonly<Record<string, Verb>>;
 
@@ -182,7 +215,6 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
   snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
   keys: "list, add, remove, change and back up keys",
-  keygen: "make a key file or an identity",
   copy: "write a compacted copy under a fresh archive key",
   salvage: "save everything intact from a damaged archive",
   repair: "mend what can be mended in a damaged archive",
@@ -200,7 +232,8 @@ export function findVerb(word: string): VerbName | undefined {
 
 /** How a verb is called: `coffer create [OPTIONS] ARCHIVE [PATH…]`. */
 export function usageLine(name: VerbName): string {
-  const { rest } = verbOf(name);
+  const { rest, standalone } = verbOf(name);
+  if (standalone) return `coffer ${name} [OPTIONS]`;
   const tail = rest === undefined ? "" : rest.required ? ` ${rest.name}…` : ` [${rest.name}…]`;
   return `coffer ${name} [OPTIONS] ARCHIVE${tail}`;
 }

@@ -95,7 +95,7 @@ Deno.test("parse() says whose an option is that the verb does not have", () => {
   );
   assertEquals(
     refusal("cat", "a", "p", "--json").message,
-    'Cannot use "--json": it is not an option of "cat"; it belongs to "create", "extract", "list", "verify", "info"',
+    'Cannot use "--json": it is not an option of "cat"; it belongs to "create", "extract", "list", "verify", "info", "keygen"',
   );
 });
 

@@ -10,6 +10,7 @@ import { chunksOf } from "../../disk/streams.ts";
 import { systemReason } from "../../disk/system_error.ts";
 import { TEMPORARY_SUFFIX } from "../../disk/temporary_name.ts";
 import { walk, type WalkProblem } from "../../disk/walk.ts";
+import type { Bytes } from "../../engine/engine.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { DEFAULT_MAX_EXPANSION, FREE_EXPANSION_BYTES } from "../../format/limits.ts";
 import { isAtOrBelow, ROOT_PATH } from "../../format/path.ts";
@@ -19,6 +20,7 @@ import type { CommandContext } from "../command.ts";
 import { CommandError, UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
+import { newKeys } from "../keys.ts";
 import { readFileList } from "../lists.ts";
 import { checkWhole } from "../open_archive.ts";
 import type { CreateOptions } from "../options.ts";
@@ -40,14 +42,14 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   const plan = await planEntries(context, options);
   if (options.dryRun) return dryRun(context, plan);
   using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
-  const passphrase = await context.newPassphrase(options);
+  const keys = await newKeys(context, options.keys);
   using progress = ui.progress("Storing");
   const written = await createArchive(
     nativeEngine,
     plan.entries(file === undefined ? [] : identitiesOf(file)),
     { write: file === undefined ? (bytes) => writeToStandardOutput(system, bytes) : (bytes) => file.write(bytes) },
     {
-      keys: [{ kind: "passphrase", passphrase }],
+      keys,
       suite: options.suite,
       kdf: { logN: options.kdfLogN, r: 8, p: 1 },
       level: options.store ? "store" : options.level,
@@ -69,7 +71,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   if (file !== undefined) {
     file.writeAt(0, written.header);
     progress.end();
-    if (options.verify) await verifyWritten(context, options, file, passphrase);
+    if (options.verify) await verifyWritten(context, options, file, written.archiveKey);
     signal.throwIfAborted();
     file.commit();
   }
@@ -91,12 +93,12 @@ async function verifyWritten(
   { ui, signal }: CommandContext,
   options: CreateOptions,
   file: AtomicFile,
-  passphrase: string,
+  archiveKey: Bytes,
 ): Promise<void> {
   using progress = ui.progress("Verifying");
-  const keys = [{ kind: "passphrase" as const, passphrase }];
-  const kdfLimits = { work: Infinity, memory: Infinity };
-  await checkWhole(file.temporaryPath, { keys, kdfLimits }, signal, (bytes) => progress.add(bytes, 0));
+  // The key itself: a recipient's slot could not be opened here, and scrypt has run once already.
+  const keys = [{ kind: "archive-key" as const, archiveKey }];
+  await checkWhole(file.temporaryPath, { keys }, signal, (bytes) => progress.add(bytes, 0));
   ui.detail(`verified ${escapeName(options.archive)}`);
 }
 
