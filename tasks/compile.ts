@@ -18,6 +18,8 @@ const TARGETS = [
   "x86_64-pc-windows-msvc",
 ] as const;
 const FOLDER = "dist";
+/** What worker threads begin with: no import names it, so the compiler is told. */
+const WORKERS = ["create", "extract", "verify"].map((verb) => `src/parallel/${verb}_worker.ts`);
 
 interface Build {
   /** `undefined` for the machine this runs on. */
@@ -55,6 +57,7 @@ async function compile({ target, output }: Build): Promise<boolean> {
       ...(target === undefined ? [] : ["--target", target]),
       "--output",
       output,
+      ...WORKERS.flatMap((worker) => ["--include", worker]),
       "cli.ts",
     ],
     stdin: "null",

@@ -49,9 +49,15 @@ const LAYERS: readonly Layer[] = [
     mayUse: ["node", "npm", "std"],
   },
   {
+    name: "parallel",
+    holds: inFolder("src/parallel/"),
+    mayImport: ["contract", "native", "format", "archive", "disk"],
+    mayUse: ["node"],
+  },
+  {
     name: "cli",
     holds: inFolder("src/cli/"),
-    mayImport: ["contract", "native", "format", "text", "archive", "library", "disk"],
+    mayImport: ["contract", "native", "format", "text", "archive", "library", "disk", "parallel"],
     mayUse: ["node", "npm", "std"],
   },
   {

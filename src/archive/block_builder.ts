@@ -2,15 +2,15 @@
  * Builds one block: a plan goes in, a finished frame comes out. Files, standard input and library iterables are
  * feeders of this one function, and it is the unit of parallel work: nothing in it knows who calls it.
  */
-import type { Bytes, Engine } from "../engine/engine.ts";
+import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { type BlockEntry, encodeBlockRows } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { MAX_FRAME_BYTES } from "../format/limits.ts";
 import type { Row, Slice } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { type Level, prepareFrame } from "./compress.ts";
-import type { FrameCipher } from "./frame_cipher.ts";
-import type { ContentAccess, ContentReader } from "./source.ts";
+import { FrameCipher } from "./frame_cipher.ts";
+import type { ContentAccess, ContentReader, ContentStatus } from "./source.ts";
 
 /** Where the bytes of one part come from: a file to open, or memory. Entries that are no files have none. */
 export type PartContent =
@@ -70,6 +70,27 @@ export interface BuiltBlock {
   readonly outcomes: readonly PartOutcome[];
   /** Bytes of content read for it. */
   readonly contentBytes: number;
+  /** Gives back the memory that {@linkcode bytes} lies in, once they are written. */
+  readonly release?: () => void;
+}
+
+/**
+ * Builds blocks, perhaps several at a time and elsewhere. The bytes of a block depend on its plan alone, so that
+ * who builds it, and when, changes nothing.
+ */
+export interface BlockBuilder {
+  /** How many blocks may be under way at a time; at least 1. */
+  readonly width: number;
+  /** Builds a block; each plan's frame number is sealed once. It may keep `plan` until the block is built. */
+  build(plan: BlockPlan): BuiltBlock | Promise<BuiltBlock>;
+}
+
+/** What a builder of blocks has to know of the archive they belong to. */
+export interface BlockSetting {
+  readonly suite: SuiteId;
+  /** Seals the segment's frames; 32 bytes. */
+  readonly segmentKey: Bytes;
+  readonly level: Level;
 }
 
 /** What building a block needs besides the plan. */
@@ -81,6 +102,22 @@ export interface BlockTools {
   readonly access: ContentAccess | undefined;
   /** Memory for one block at a time, kept between calls. */
   readonly scratch: BlockScratch;
+  /** Memory for a sealed frame of so many bytes; fresh unless given. */
+  readonly allocate?: (length: number) => Bytes;
+}
+
+/** The tools to build the blocks of one archive. */
+export function blockTools(
+  engine: Engine,
+  { suite, segmentKey, level }: BlockSetting,
+  access: ContentAccess | undefined,
+): BlockTools {
+  return { engine, cipher: new FrameCipher(engine, suite, segmentKey), level, access, scratch: new BlockScratch() };
+}
+
+/** Builds each block where it is asked for. */
+export function inlineBuilder(tools: BlockTools): BlockBuilder {
+  return { width: 1, build: (plan) => buildBlock(plan, tools) };
 }
 
 /** Memory that block building reuses: a buffer this large is new pages from the system each time, which costs more than filling it. */
@@ -119,7 +156,7 @@ export function buildBlock(plan: BlockPlan, tools: BlockTools): BuiltBlock {
   const content = prepareFrame(tools.engine, { type: FRAME_TYPE.block, rows: entries.length }, raw, tools.level);
   return {
     frame: plan.frame,
-    bytes: tools.cipher.seal(plan.frame, content),
+    bytes: tools.cipher.seal(plan.frame, content, tools.allocate),
     outcomes,
     contentBytes: buffer.dataLength,
   };
@@ -194,7 +231,9 @@ function readPart(part: BlockPart, buffer: BlockBuffer, access: ContentAccess | 
       const reader = access.open(content.location);
       try {
         const read = readFully(reader, offset, buffer.claim(length));
-        const final = last ? finalRow(row, offset + read, reader) : undefined;
+        // After the bytes, so that it is about what was read; it also says whether this is a regular file still.
+        const status = reader.status();
+        const final = last ? finalRow(row, offset + read, status) : undefined;
         const slices = content.sparse
           ? dropHoles(buffer, offset, read, dataOffset)
           : takeAll(buffer, offset, read, dataOffset);
@@ -222,11 +261,12 @@ function readFully(reader: ContentReader, offset: number, into: Bytes): number {
  * The row from a second look, taken after the bytes were read. The size is what was read up to: a file that grew is
  * kept up to its planned size, one that shrank ends where its bytes ended.
  */
-function finalRow(planned: Row, size: number, reader: ContentReader): Row {
-  const status = reader.status();
+function finalRow(planned: Row, size: number, status: ContentStatus): Row {
   const changed = status.size !== planned.size || size !== planned.size || status.ctime !== planned.ctime ||
     status.inode !== planned.inode || status.dev !== planned.dev ||
     status.mtime.seconds !== planned.mtime.seconds || status.mtime.nanoseconds !== planned.mtime.nanoseconds;
+  // The row itself says that nothing is new, which is all that a worker has to send back then.
+  if (!changed && status.mode === planned.mode) return planned.changed ? { ...planned, changed } : planned;
   const { mode, mtime, ctime, dev, inode } = status;
   return { ...planned, size, mode, mtime, ctime, dev, inode, changed };
 }

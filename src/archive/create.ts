@@ -1,7 +1,15 @@
 /** Creates an archive from entries: plan, build, write, in that order for each block. */
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { abortable } from "./abortable.ts";
-import { BlockScratch, buildBlock } from "./block_builder.ts";
+import {
+  type BlockBuilder,
+  type BlockPart,
+  type BlockSetting,
+  blockTools,
+  type BuiltBlock,
+  type FailedPart,
+  inlineBuilder,
+} from "./block_builder.ts";
 import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import type { ContentAccess } from "./source.ts";
 import { pauseEvery } from "./pause.ts";
@@ -29,6 +37,8 @@ export interface CreateOptions extends WriterOptions {
   readonly onProblem?: (problem: StoreProblem) => void;
   /** Says whether the entries were incomplete for reasons of their own; asked once, when all are written. */
   readonly isPartial?: () => boolean;
+  /** Makes what builds the blocks; without it they are built here, one after the other. */
+  readonly builder?: (setting: BlockSetting) => BlockBuilder;
   /** Content bytes of one block, for tests. */
   readonly blockBytes?: number;
   /** The source of randomness, for tests. */
@@ -42,35 +52,83 @@ export async function createArchive(
   sink: Sink,
   options: CreateOptions,
 ): Promise<WrittenArchive> {
-  const writer = await abortable(() => ArchiveWriter.begin(engine, sink, options, options.random), options.signal);
-  const tools = {
-    engine,
-    cipher: writer.cipher,
-    level: writer.level,
-    access: options.access,
-    scratch: new BlockScratch(),
-  };
+  options.signal?.throwIfAborted();
+  const writer = ArchiveWriter.begin(engine, sink, options, options.random);
+  try {
+    const builder = options.builder?.(writer.setting) ??
+      inlineBuilder(blockTools(engine, writer.setting, options.access));
+    await writeBlocks(planBlocks(entries, options.blockBytes ?? BLOCK_BYTES), builder, writer, options);
+    options.signal?.throwIfAborted();
+    if (options.isPartial?.()) writer.markPartial();
+    // It may have to wait for the keys.
+    return await abortable(() => writer.finish(), options.signal);
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
+
+/** A block under way. */
+interface PendingBlock {
+  readonly parts: readonly BlockPart[];
+  readonly block: BuiltBlock | Promise<BuiltBlock>;
+}
+
+async function writeBlocks(
+  plans: AsyncIterable<readonly BlockPart[]>,
+  builder: BlockBuilder,
+  writer: ArchiveWriter,
+  options: CreateOptions,
+): Promise<void> {
+  writer.start().catch(() => {
+    // Met again by whoever waits for it, and that is not later than the first block.
+  });
   const pause = pauseEvery();
-  let lastProblem: string | undefined;
-  for await (const parts of planBlocks(entries, options.blockBytes ?? BLOCK_BYTES)) {
+  const reporter = new Reporter(options);
+  const pending: PendingBlock[] = [];
+  const writeOldest = async () => {
+    const { parts, block } = pending.shift() as PendingBlock;
+    const built = await (block instanceof Promise ? abortable(() => block, options.signal) : block);
+    // The keys may still be derived; the first blocks are built beside that.
+    await abortable(() => writer.start(), options.signal);
+    reporter.tell(parts, built, await writer.writeBlock(built));
+    built.release?.();
+  };
+  for await (const parts of plans) {
     await pause();
     options.signal?.throwIfAborted();
-    const block = buildBlock({ frame: writer.nextFrame(), parts }, tools);
-    const failed = await writer.writeBlock(block);
+    while (pending.length >= builder.width) await writeOldest();
+    const block = builder.build({ frame: writer.nextFrame(), parts });
+    // Its failure is met when its turn comes, or hidden by an earlier one.
+    if (block instanceof Promise) block.catch(() => {});
+    pending.push({ parts, block });
+    if (builder.width === 1) await writeOldest();
+  }
+  while (pending.length > 0) await writeOldest();
+}
+
+/** Tells the caller what became of each block. */
+class Reporter {
+  readonly #options: CreateOptions;
+  #lastProblem: string | undefined;
+
+  constructor(options: CreateOptions) {
+    this.#options = options;
+  }
+
+  tell(parts: readonly BlockPart[], block: BuiltBlock, failed: readonly FailedPart[]): void {
+    const { onChanged, onProblem, onProgress } = this.#options;
     for (const outcome of block.outcomes) {
-      if (outcome.ok && outcome.entry.row.changed) options.onChanged?.(outcome.entry.row.path);
+      if (outcome.ok && outcome.entry.row.changed) onChanged?.(outcome.entry.row.path);
     }
     for (const outcome of failed) {
       // Each slice of a large file may fail; its path is named once.
-      if (outcome.row.path === lastProblem) continue;
-      lastProblem = outcome.row.path;
-      if (options.onProblem === undefined) throw outcome.problem;
-      options.onProblem({ path: outcome.row.path, problem: outcome.problem });
+      if (outcome.row.path === this.#lastProblem) continue;
+      this.#lastProblem = outcome.row.path;
+      if (onProblem === undefined) throw outcome.problem;
+      onProblem({ path: outcome.row.path, problem: outcome.problem });
     }
     const entries = parts.reduce((sum, part) => sum + (part.last ? 1 : 0), 0);
-    options.onProgress?.({ entries, bytes: block.contentBytes, path: parts[0]?.row.path ?? "" });
+    onProgress?.({ entries, bytes: block.contentBytes, path: parts[0]?.row.path ?? "" });
   }
-  options.signal?.throwIfAborted();
-  if (options.isPartial?.()) writer.markPartial();
-  return await writer.finish();
 }

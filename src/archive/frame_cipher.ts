@@ -57,10 +57,14 @@ export class FrameCipher {
 
   /**
    * Seals one frame: mark, head and chunks in one byte string. Each frame number is sealed once per segment; see
-   * `FrameNumbers`.
+   * `FrameNumbers`. It is put into what `allocate` gives.
    */
-  seal(frame: number, { head, stored }: FrameContent): Bytes {
-    const out = new Uint8Array(frameLength(stored.length));
+  seal(
+    frame: number,
+    { head, stored }: FrameContent,
+    allocate: (length: number) => Bytes = (length) => new Uint8Array(length),
+  ): Bytes {
+    const out = allocate(frameLength(stored.length));
     out.set(this.mark(frame), 0);
     writeNonce(this.#nonce, frame, 0, NONCE_FLAG.head);
     this.#aead.seal(this.#nonce, encodeHead(head), out.subarray(MARK_BYTES, FRAME_OVERHEAD));

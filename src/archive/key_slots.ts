@@ -78,8 +78,13 @@ export async function wrapForRecipient(
   return { kind: "recipient", encapsulated, ...fields };
 }
 
+/** Random bytes that making a slot takes: a salt, or what one encapsulation draws. */
+export function wrappingRandomness(key: NewKey): number {
+  return key.kind === "recipient" ? ENCAPSULATION_COINS : KEY_BYTES;
+}
+
 /**
- * Makes the slot for any kind of key.
+ * Makes the slot for any kind of key, from as many random bytes as {@linkcode wrappingRandomness} says, used once.
  *
  * @throws {RangeError} for a passphrase or public key that is not allowed.
  */
@@ -88,19 +93,15 @@ export async function wrapForKey(
   archiveKey: Bytes,
   key: NewKey,
   cost: ScryptCost,
-  random: Random,
+  randomness: Bytes,
 ): Promise<KnownSlot> {
   switch (key.kind) {
     case "passphrase":
-      return await wrapForPassphrase(engine, archiveKey, key.passphrase, cost, random(KEY_BYTES), key.keyFile);
+      return await wrapForPassphrase(engine, archiveKey, key.passphrase, cost, randomness, key.keyFile);
     case "key-file":
-      return wrapForKeyFile(engine, archiveKey, key.keyFile, random(KEY_BYTES));
-    case "recipient": {
-      const coins = random(ENCAPSULATION_COINS);
-      const slot = await wrapForRecipient(engine, archiveKey, key.publicKey, coins);
-      coins.fill(0);
-      return slot;
-    }
+      return wrapForKeyFile(engine, archiveKey, key.keyFile, randomness);
+    case "recipient":
+      return await wrapForRecipient(engine, archiveKey, key.publicKey, randomness);
   }
 }
 

@@ -42,7 +42,7 @@ export interface ContentStatus {
 export interface ContentReader {
   /** Reads at `position` into `into`; returns the bytes read, 0 at the end. */
   read(position: number, into: Bytes): number;
-  /** The status now, not at opening. */
+  /** The status now, not at opening. Throws when it is no regular file; to be asked before what was read is used. */
   status(): ContentStatus;
   /** Gives the file back. */
   close(): void;
@@ -52,7 +52,7 @@ export interface ContentReader {
 export interface ContentAccess {
   /**
    * Opens a regular file for reading, without following a symlink in its last part and without blocking on a FIFO.
-   * Throws what the system says (and when it is no regular file any more).
+   * Throws what the system says; that it is a regular file is only sure when {@linkcode ContentReader.status} says so.
    */
   open(location: string): ContentReader;
 }

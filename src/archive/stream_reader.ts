@@ -4,13 +4,13 @@
  * whether the whole did.
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { type Block, decodeBlock, decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { type Block, decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
 import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength, FrameOrder } from "../format/frame.ts";
 import type { Header } from "../format/header.ts";
-import { KEY_BYTES } from "../format/keys.ts";
+import { deriveSegmentKey, KEY_BYTES } from "../format/keys.ts";
 import { decodeState, encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import type { Extent, Row } from "../format/row.ts";
 import { checkEmptyTable, decodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
@@ -18,20 +18,28 @@ import { Agreement } from "./agreement.ts";
 import type { OpenOptions } from "./archive.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import { CatalogOrder } from "./catalog_order.ts";
-import type { FrameCipher } from "./frame_cipher.ts";
+import { type BlockOpener, inlineOpener, type OpenedBlock, type OpenSetting } from "./block_opener.ts";
+import { FrameCipher } from "./frame_cipher.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openRecord } from "./record_cipher.ts";
-import { openLocator, segmentCipher } from "./segment_tail.ts";
+import { openLocator } from "./segment_tail.ts";
 
 /** What comes out of an archive, in this order: blocks, pages, orphan pages, the trailer, and the end. */
-export type StreamEvent =
-  | { readonly kind: "block"; readonly frame: number; readonly block: Block }
+export type StreamEvent<B = Block> =
+  | { readonly kind: "block"; readonly frame: number; readonly block: B }
   | { readonly kind: "page"; readonly page: Page }
   /** Entries that blocks hold and the catalog does not: they vanished or failed while they were stored. */
   | { readonly kind: "orphans"; readonly page: Page }
   | { readonly kind: "trailer"; readonly trailer: Trailer }
   /** Everything was there, was authentic, and agreed. */
   | { readonly kind: "end"; readonly id: Bytes; readonly length: number };
+
+/** A block that is being opened. */
+interface PendingBlock {
+  readonly place: FramePlace;
+  readonly frameBytes: number;
+  readonly opened: OpenedBlock<Block> | Promise<OpenedBlock<Block>>;
+}
 
 /** An opened stream. */
 export class ArchiveStream {
@@ -84,17 +92,40 @@ export class ArchiveStream {
   }
 
   /**
-   * Everything in the archive, once. A block's data is good until the next event is asked for.
+   * Everything in the archive, once. A block's data is good until the next event is asked for. With `begin`, what
+   * opens the blocks is the caller's, and so is what comes out of them; it may open several at a time, and blocks
+   * before the first bad frame are still given out.
    *
    * @throws {ArchiveError} at the first thing that is wrong, with its place.
    */
-  async *events(): AsyncGenerator<StreamEvent> {
+  events(): AsyncGenerator<StreamEvent>;
+  events<B>(begin: (setting: OpenSetting) => BlockOpener<B>): AsyncGenerator<StreamEvent<B>>;
+  async *events(begin?: (setting: OpenSetting) => BlockOpener<Block>): AsyncGenerator<StreamEvent> {
     const { keys, bodyOffset } = this.#opened;
     const salt = (await this.#take(KEY_BYTES)).slice();
-    const cipher = segmentCipher(keys, { salt, number: 0, link: new Uint8Array(KEY_BYTES) });
+    const segment = { salt, number: 0, link: new Uint8Array(KEY_BYTES) };
+    const { engine, suite, archiveKey, id } = keys;
+    const segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, segment);
+    const setting = { suite, segmentKey, agreementKey: this.#agreement.key };
+    const opener = begin?.(setting) ?? inlineOpener(engine, setting);
+    const cipher = new FrameCipher(engine, suite, segmentKey);
+    const pending: PendingBlock[] = [];
     for (let frame = 0; !this.#order.ended; frame++) {
-      const offset = this.#queue.offset - bodyOffset;
-      const event = await this.#frame(cipher, { frame, offset });
+      const place = { frame, offset: this.#queue.offset - bodyOffset };
+      let head: FrameHead;
+      try {
+        head = await this.#head(cipher, place);
+      } catch (error) {
+        while (pending.length > 0) yield await this.#finishBlock(pending);
+        throw error;
+      }
+      if (head.type === FRAME_TYPE.block) {
+        pending.push(await this.#beginBlock(opener, head, place));
+        if (pending.length >= opener.width) yield await this.#finishBlock(pending);
+        continue;
+      }
+      while (pending.length > 0) yield await this.#finishBlock(pending);
+      const event = await this.#frame(cipher, head, place);
       if (event !== undefined) yield event;
     }
     const record = (await this.#take(RECORD_BYTES)).slice();
@@ -124,29 +155,63 @@ export class ArchiveStream {
     return bytes;
   }
 
-  async #frame(cipher: FrameCipher, place: FramePlace): Promise<StreamEvent | undefined> {
-    const at = this.#queue.offset;
+  /** Says of an error where it was found. */
+  #located(error: unknown, { offset, frame }: FramePlace): unknown {
+    if (!(error instanceof ArchiveError) || error.place.offset !== undefined) return error;
+    const found = { ...error.place, offset: offset + this.#opened.bodyOffset, frame };
+    return new ArchiveError(error.code, error.message, found, { cause: error });
+  }
+
+  async #head(cipher: FrameCipher, place: FramePlace): Promise<FrameHead> {
     try {
       const head = cipher.openHead(place.frame, await this.#take(FRAME_OVERHEAD));
       this.#order.next(head.type, place.frame);
+      return head;
+    } catch (error) {
+      throw this.#located(error, place);
+    }
+  }
+
+  async #beginBlock(opener: BlockOpener<Block>, head: FrameHead, place: FramePlace): Promise<PendingBlock> {
+    const frameBytes = frameLength(head.stored);
+    try {
+      const chunks = await this.#take(frameBytes - FRAME_OVERHEAD);
+      const opened = opener.open({ frame: place.frame, head, chunks });
+      // Its failure is met when its turn comes, or hidden by an earlier one.
+      if (opened instanceof Promise) opened.catch(() => {});
+      return { place, frameBytes, opened };
+    } catch (error) {
+      const opened = Promise.reject(error);
+      opened.catch(() => {});
+      return { place, frameBytes, opened };
+    }
+  }
+
+  /** Waits for the oldest block that is under way. */
+  async #finishBlock(pending: PendingBlock[]): Promise<StreamEvent> {
+    const { place, frameBytes, opened } = pending.shift() as PendingBlock;
+    try {
+      const { block, facts } = await opened;
+      this.#agreement.addFacts(facts);
+      this.#blocks.push({ offset: place.offset, frameBytes });
+      return { kind: "block", frame: place.frame, block };
+    } catch (error) {
+      throw this.#located(error, place);
+    }
+  }
+
+  async #frame(cipher: FrameCipher, head: FrameHead, place: FramePlace): Promise<StreamEvent | undefined> {
+    try {
       const frameBytes = frameLength(head.stored);
       const raw = cipher.openContent(place.frame, head, await this.#take(frameBytes - FRAME_OVERHEAD), this.#allocate);
       return this.#content(head, raw, place, frameBytes);
     } catch (error) {
-      if (!(error instanceof ArchiveError) || error.place.offset !== undefined) throw error;
-      const found = { ...error.place, offset: at, frame: place.frame };
-      throw new ArchiveError(error.code, error.message, found, { cause: error });
+      throw this.#located(error, place);
     }
   }
 
   #content(head: FrameHead, raw: Bytes, place: FramePlace, frameBytes: number): StreamEvent | undefined {
     switch (head.type) {
-      case FRAME_TYPE.block: {
-        const block = decodeBlock(raw, head.rows);
-        this.#agreement.addBlock(place.frame, block.entries);
-        this.#blocks.push({ offset: place.offset, frameBytes });
-        return { kind: "block", frame: place.frame, block };
-      }
       case FRAME_TYPE.page: {
         const page = decodePage(raw, head.rows);
         this.#takePage(page);

@@ -27,16 +27,17 @@ import {
 import { utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
-import { type Slot, slotBytes, slotsFault } from "../format/slots.ts";
+import { encodePassphrase } from "../format/passphrase.ts";
+import { type Slot, SLOT_BYTES, slotsFault } from "../format/slots.ts";
 import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
-import type { BuiltBlock, FailedPart } from "./block_builder.ts";
+import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
 import { padmeLength } from "./padding.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
-import { type NewKey, type Random, wrapForKey } from "./key_slots.ts";
+import { type NewKey, type Random, wrapForKey, wrappingRandomness } from "./key_slots.ts";
 
 /** Where an archive's bytes go, in order. */
 export interface Sink {
@@ -54,6 +55,11 @@ export interface WriterOptions {
   readonly kdf?: ScryptCost;
   /** zstd level or `"store"`; 3 unless given. */
   readonly level?: Level;
+  /**
+   * The caller puts {@linkcode WrittenArchive.header} over the first bytes whatever happens: until then zeros stand
+   * there, and no byte waits for a key to be derived.
+   */
+  readonly headerLast?: boolean;
   /** Pads the length to the next Padmé step, so that it tells less about the content. */
   readonly pad?: boolean;
   /** A label for the snapshot. */
@@ -91,9 +97,11 @@ export class ArchiveWriter {
   readonly #keys: RecordKeys;
   readonly #sink: Sink;
   readonly #random: (length: number) => Bytes;
-  readonly #slots: readonly Slot[];
+  readonly #slots: Promise<readonly Slot[]>;
+  readonly #headerSalt: Bytes;
   readonly #pages: number;
   readonly #segment: SegmentIdentity;
+  readonly #segmentKey: Bytes;
   readonly #cipher: FrameCipher;
   readonly #numbers = new FrameNumbers();
   readonly #catalog: CatalogBuilder;
@@ -103,6 +111,7 @@ export class ArchiveWriter {
   readonly #failed = new Set<string>();
   /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
   readonly #linkTargets = new Set<string>();
+  #started: Promise<void> | undefined;
   #open: OpenFile | undefined;
   #offset = 0;
   #written = 0;
@@ -111,37 +120,39 @@ export class ArchiveWriter {
 
   private constructor(
     keys: RecordKeys,
-    slots: readonly Slot[],
-    segment: SegmentIdentity,
+    slots: Promise<readonly Slot[]>,
+    pages: number,
     options: WriterOptions,
     sink: Sink,
     random: (length: number) => Bytes,
   ) {
     this.#keys = keys;
     this.#slots = slots;
-    this.#segment = segment;
+    this.#pages = pages;
+    this.#segment = { salt: random(KEY_BYTES), number: 0, link: new Uint8Array(KEY_BYTES) };
+    this.#headerSalt = random(KEY_BYTES);
     this.#options = options;
     this.#sink = sink;
     this.#random = random;
-    this.#pages = pagesFor(slots);
     const { engine, suite, archiveKey, id } = keys;
-    this.#cipher = new FrameCipher(engine, suite, deriveSegmentKey(engine, archiveKey, suite, id, segment));
+    this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, this.#segment);
+    this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
     this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page);
     this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage);
   }
 
   /**
-   * Makes the keys and writes the header and the segment's salt. `random` gives random bytes: a test may inject them,
-   * nothing else should.
+   * Makes the keys. What derives them from passphrases goes on beside whatever comes next: blocks are sealed with a
+   * key of their own. `random` gives random bytes: a test may inject them, nothing else should.
    *
    * @throws {RangeError} for a passphrase or option that is not allowed.
    */
-  static async begin(
+  static begin(
     engine: Engine,
     sink: Sink,
     options: WriterOptions,
     random: Random = (length) => engine.randomBytes(length),
-  ): Promise<ArchiveWriter> {
+  ): ArchiveWriter {
     checkLength("label", options.label, MAX_LABEL_BYTES);
     checkLength("writer", options.writer, MAX_WRITER_BYTES);
     if (options.keys.length === 0) throw new RangeError("Cannot create an archive without a key");
@@ -150,20 +161,31 @@ export class ArchiveWriter {
     if (archiveKey.length !== KEY_BYTES) {
       throw new RangeError(`Cannot use an archive key of ${archiveKey.length} bytes`);
     }
-    const cost = options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 };
-    const slots: Slot[] = [];
-    for (const key of options.keys) {
-      if (key.kind !== "archive-key") slots.push(await wrapForKey(engine, archiveKey, key, cost, random));
-    }
-    const fault = slotsFault(slots);
-    if (fault !== undefined) throw new RangeError(`Cannot create the archive: ${fault}`);
+    const slotKeys = options.keys.filter((key) => key.kind !== "archive-key");
+    // Before any work, not in the middle of it.
+    for (const key of slotKeys) if (key.kind === "passphrase") encodePassphrase(key.passphrase).fill(0);
+    const pages = pagesFor(slotKeys);
+    const drawn = slotKeys.map((key) => ({ key, randomness: random(wrappingRandomness(key)) }));
+    const slots = wrapAll(engine, archiveKey, drawn, options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 });
+    // Its failure is met where the slots are needed.
+    slots.catch(() => {});
     const keys = { engine, suite: options.suite ?? 1, archiveKey, id: deriveArchiveId(engine, archiveKey) };
-    const segment = { salt: random(KEY_BYTES), number: 0, link: new Uint8Array(KEY_BYTES) };
-    const writer = new ArchiveWriter(keys, slots, segment, options, sink, random);
-    await writer.#write(writer.#header({ kind: "streamed", generation: 1 }, random(KEY_BYTES)));
-    writer.#written = 0;
-    await writer.#write(segment.salt.slice());
-    return writer;
+    return new ArchiveWriter(keys, slots, pages, options, sink, random);
+  }
+
+  /** Writes the header, or room for it, and the segment's salt. Called again, it waits for the first call. */
+  start(): Promise<void> {
+    return this.#started ??= this.#start();
+  }
+
+  async #start(): Promise<void> {
+    await this.#write(
+      this.#options.headerLast === true
+        ? new Uint8Array(bodyOffset(this.#pages))
+        : this.#header({ kind: "streamed", generation: 1 }, this.#headerSalt, await this.#slots),
+    );
+    this.#written = 0;
+    await this.#write(this.#segment.salt.slice());
   }
 
   /** How hard frames are compressed. */
@@ -171,14 +193,19 @@ export class ArchiveWriter {
     return this.#options.level ?? 3;
   }
 
-  /** Seals this archive's frames, for those who build blocks. */
-  get cipher(): FrameCipher {
-    return this.#cipher;
+  /** What building this archive's blocks takes. */
+  get setting(): BlockSetting {
+    return { suite: this.#keys.suite, segmentKey: this.#segmentKey, level: this.level };
   }
 
   /** The next block's frame number; blocks are written in the order of their numbers. */
   nextFrame(): number {
     return this.#numbers.take();
+  }
+
+  /** Ends the attempt: a block could not be built, and a number that may have been sealed is never sealed again. */
+  abandon(): void {
+    this.#numbers.end();
   }
 
   async #write(bytes: Bytes): Promise<void> {
@@ -195,7 +222,7 @@ export class ArchiveWriter {
     this.#written += length;
   }
 
-  #header(state: State, salt: Bytes): Bytes {
+  #header(state: State, salt: Bytes, slots: readonly Slot[]): Bytes {
     const { engine, suite, archiveKey, id } = this.#keys;
     const header: Header = {
       pages: this.#pages,
@@ -205,7 +232,7 @@ export class ArchiveWriter {
       writeFeatures: 0,
       ignorableFeatures: 0,
       state: sealRecord(this.#keys, "state", encodeState(state), salt),
-      slots: this.#slots,
+      slots,
     };
     const key = deriveHeaderKey(engine, archiveKey, suite, id);
     const both = new Uint8Array(bodyOffset(this.#pages));
@@ -216,6 +243,8 @@ export class ArchiveWriter {
 
   /** Writes a built block and keeps its rows for the catalog. Returns the parts that failed. */
   async writeBlock(block: BuiltBlock): Promise<readonly FailedPart[]> {
+    if (block.frame !== this.#blocks) throw new RangeError("Cannot write a block: it is not the next one");
+    await this.start();
     const place: BlockPlace = { frame: block.frame, offset: this.#written, frameBytes: block.bytes.length };
     await this.#write(block.bytes);
     this.#blocks++;
@@ -299,6 +328,7 @@ export class ArchiveWriter {
 
   /** Writes what follows the blocks. Nothing can be written afterwards. */
   async finish(): Promise<WrittenArchive> {
+    await this.start();
     this.#orphan();
     const pages = await this.#writePages(this.#catalog);
     for (const target of this.#linkTargets) {
@@ -330,7 +360,11 @@ export class ArchiveWriter {
     const id = this.#keys.engine.sha256(record);
     await this.#write(record);
     this.#numbers.end();
-    const header = this.#header({ kind: "known", locatorHash: id, locator }, this.#random(KEY_BYTES));
+    const header = this.#header(
+      { kind: "known", locatorHash: id, locator },
+      this.#random(KEY_BYTES),
+      await this.#slots,
+    );
     const { archiveKey } = this.#keys;
     return { id, length: header.length + length, archiveKey, header, totals: { ...this.#totals } };
   }
@@ -419,10 +453,24 @@ function splitPadding(room: number): number[] | undefined {
 }
 
 /** The smallest header that leaves half of its room for further keys, or else the smallest that is large enough. */
-function pagesFor(slots: readonly Slot[]): number {
-  const used = slots.reduce((sum, slot) => sum + slotBytes(slot).length, 0);
+function pagesFor(keys: readonly NewKey[]): number {
+  const fault = slotsFault(keys);
+  if (fault !== undefined) throw new RangeError(`Cannot create the archive: ${fault}`);
+  const used = keys.reduce((sum, { kind }) => sum + SLOT_BYTES[kind], 0);
   const pages = HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= 2 * used) ??
     HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= used);
   if (pages === undefined) throw new RangeError("Cannot create the archive: it has too many keys");
   return pages;
+}
+
+/** Wraps the archive key for each key, one after the other: a passphrase takes much memory. */
+async function wrapAll(
+  engine: Engine,
+  archiveKey: Bytes,
+  drawn: readonly { readonly key: NewKey; readonly randomness: Bytes }[],
+  cost: ScryptCost,
+): Promise<readonly Slot[]> {
+  const slots: Slot[] = [];
+  for (const { key, randomness } of drawn) slots.push(await wrapForKey(engine, archiveKey, key, cost, randomness));
+  return slots;
 }

@@ -25,8 +25,20 @@ import {
   wholeNumber,
 } from "./values.ts";
 
+/** Most threads: beyond, the one that writes could not keep up. */
+export const MAX_JOBS = 64;
+
 /** The sections of a verb's help, in their order. */
-export const FLAG_GROUPS = ["Choosing files", "Storing", "Restoring", "Output", "Checking", "Keys", "Talking"] as const;
+export const FLAG_GROUPS = [
+  "Choosing files",
+  "Storing",
+  "Restoring",
+  "Output",
+  "Checking",
+  "Keys",
+  "Working",
+  "Talking",
+] as const;
 
 /** A section of a verb's help. */
 export type FlagGroup = typeof FLAG_GROUPS[number];
@@ -327,6 +339,13 @@ export const FLAGS = {
     summary: "let the archive make scrypt fill this much memory in all, over every slot tried " +
       `(default ${formatBytes(DEFAULT_KDF_WORK * KDF_BLOCK_BYTES)})`,
   },
+  "jobs": {
+    kind: "value",
+    value: "N",
+    group: "Working",
+    read: wholeNumber(1, MAX_JOBS),
+    summary: "work on N threads (default: as many as there are processors); the result is the same with any number",
+  },
   "quiet": { kind: "switch", short: "q", group: "Talking", summary: "only results, warnings and errors" },
   "verbose": { kind: "switch", short: "v", group: "Talking", summary: "name each file as it is done" },
   "json": {
@@ -358,7 +377,6 @@ export const FLAGS = {
   "accept-rollback": { kind: "later" },
   "checksum": { kind: "later" },
   "spool": { kind: "later", value: "DIR" },
-  "jobs": { kind: "later", value: "N" },
   "new-passphrase-file": { kind: "later", value: "F" },
   "new-passphrase-command": { kind: "later", value: "CMD" },
   "new-key-file": { kind: "later", value: "F" },

@@ -143,15 +143,20 @@ export async function openStream(context: CommandContext, options: OpeningOption
 export async function checkWhole(
   path: string,
   options: OpenOptions,
-  signal: AbortSignal,
-  onProgress: (bytes: number) => void,
+  { jobs, signal, onProgress }: {
+    readonly jobs: number;
+    readonly signal: AbortSignal;
+    readonly onProgress: (bytes: number) => void;
+  },
 ): Promise<void> {
   const stream = await ArchiveStream.open(nativeEngine, readThrough(FileSource.open(path)), options);
+  const { checkInParallel } = await import("../parallel/check_blocks.ts");
+  using checkers = new DisposableStack();
   const pause = pauseEvery();
-  for await (const event of stream.events()) {
+  for await (const event of stream.events((setting) => checkers.use(checkInParallel(setting, { jobs })))) {
     await pause();
     signal.throwIfAborted();
-    if (event.kind === "block") onProgress(event.block.data.length);
+    if (event.kind === "block") onProgress(event.block.bytes);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { SuiteId } from "../engine/engine.ts";
 import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK, DEFAULT_LOG_N, DEFAULT_MAX_EXPANSION } from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
-import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
+import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, MAX_JOBS, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
 
@@ -54,8 +54,14 @@ export interface ExcludeOptions {
   readonly excludeFrom: readonly string[];
 }
 
+/** How work is spread. */
+export interface WorkOptions {
+  /** Threads to work on; 1 means none besides the main one. */
+  readonly jobs: number;
+}
+
 /** `coffer create`. */
-export interface CreateOptions extends CommonOptions, ExcludeOptions {
+export interface CreateOptions extends CommonOptions, ExcludeOptions, WorkOptions {
   readonly verb: "create";
   /** The paths as typed; empty when `filesFrom` or `stdinName` stands in for them. */
   readonly paths: readonly string[];
@@ -84,7 +90,7 @@ export interface CreateOptions extends CommonOptions, ExcludeOptions {
 }
 
 /** `coffer extract`. */
-export interface ExtractOptions extends OpeningOptions, ExcludeOptions {
+export interface ExtractOptions extends OpeningOptions, ExcludeOptions, WorkOptions {
   readonly verb: "extract";
   readonly patterns: readonly string[];
   readonly literal: boolean;
@@ -117,7 +123,7 @@ export interface CatOptions extends OpeningOptions {
 }
 
 /** `coffer verify`. */
-export interface VerifyOptions extends OpeningOptions {
+export interface VerifyOptions extends OpeningOptions, WorkOptions {
   readonly verb: "verify";
   /** A folder to compare with. */
   readonly against: string | undefined;
@@ -220,7 +226,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     case "cat":
       return { ...opening, verb, paths: rest };
     case "verify":
-      return { ...opening, verb, against: typed.against };
+      return { ...opening, ...work(typed), verb, against: typed.against };
     case "info":
       return { ...opening, verb };
   }
@@ -251,6 +257,7 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
   return {
     ...common,
     ...excludes(typed),
+    ...work(typed),
     verb: "create",
     paths,
     directory: typed.directory,
@@ -275,6 +282,7 @@ function extractOptions(opening: OpeningOptions, typed: TypedFlags, patterns: re
   return {
     ...opening,
     ...excludes(typed),
+    ...work(typed),
     verb: "extract",
     patterns,
     literal: typed.literal ?? false,
@@ -290,6 +298,10 @@ function extractOptions(opening: OpeningOptions, typed: TypedFlags, patterns: re
 
 function excludes(typed: TypedFlags): ExcludeOptions {
   return { exclude: typed.exclude ?? [], excludeFrom: typed["exclude-from"] ?? [] };
+}
+
+function work(typed: TypedFlags): WorkOptions {
+  return { jobs: typed.jobs ?? Math.min(navigator.hardwareConcurrency, MAX_JOBS) };
 }
 
 function keySources(typed: TypedFlags, inheritInput: boolean): KeySources {

@@ -84,6 +84,7 @@ export const VERBS = {
       "key-file",
       "both",
       "recipient",
+      "jobs",
       ...TALKING,
     ],
     exits: [EXIT.partial, EXIT.damaged],
@@ -120,6 +121,7 @@ export const VERBS = {
       "max-expansion",
       "dry-run",
       ...OPENING,
+      "jobs",
       ...TALKING,
     ],
     exits: [EXIT.partial, ...OPENING_EXITS],
@@ -164,7 +166,7 @@ export const VERBS = {
   verify: {
     summary: "read and check every byte of an archive",
     dash: "standard input",
-    flags: ["against", ...OPENING, ...TALKING],
+    flags: ["against", ...OPENING, "jobs", ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
     notes: [NOTE_TRIED],
     examples: [

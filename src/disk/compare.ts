@@ -82,6 +82,7 @@ export class TreeComparison {
     try {
       const reader = this.#access.open(this.#location(row.path));
       try {
+        reader.status();
         for (const { fileOffset, length, dataOffset } of slices) {
           const same = this.#same(reader, at.end, fileOffset, undefined) &&
             this.#same(reader, fileOffset, fileOffset + length, data.subarray(dataOffset, dataOffset + length));

@@ -7,28 +7,21 @@ import { ctimeOf, identityOf, modeOf, statusOfDescriptor, timeOf } from "./metad
 import { openItself } from "./open_itself.ts";
 
 /**
- * Opens files on disk by their location, of any length on Linux. A name that has become a symlink, a FIFO, a device or
- * a folder since it was listed is refused; opening never blocks.
+ * Opens files on disk by their location, of any length on Linux. A name that has become a symlink since it was listed is
+ * refused on opening, which never blocks; a FIFO, a device or a folder when its status is asked for.
  */
 export const fileContent: ContentAccess = {
   open(location: string): ContentReader {
-    const descriptor = reach(location, (path) => openItself(path, O_NONBLOCK));
-    try {
-      if (!statusOfDescriptor(descriptor).isFile) {
-        throw new TypeError(`Cannot read "${location}": it is not a regular file any more`);
-      }
-    } catch (error) {
-      fs.closeSync(descriptor);
-      throw error;
-    }
-    return new FileReader(descriptor);
+    return new FileReader(location, reach(location, (path) => openItself(path, O_NONBLOCK)));
   },
 };
 
 class FileReader implements ContentReader {
+  readonly #location: string;
   readonly #descriptor: number;
 
-  constructor(descriptor: number) {
+  constructor(location: string, descriptor: number) {
+    this.#location = location;
     this.#descriptor = descriptor;
   }
 
@@ -38,6 +31,8 @@ class FileReader implements ContentReader {
 
   status(): ContentStatus {
     const info = statusOfDescriptor(this.#descriptor);
+    // Only here, and not at opening too: a look costs as much as opening and reading a small file.
+    if (!info.isFile) throw new TypeError(`Cannot read "${this.#location}": it is not a regular file any more`);
     return {
       size: info.size,
       mode: modeOf(info),

@@ -83,6 +83,7 @@ export class WalkFolder implements Disposable {
     try {
       const tag = fileContent.open(this.reach(CACHE_TAG));
       try {
+        tag.status();
         tag.read(0, bytes);
       } finally {
         tag.close();

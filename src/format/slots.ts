@@ -24,6 +24,13 @@ const KEY_FILE_VALUE_BYTES = KEY_BYTES + WRAPPED_BYTES;
 /** Bytes of a recipient slot's value: encapsulated secret, wrapped key, tag. */
 const RECIPIENT_VALUE_BYTES = ENCAPSULATED_BYTES + WRAPPED_BYTES;
 
+/** Bytes of a whole slot, by its kind. */
+export const SLOT_BYTES = {
+  "passphrase": SLOT_HEAD_BYTES + PASSPHRASE_VALUE_BYTES,
+  "key-file": SLOT_HEAD_BYTES + KEY_FILE_VALUE_BYTES,
+  "recipient": SLOT_HEAD_BYTES + RECIPIENT_VALUE_BYTES,
+} as const;
+
 /** Flag of a passphrase slot: a key file is needed besides. */
 const FLAG_KEY_FILE = 1;
 
@@ -123,7 +130,7 @@ export function sameSlot(a: Slot, b: Slot): boolean {
 }
 
 /** Why an archive cannot have these slots; `undefined` when it can. */
-export function slotsFault(slots: readonly Slot[]): string | undefined {
+export function slotsFault(slots: readonly (Pick<KnownSlot, "kind"> | UnknownSlot)[]): string | undefined {
   if (slots.length > MAX_SLOTS) return `it can have ${MAX_SLOTS} keys at most`;
   const passphrases = slots.filter((slot) =>
     slot.kind === "passphrase" || (slot.kind === "unknown" && slot.number === SLOT_KIND.passphrase)

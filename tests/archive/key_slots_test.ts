@@ -34,7 +34,7 @@ async function headerFor(keys: readonly NewKey[]): Promise<Bytes> {
   const written: Bytes[] = [];
   const sink = { write: (piece: Bytes) => void written.push(piece) };
   const all = [{ kind: "archive-key", archiveKey: ARCHIVE_KEY } as const, ...keys];
-  await ArchiveWriter.begin(nativeEngine, sink, { keys: all, kdf: COST });
+  await ArchiveWriter.begin(nativeEngine, sink, { keys: all, kdf: COST }).start();
   return written[0] as Bytes;
 }
 
@@ -151,7 +151,13 @@ Deno.test("wrapForKey() gives the slots of FORMAT.md's test values", async () =>
   const sha256 = (slot: Slot) => nativeEngine.sha256(slotBytes(slot)).toHex();
   const made: Record<string, string> = {};
   for (const kind of ["passphrase", "both", "key-file", "recipient"] as const) {
-    const slot = await wrapForKey(nativeEngine, ARCHIVE_KEY, await newKey(kind), COST, fixed);
+    const slot = await wrapForKey(
+      nativeEngine,
+      ARCHIVE_KEY,
+      await newKey(kind),
+      COST,
+      fixed(kind === "recipient" ? 64 : 32),
+    );
     made[kind] = sha256(slot);
     if (kind === "recipient") continue;
     made[kind] = slotBytes(slot).toHex();

@@ -16,6 +16,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     ...common,
     ...excludes,
     verb: "create",
+    jobs: navigator.hardwareConcurrency,
     paths: ["p"],
     directory: undefined,
     excludeCaches: false,
@@ -45,6 +46,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     sameOwner: false,
     samePermissions: false,
     maxExpansion: 1000,
+    jobs: navigator.hardwareConcurrency,
     dryRun: false,
   });
   assertEquals(options("list", "a"), {
@@ -57,7 +59,12 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     null: false,
   });
   assertEquals(options("cat", "a", "p"), { ...opening, verb: "cat", paths: ["p"] });
-  assertEquals(options("verify", "a"), { ...opening, verb: "verify", against: undefined });
+  assertEquals(options("verify", "a"), {
+    ...opening,
+    verb: "verify",
+    jobs: navigator.hardwareConcurrency,
+    against: undefined,
+  });
   assertEquals(options("info", "a"), { ...opening, verb: "info" });
 });
 

@@ -34,14 +34,21 @@ Deno.test("fileContent.open() reads by position and tells the status of now", ()
   });
 });
 
-Deno.test("fileContent.open() refuses what is no regular file, without blocking", () => {
+Deno.test("fileContent refuses what is no regular file, by its status at the latest, without blocking", () => {
   withFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/f`, "");
     Deno.symlinkSync("f", `${folder}/link`);
     run("mkfifo", `${folder}/fifo`);
     assertEquals(codeOf(() => fileContent.open(`${folder}/link`)), "ELOOP");
-    assertThrows(() => fileContent.open(`${folder}/fifo`), TypeError, "not a regular file");
-    assertThrows(() => fileContent.open(folder), TypeError, "not a regular file");
+    for (const path of [`${folder}/fifo`, folder]) {
+      const reader = fileContent.open(path);
+      try {
+        assertThrows(() => reader.status(), TypeError, "not a regular file");
+        assertThrows(() => reader.read(0, new Uint8Array(1)));
+      } finally {
+        reader.close();
+      }
+    }
     assertEquals(codeOf(() => fileContent.open(`${folder}/none`)), "ENOENT");
   });
 });

@@ -1,4 +1,5 @@
 /** `coffer create` */
+import type { BlockBuilder, BlockSetting } from "../../archive/block_builder.ts";
 import { createArchive } from "../../archive/create.ts";
 import type { PlannedEntry } from "../../archive/planner.ts";
 import type { WrittenArchive } from "../../archive/writer.ts";
@@ -43,6 +44,8 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   if (options.dryRun) return dryRun(context, plan);
   using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
   const keys = await newKeys(context, options.keys);
+  using builders = new DisposableStack();
+  const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Storing");
   const written = await createArchive(
     nativeEngine,
@@ -57,6 +60,8 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       label: options.label ?? "",
       writer: `coffer ${VERSION}`,
       access: fileContent,
+      ...(builder === undefined ? {} : { builder }),
+      headerLast: file !== undefined,
       signal,
       onProgress: ({ bytes, entries, path }) => {
         plan.contentBytes += bytes;
@@ -80,6 +85,16 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   return plan.partial ? EXIT.partial : EXIT.done;
 }
 
+/** What builds blocks on several threads, which end with `owner`; `undefined` when they are to be built on this one. */
+async function builderFor(
+  jobs: number,
+  owner: DisposableStack,
+): Promise<((setting: BlockSetting) => BlockBuilder) | undefined> {
+  if (jobs === 1) return undefined;
+  const { buildInParallel } = await import("../../parallel/build_blocks.ts");
+  return (setting) => owner.use(buildInParallel(setting, { jobs }));
+}
+
 function nothingStored(): CommandError {
   return new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
 }
@@ -98,7 +113,11 @@ async function verifyWritten(
   using progress = ui.progress("Verifying");
   // The key itself: a recipient's slot could not be opened here, and scrypt has run once already.
   const keys = [{ kind: "archive-key" as const, archiveKey }];
-  await checkWhole(file.temporaryPath, { keys }, signal, (bytes) => progress.add(bytes, 0));
+  await checkWhole(file.temporaryPath, { keys }, {
+    jobs: options.jobs,
+    signal,
+    onProgress: (bytes) => progress.add(bytes, 0),
+  });
   ui.detail(`verified ${escapeName(options.archive)}`);
 }
 

@@ -1,7 +1,9 @@
 /** `coffer verify` */
 import { pauseEvery } from "../../archive/pause.ts";
+import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import type { Trailer } from "../../format/tables.ts";
+import { type CheckedBlock, checkInParallel } from "../../parallel/check_blocks.ts";
 import type { CommandContext } from "../command.ts";
 import { CommandError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
@@ -27,13 +29,13 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   let trailer: Trailer | undefined;
   let id = "";
   let length = 0;
+  using checkers = new DisposableStack();
   const pause = pauseEvery();
   try {
-    for await (const event of stream.events()) {
+    for await (const event of eventsOf(stream, options, checkers, comparison)) {
       await pause();
       signal.throwIfAborted();
-      comparison?.take(event);
-      if (event.kind === "block") progress.add(event.block.data.length, event.block.entries.length);
+      if (event.kind === "block") progress.add(event.block.bytes, event.block.entries);
       if (event.kind === "trailer") trailer = event.trailer;
       if (event.kind !== "end") continue;
       id = event.id.toHex();
@@ -67,6 +69,24 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
     ui.note("nothing in the archive is there: name the folder that holds its paths, as coffer list shows them");
   }
   return differences.length === 0 ? EXIT.done : EXIT.differs;
+}
+
+/** What comes out of the archive; compared on the way, which takes its content to this thread, or checked on several. */
+async function* eventsOf(
+  stream: ArchiveStream,
+  { jobs }: VerifyOptions,
+  owner: DisposableStack,
+  comparison: TreeComparison | undefined,
+): AsyncGenerator<StreamEvent<CheckedBlock>> {
+  if (comparison === undefined) {
+    yield* stream.events((setting) => owner.use(checkInParallel(setting, { jobs })));
+    return;
+  }
+  for await (const event of stream.events()) {
+    comparison.take(event);
+    if (event.kind !== "block") yield event;
+    else yield { ...event, block: { entries: event.block.entries.length, bytes: event.block.data.length } };
+  }
 }
 
 function checkFolder(path: string): void {
