@@ -36,6 +36,7 @@ export const FLAG_GROUPS = [
   "Output",
   "Checking",
   "Keys",
+  "New keys",
   "Working",
   "Talking",
 ] as const;
@@ -287,7 +288,45 @@ export const FLAGS = {
   "both": {
     kind: "switch",
     group: "Keys",
-    summary: "let nobody in who has only one of passphrase and key file",
+    summary: {
+      "": "let nobody in who has only one of the new passphrase and the new key file",
+      create: "let nobody in who has only one of passphrase and key file",
+    },
+  },
+  "new-passphrase-file": {
+    kind: "list",
+    value: "F",
+    group: "New keys",
+    read: diskPath,
+    summary: "read a new passphrase from the file F, without one line feed at its end (- is standard input)",
+  },
+  "new-passphrase-command": {
+    kind: "list",
+    value: "CMD",
+    group: "New keys",
+    read: commandWords,
+    summary: "take a new passphrase from what CMD prints; run without a shell, quotes are understood",
+  },
+  "new-key-file": {
+    kind: "list",
+    value: "F",
+    group: "New keys",
+    read: diskPath,
+    summary: "let the key file F open the archive (- is standard input)",
+  },
+  "new-recipient": {
+    kind: "list",
+    value: "R",
+    group: "New keys",
+    read: someText,
+    summary: "let the recipient R (coffer1…, or a file of recipients) open the archive",
+  },
+  "lock-wait": {
+    kind: "value",
+    value: "SECONDS",
+    group: "Working",
+    read: wholeNumber(0, 86_400),
+    summary: "wait for another program that is changing the archive (default 0: fail at once)",
   },
   "recipient": {
     kind: "list",
@@ -320,7 +359,10 @@ export const FLAGS = {
   "generate-passphrase": {
     kind: "switch",
     group: "Keys",
-    summary: "make a strong passphrase and show it, once",
+    summary: {
+      "": "make a strong new passphrase and show it, once",
+      create: "make a strong passphrase and show it, once",
+    },
   },
   "max-kdf-memory": {
     kind: "value",
@@ -372,15 +414,10 @@ export const FLAGS = {
   "recovery": { kind: "later", value: "N" },
   "recovery-words": { kind: "later" },
   "replace": { kind: "later" },
-  "lock-wait": { kind: "later", value: "SECONDS" },
   "expect": { kind: "later", value: "ID" },
   "accept-rollback": { kind: "later" },
   "checksum": { kind: "later" },
   "spool": { kind: "later", value: "DIR" },
-  "new-passphrase-file": { kind: "later", value: "F" },
-  "new-passphrase-command": { kind: "later", value: "CMD" },
-  "new-key-file": { kind: "later", value: "F" },
-  "new-recipient": { kind: "later", value: "R" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** The long name of an option, without its dashes. */

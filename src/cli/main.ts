@@ -11,6 +11,10 @@ export async function main(args: readonly string[]): Promise<number> {
     cat: () => import("./commands/cat.ts"),
     verify: () => import("./commands/verify.ts"),
     info: () => import("./commands/info.ts"),
+    "keys list": () => import("./commands/keys_list.ts"),
+    "keys add": () => import("./commands/keys_add.ts"),
+    "keys remove": () => import("./commands/keys_remove.ts"),
+    "keys change": () => import("./commands/keys_change.ts"),
     keygen: () => import("./commands/keygen.ts"),
   });
 }

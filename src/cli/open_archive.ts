@@ -99,6 +99,15 @@ function announce({ ui }: CommandContext, copies: readonly HeaderCopy[]): void {
   ui.note(`what opens it: ${countSlots(slots)}${cost}`);
 }
 
+/** The copy to show when no key says which one counts: one that holds together, then the newest. */
+export function bestCopy(copies: readonly HeaderCopy[]): HeaderCopy {
+  const [best] = copies.toSorted((a, b) =>
+    Number(b.intact) - Number(a.intact) || b.header.generation - a.header.generation
+  );
+  if (best === undefined) throw new TypeError("Cannot show a header without its copies");
+  return best;
+}
+
 /** The first bytes of a source. */
 export function peekAt(source: Source): PeekStart {
   return (length) => source.read(0, Math.min(length, source.size));

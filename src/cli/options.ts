@@ -1,9 +1,16 @@
 /** What a command line means: the options each command is given, complete and checked, defaults filled in. */
 import type { SuiteId } from "../engine/engine.ts";
-import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK, DEFAULT_LOG_N, DEFAULT_MAX_EXPANSION } from "../format/limits.ts";
+import {
+  DEFAULT_KDF_MEMORY,
+  DEFAULT_KDF_WORK,
+  DEFAULT_LOG_N,
+  DEFAULT_MAX_EXPANSION,
+  MAX_SLOTS,
+} from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
 import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, MAX_JOBS, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
+import { wholeNumber } from "./values.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
 
 /** When progress is shown. */
@@ -134,6 +141,42 @@ export interface InfoOptions extends OpeningOptions {
   readonly verb: "info";
 }
 
+/** `coffer keys list` */
+export interface KeysListOptions extends OpeningOptions {
+  readonly verb: "keys list";
+}
+
+/** What every command has that changes an archive's keys. */
+export interface ChangingOptions extends OpeningOptions {
+  /** How long to wait for another program that is changing the archive, in milliseconds. */
+  readonly lockWaitMs: number;
+}
+
+/** `coffer keys add` and `coffer keys change` */
+export interface NewKeyOptions extends ChangingOptions {
+  /** The new keys, at least one. */
+  readonly newKeys: KeySources;
+  /** scrypt's logN for new passphrases. */
+  readonly kdfLogN: number;
+}
+
+/** `coffer keys add` */
+export interface KeysAddOptions extends NewKeyOptions {
+  readonly verb: "keys add";
+}
+
+/** `coffer keys change` */
+export interface KeysChangeOptions extends NewKeyOptions {
+  readonly verb: "keys change";
+}
+
+/** `coffer keys remove` */
+export interface KeysRemoveOptions extends ChangingOptions {
+  readonly verb: "keys remove";
+  /** Numbers of the keys to remove, from 1. */
+  readonly numbers: readonly number[];
+}
+
 /** `coffer keygen`; `archive` is the file to write. */
 export interface KeygenOptions extends CommonOptions {
   readonly verb: "keygen";
@@ -148,6 +191,10 @@ export interface OptionsByVerb {
   readonly cat: CatOptions;
   readonly verify: VerifyOptions;
   readonly info: InfoOptions;
+  readonly "keys list": KeysListOptions;
+  readonly "keys add": KeysAddOptions;
+  readonly "keys remove": KeysRemoveOptions;
+  readonly "keys change": KeysChangeOptions;
   readonly keygen: KeygenOptions;
 }
 
@@ -197,10 +244,10 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     verbose: typed.verbose ?? false,
     json: typed.json ?? false,
     progress: typed.progress ?? "auto",
-    keys: keySources(typed, inputUses.length === 0),
+    keys: keySources(isNewKeyVerb(verb) ? onlyOpening(typed) : typed, inputUses.length === 0),
   };
   if (verb === "keygen") return { ...common, verb, kind: typed.identity === undefined ? "key-file" : "identity" };
-  checkBoth(common.keys);
+  if (verb === "create") checkBoth(common.keys);
   if (verb === "create") return createOptions(common, typed, rest);
   const opening = {
     ...common,
@@ -210,6 +257,18 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     },
   };
   switch (verb) {
+    case "keys list":
+      return { ...opening, verb };
+    case "keys remove": {
+      const read = wholeNumber(1, MAX_SLOTS);
+      return { ...changingOptions(opening, typed), verb, numbers: rest.map((text) => read(text, "NUMBER")) };
+    }
+    case "keys add":
+    case "keys change": {
+      const newKeys = newKeySources(verb, typed, inputUses.length === 0);
+      const kdfLogN = typed["kdf-log-n"] ?? DEFAULT_LOG_N;
+      return { ...changingOptions(opening, typed), verb, newKeys, kdfLogN };
+    }
     case "extract":
       return extractOptions(opening, typed, rest);
     case "list":
@@ -304,6 +363,44 @@ function work(typed: TypedFlags): WorkOptions {
   return { jobs: typed.jobs ?? Math.min(navigator.hardwareConcurrency, MAX_JOBS) };
 }
 
+/** The new keys of `keys add` and `keys change`. What opens the archive is given by the other options. */
+function newKeySources(verb: "keys add" | "keys change", typed: TypedFlags, inheritInput: boolean): KeySources {
+  const sources = keySources({
+    "passphrase-file": typed["new-passphrase-file"] ?? [],
+    "passphrase-command": typed["new-passphrase-command"] ?? [],
+    "key-file": typed["new-key-file"] ?? [],
+    "recipient": typed["new-recipient"] ?? [],
+    ...(typed["generate-passphrase"] ? { "generate-passphrase": true } : {}),
+    ...(typed["ask-passphrase"] ? { "ask-passphrase": true } : {}),
+    ...(typed.both ? { both: true } : {}),
+  }, inheritInput);
+  checkBoth(sources);
+  // The environment's passphrase is the old one.
+  const passphrases = sources.passphrases.map((source) => source.kind === "ask" ? { kind: "prompt" } as const : source);
+  const count = passphrases.length + sources.recipients.length + (sources.both ? 0 : sources.keyFiles.length);
+  if (verb === "keys change" && count !== 1) {
+    throw new UsageError(
+      "Cannot keys change: more than one new key is named",
+      "coffer keys add adds any number of them",
+    );
+  }
+  return { ...sources, passphrases };
+}
+
+function isNewKeyVerb(verb: VerbName): verb is "keys add" | "keys change" {
+  return verb === "keys add" || verb === "keys change";
+}
+
+/** Without what is about the new key. */
+function onlyOpening(typed: TypedFlags): TypedFlags {
+  const { "generate-passphrase": _generate, "ask-passphrase": _ask, both: _both, ...opening } = typed;
+  return opening;
+}
+
+function changingOptions(opening: OpeningOptions, typed: TypedFlags): ChangingOptions {
+  return { ...opening, lockWaitMs: (typed["lock-wait"] ?? 0) * 1000 };
+}
+
 function keySources(typed: TypedFlags, inheritInput: boolean): KeySources {
   const passphrases: PassphraseSource[] = [];
   for (const path of typed["passphrase-file"] ?? []) passphrases.push({ kind: "file", path });
@@ -356,7 +453,9 @@ function checkRest(verb: VerbName, rest: readonly string[]): void {
 function standardInputUses(verb: VerbName, archive: string, typed: TypedFlags): string[] {
   const uses: string[] = [];
   if (archive === "-" && verbOf(verb).dash === "standard input") uses.push("-");
-  for (const name of ["passphrase-file", "key-file", "identity"] as const) {
+  for (
+    const name of ["passphrase-file", "key-file", "identity", "new-passphrase-file", "new-key-file"] as const
+  ) {
     for (const from of typed[name] ?? []) if (from === "-") uses.push(`--${name} -`);
   }
   if (typed["files-from"] === "-") uses.push("--files-from -");

@@ -49,10 +49,14 @@ async function answer(request: Exclude<Request, { kind: "run" }>, ui: Ui, system
     ui.flush();
     return EXIT.done;
   }
-  const { mainHelp, verbHelp } = await import("./help.ts");
-  const { verb, asked } = request;
+  const { groupHelp, mainHelp, verbHelp } = await import("./help.ts");
+  const { verb, group, asked } = request;
   const columns = system.columns();
-  const text = verb === undefined ? mainHelp(columns, !asked) : verbHelp(verb, columns);
+  const text = group !== undefined
+    ? groupHelp(group, columns)
+    : verb === undefined
+    ? mainHelp(columns, !asked)
+    : verbHelp(verb, columns);
   // Help that was not asked for is a complaint: it must not get into a pipe as a result.
   writeAllSync(asked ? system.stdout : system.stderr, new TextEncoder().encode(text));
   return asked ? EXIT.done : EXIT.usage;

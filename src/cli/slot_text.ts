@@ -38,6 +38,11 @@ export function slotRecord(slot: Slot): JsonValue {
   }
 }
 
+/** All slots for programs, numbered from 1. */
+export function numberedSlots(slots: readonly Slot[]): JsonValue {
+  return slots.map((slot, i) => ({ number: i + 1, ...slotRecord(slot) as Record<string, JsonValue> }));
+}
+
 /** How many keys of each kind there are: `2 passphrases, 1 key file`. */
 export function countSlots(slots: readonly Slot[]): string {
   const counts = new Map<string, number>();

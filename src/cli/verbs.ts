@@ -38,12 +38,33 @@ const OPENING = [
   "max-kdf-memory",
   "max-kdf-work",
 ] as const satisfies FlagName[];
+const CHANGING = [...OPENING, "lock-wait", "quiet", "verbose", "json", "help", "version"] as const satisfies FlagName[];
+const NEW_KEYS = [
+  "new-passphrase-file",
+  "new-passphrase-command",
+  "generate-passphrase",
+  "ask-passphrase",
+  "new-key-file",
+  "both",
+  "new-recipient",
+  "kdf-log-n",
+] as const satisfies FlagName[];
 const OPENING_EXITS = [EXIT.notAnArchive, EXIT.wrongKey, EXIT.damaged, EXIT.truncated, EXIT.unsafe] as const;
 
 const NOTE_KEYS =
   "A passphrase is asked for on the terminal, unless an option names a key or the environment variable " +
   "COFFER_PASSPHRASE is set. An option overrides the variable.";
 const NOTE_TRIED = `${NOTE_KEYS} Every key given is tried on every key slot of its kind.`;
+const NOTE_NEW_KEYS =
+  "The archive is opened as always. A new passphrase is asked for on the terminal, twice, unless an " +
+  "option names a new key; COFFER_PASSPHRASE opens, and is never made a key.";
+const NOTE_IN_PLACE =
+  "Nothing but the header is written, in an order in which a crash leaves the keys as they were or as " +
+  "they are to be. Another program that is changing the archive is waited for only with --lock-wait.";
+/** What removing a key does not do, in one line. */
+export const REMOVAL_LIMIT =
+  "whoever used that key before may have kept a copy of the archive or of its header, and opens " +
+  "both with it for ever, and this archive too; to shut them out, make a new archive";
 const NOTE_PATTERNS =
   "A PATTERN that is equal to a path takes it and all below it. Otherwise it is a glob: * and ? do " +
   "not match a /, ** does, [a-z] is one of these, {a,b} is either, \\ takes the next character as it is. " +
@@ -185,6 +206,53 @@ export const VERBS = {
     ],
     examples: [["coffer info photos.coffer", "version, cipher suite, which keys open it, and what a try costs"]],
   },
+  "keys list": {
+    summary: "list the keys that open an archive",
+    dash: undefined,
+    flags: [...OPENING, "quiet", "verbose", "json", "help", "version"],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "No key is needed, and anyone who has the archive can see this much. With a key from an option or from " +
+      "COFFER_PASSPHRASE, the one that it opens is marked.",
+    ],
+    examples: [["coffer keys list photos.coffer", "each with its number, its kind, and what a try costs"]],
+  },
+  "keys add": {
+    summary: "let another key open an archive",
+    dash: undefined,
+    flags: [...NEW_KEYS, ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [NOTE_NEW_KEYS, NOTE_IN_PLACE],
+    examples: [
+      ["coffer keys add photos.coffer", "another passphrase"],
+      ["coffer keys add photos.coffer --new-key-file spare.key", "a key file"],
+      [
+        "coffer keys add photos.coffer -k spare.key --new-recipient ann.recipient",
+        "a recipient, opening with a key file",
+      ],
+    ],
+  },
+  "keys remove": {
+    summary: "let a key no longer open an archive",
+    dash: undefined,
+    rest: { name: "NUMBER", required: true },
+    flags: [...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "NUMBER is what coffer keys list shows; the keys behind it move up. The last key is never removed.",
+      `What it does not do: ${REMOVAL_LIMIT}.`,
+      NOTE_IN_PLACE,
+    ],
+    examples: [["coffer keys remove photos.coffer 2", "remove the second key"]],
+  },
+  "keys change": {
+    summary: "put a new key in the place of the one that opens an archive",
+    dash: undefined,
+    flags: [...NEW_KEYS, ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [NOTE_NEW_KEYS, `The old key is removed. What that does not do: ${REMOVAL_LIMIT}.`, NOTE_IN_PLACE],
+    examples: [["coffer keys change photos.coffer", "a new passphrase instead of the old one"]],
+  },
   keygen: {
     summary: "make a key file, or an identity for others to encrypt to",
     dash: undefined,
@@ -216,7 +284,6 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
   update: "append a snapshot, storing only what changed",
   snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
-  keys: "list, add, remove, change and back up keys",
   copy: "write a compacted copy under a fresh archive key",
   salvage: "save everything intact from a damaged archive",
   repair: "mend what can be mended in a damaged archive",
@@ -225,6 +292,16 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
 /** The table's entry of a verb. */
 export function verbOf(name: VerbName): Verb {
   return VERBS[name];
+}
+
+/** Words that begin several verbs, and what these are for. */
+export const VERB_GROUPS: Readonly<Record<string, string>> = {
+  keys: "list, add, remove and change what opens an archive",
+};
+
+/** The verbs of a group. */
+export function verbsOf(group: string): readonly VerbName[] {
+  return VERB_NAMES.filter((name) => name.startsWith(`${group} `));
 }
 
 /** The verb meant by a name or an alias, or `undefined`. */

@@ -146,7 +146,8 @@ function checkedLevel(level: Level): Level {
   throw new RangeError(`Cannot use the level ${level}: it is 1 to ${MAX_LEVEL}, or "store"`);
 }
 
-function checkedCost({ logN = DEFAULT_LOG_N, r = 8, p = 1 }: KdfOptions): ScryptCost {
+/** The cost, checked. @throws {RangeError} when it is out of range. */
+export function checkedCost({ logN = DEFAULT_LOG_N, r = 8, p = 1 }: KdfOptions): ScryptCost {
   const check = (name: string, value: number, least: number, most: number): void => {
     if (Number.isInteger(value) && value >= least && value <= most) return;
     throw new RangeError(`Cannot use the scrypt cost ${name} = ${value}: it is ${least} to ${most}`);

@@ -7,7 +7,7 @@ import { FORMAT_VERSION, type Header } from "../../format/header.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { areKeysGiven } from "../keys.ts";
-import { attempt, peekAt } from "../open_archive.ts";
+import { attempt, bestCopy, peekAt } from "../open_archive.ts";
 import type { InfoOptions } from "../options.ts";
 import { describeSlot, slotRecord } from "../slot_text.ts";
 import { escapeName } from "../ui/escape.ts";
@@ -21,8 +21,7 @@ export async function run(context: CommandContext, options: InfoOptions): Promis
   const { ui } = context;
   using source = FileSource.open(options.archive);
   const { copies, faults } = await findCopies(nativeEngine, peekAt(source), "shown");
-  const best = copies.find((copy) => copy.intact) ?? copies[0];
-  const header = (best as typeof copies[number]).header;
+  const { header } = bestCopy(copies);
   for (const name of ["A", "B"] as const) {
     const copy = copies.find((copy) => copy.name === name);
     if (copy?.intact) continue;
