@@ -64,6 +64,7 @@ export {
 } from "./src/library/keys.ts";
 export type { ChangeKeysOptions, KeyChange } from "./src/library/change_keys.ts";
 export { KeyChangeError, type WritableSource } from "./src/archive/key_changes.ts";
+export { decodeRecoveryWords, encodeRecoveryWords } from "./src/text/recovery_words.ts";
 export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
 export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";

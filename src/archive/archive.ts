@@ -11,7 +11,7 @@ import { equalRows } from "../format/rows.ts";
 import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
-import { openHeader } from "./header_reader.ts";
+import { openAnyway } from "./lost_header.ts";
 import { findSegment, type FoundSegment, segmentCipher } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
@@ -78,8 +78,7 @@ export class Archive {
    * @throws {ArchiveError} of every code but `rolled-back`; I/O errors pass through.
    */
   static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
-    const peek = (length: number) => source.read(0, Math.min(length, source.size));
-    const header = await openHeader(engine, peek, options.keys, options.kdfLimits ?? {});
+    const header = await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
     for (const warning of header.warnings) options.onWarning?.(warning);
     const segment = await findSegment(source, header);
     const { locator } = segment;

@@ -25,6 +25,8 @@ export interface OpenedHeader {
   readonly slot: Slot | undefined;
   /** Where the body starts. */
   readonly bodyOffset: number;
+  /** Present when there is no header any more, and this one was put together from the archive's end. */
+  readonly isLost?: true;
   /** What is wrong with the other copy, as sentences; the archive opens all the same. */
   readonly warnings: readonly string[];
 }

@@ -155,7 +155,12 @@ async function rewriteHeader(
   await put("A", next.A);
 }
 
-function checkRoom(header: Header, slots: readonly Slot[]): void {
+/**
+ * Says whether a header can have these slots.
+ *
+ * @throws {KeyChangeError} when it cannot.
+ */
+export function checkRoom(header: Header, slots: readonly Slot[]): void {
   const fault = slotsFault(slots);
   if (fault !== undefined) throw new KeyChangeError("too-many", `Cannot add the key: ${fault}`);
   const room = slotRoom(header.pages);

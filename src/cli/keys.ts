@@ -4,12 +4,16 @@ import type { Key } from "../archive/unlock.ts";
 import { systemCode, systemReason } from "../disk/system_error.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { decodeKeyLines, decodeKeyText, KeyTextError, type KeyTextKind, MAX_KEY_FILE_TEXT } from "../text/key_text.ts";
+import { decodeRecoveryWords } from "../text/recovery_words.ts";
 import type { CommandContext } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import type { CommonOptions, KeySources } from "./options.ts";
 import { readSmall } from "./small_file.ts";
 import { quoteName } from "./ui/escape.ts";
+
+/** More than 24 words take, however they are numbered and laid out. */
+const MAX_WORDS_BYTES = 4096;
 
 const NAMES: Readonly<Record<KeyTextKind, string>> = {
   "key-file": "key file",
@@ -121,7 +125,31 @@ export async function keysFromFiles(context: CommandContext, sources: KeySources
       keys.push({ kind: "identity", identity });
     }
   }
+  if (sources.recoveryWords !== undefined) {
+    keys.push({ kind: "archive-key", archiveKey: await recoveryKey(context, sources.recoveryWords) });
+  }
   return keys;
+}
+
+/** The archive key in a file of recovery words. */
+async function recoveryKey({ system, signal }: CommandContext, path: string): Promise<Bytes> {
+  const name = path === "-" ? "standard input" : quoteName(path);
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = await readSmall(path, MAX_WORDS_BYTES, system.stdin, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = `Cannot read the recovery words in ${name}: ${systemReason(error)}`;
+    throw new CommandError(EXIT.wrongKey, message, undefined, { cause: error });
+  }
+  try {
+    return decodeRecoveryWords(new TextDecoder().decode(bytes ?? new Uint8Array(0)));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CommandError(EXIT.wrongKey, error.message);
+  } finally {
+    bytes?.fill(0);
+  }
 }
 
 /** The passphrases that the options name, asked for where they say so. */

@@ -52,7 +52,8 @@ export async function attempt<T>(
   peek: PeekStart,
   open: (how: OpenOptions) => Promise<T>,
 ): Promise<T> {
-  const { copies } = await findCopies(nativeEngine, peek);
+  // With the archive key, an archive opens whose header is lost.
+  const copies = options.keys.recoveryWords === undefined ? (await findCopies(nativeEngine, peek)).copies : [];
   const slots = copies.flatMap((copy) => copy.header.slots);
   const others = await keysFromFiles(context, options.keys);
   const tryKeys = (keys: readonly Key[]) =>

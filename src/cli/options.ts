@@ -38,6 +38,8 @@ export interface KeySources {
   readonly identities: readonly string[];
   /** Recipients, or files of recipients. */
   readonly recipients: readonly string[];
+  /** A file of recovery words; `-` is standard input. */
+  readonly recoveryWords: string | undefined;
   /** Whether each passphrase is good only together with the key file. */
   readonly both: boolean;
 }
@@ -170,11 +172,42 @@ export interface KeysChangeOptions extends NewKeyOptions {
   readonly verb: "keys change";
 }
 
+/** `coffer keys backup` */
+export interface KeysBackupOptions extends OpeningOptions {
+  readonly verb: "keys backup";
+  /** The file for the header; `-` is standard output. */
+  readonly output: string | undefined;
+  /** Whether to show the recovery words. */
+  readonly words: boolean;
+}
+
+/** `coffer keys restore` */
+export interface KeysRestoreOptions extends NewKeyOptions {
+  readonly verb: "keys restore";
+  readonly backup: string | undefined;
+}
+
 /** `coffer keys remove` */
 export interface KeysRemoveOptions extends ChangingOptions {
   readonly verb: "keys remove";
   /** Numbers of the keys to remove, from 1. */
   readonly numbers: readonly number[];
+}
+
+/** `coffer copy` */
+export interface CopyOptions extends OpeningOptions, WorkOptions {
+  readonly verb: "copy";
+  /** The new archive; `-` is standard output. */
+  readonly target: string;
+  /** Its keys. */
+  readonly newKeys: KeySources;
+  readonly kdfLogN: number;
+  readonly level: number;
+  readonly store: boolean;
+  /** The old archive's when not given. */
+  readonly suite: SuiteId | undefined;
+  readonly pad: boolean;
+  readonly force: boolean;
 }
 
 /** `coffer keygen`; `archive` is the file to write. */
@@ -195,6 +228,9 @@ export interface OptionsByVerb {
   readonly "keys add": KeysAddOptions;
   readonly "keys remove": KeysRemoveOptions;
   readonly "keys change": KeysChangeOptions;
+  readonly "keys backup": KeysBackupOptions;
+  readonly "keys restore": KeysRestoreOptions;
+  readonly copy: CopyOptions;
   readonly keygen: KeygenOptions;
 }
 
@@ -257,11 +293,50 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     },
   };
   switch (verb) {
+    case "copy": {
+      const [target, extra] = rest;
+      if (target === undefined || extra !== undefined) {
+        throw new UsageError(`Cannot copy: "${extra}" is one argument too many`, `Usage: ${usageLine(verb)}`);
+      }
+      return {
+        ...opening,
+        ...work(typed),
+        verb,
+        target,
+        newKeys: newKeySources(verb, typed, inputUses.length === 0),
+        kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
+        level: typed.level ?? DEFAULT_LEVEL,
+        store: typed.store ?? false,
+        suite: typed.suite === undefined ? undefined : SUITE_IDS[typed.suite],
+        pad: typed.pad ?? false,
+        force: typed.force ?? false,
+      };
+    }
     case "keys list":
       return { ...opening, verb };
     case "keys remove": {
       const read = wholeNumber(1, MAX_SLOTS);
       return { ...changingOptions(opening, typed), verb, numbers: rest.map((text) => read(text, "NUMBER")) };
+    }
+    case "keys backup": {
+      const words = typed.words ?? false;
+      if (typed.output === undefined && !words) {
+        throw new UsageError(
+          "Cannot keys backup: nothing to keep is named",
+          "Use --output F for the header, --words for the words",
+        );
+      }
+      return { ...opening, verb, output: typed.output, words };
+    }
+    case "keys restore": {
+      const [backup, extra] = rest;
+      if (extra !== undefined) throw new UsageError(`Cannot keys restore: "${extra}" is one argument too many`);
+      if (backup === undefined && typed["recovery-words"] === undefined) {
+        throw new UsageError("Cannot keys restore: there is neither a BACKUP nor --recovery-words");
+      }
+      const newKeys = newKeySources(verb, typed, inputUses.length === 0);
+      const kdfLogN = typed["kdf-log-n"] ?? DEFAULT_LOG_N;
+      return { ...changingOptions(opening, typed), verb, newKeys, kdfLogN, backup };
     }
     case "keys add":
     case "keys change": {
@@ -364,7 +439,7 @@ function work(typed: TypedFlags): WorkOptions {
 }
 
 /** The new keys of `keys add` and `keys change`. What opens the archive is given by the other options. */
-function newKeySources(verb: "keys add" | "keys change", typed: TypedFlags, inheritInput: boolean): KeySources {
+function newKeySources(verb: NewKeyVerb, typed: TypedFlags, inheritInput: boolean): KeySources {
   const sources = keySources({
     "passphrase-file": typed["new-passphrase-file"] ?? [],
     "passphrase-command": typed["new-passphrase-command"] ?? [],
@@ -387,8 +462,11 @@ function newKeySources(verb: "keys add" | "keys change", typed: TypedFlags, inhe
   return { ...sources, passphrases };
 }
 
-function isNewKeyVerb(verb: VerbName): verb is "keys add" | "keys change" {
-  return verb === "keys add" || verb === "keys change";
+/** Verbs whose options for keys are parted in those that open and those that are new. */
+type NewKeyVerb = "keys add" | "keys change" | "keys restore" | "copy";
+
+function isNewKeyVerb(verb: VerbName): verb is NewKeyVerb {
+  return verb === "keys add" || verb === "keys change" || verb === "keys restore" || verb === "copy";
 }
 
 /** Without what is about the new key. */
@@ -410,10 +488,11 @@ function keySources(typed: TypedFlags, inheritInput: boolean): KeySources {
   if (typed["ask-passphrase"]) passphrases.push({ kind: "prompt" });
   const [keyFiles, identities, recipients] = [typed["key-file"] ?? [], typed.identity ?? [], typed.recipient ?? []];
   const both = typed.both ?? false;
-  const others = keyFiles.length + identities.length + recipients.length;
+  const recoveryWords = typed["recovery-words"];
+  const others = keyFiles.length + identities.length + recipients.length + (recoveryWords === undefined ? 0 : 1);
   // Another key that was given is enough; the environment must not add one silently.
   if (passphrases.length === 0 && (others === 0 || both)) passphrases.push({ kind: "ask" });
-  return { passphrases, keyFiles, identities, recipients, both };
+  return { passphrases, keyFiles, identities, recipients, recoveryWords, both };
 }
 
 function checkBoth({ both, keyFiles }: KeySources): void {
@@ -453,6 +532,7 @@ function checkRest(verb: VerbName, rest: readonly string[]): void {
 function standardInputUses(verb: VerbName, archive: string, typed: TypedFlags): string[] {
   const uses: string[] = [];
   if (archive === "-" && verbOf(verb).dash === "standard input") uses.push("-");
+  if (typed["recovery-words"] === "-") uses.push("--recovery-words -");
   for (
     const name of ["passphrase-file", "key-file", "identity", "new-passphrase-file", "new-key-file"] as const
   ) {

@@ -35,6 +35,7 @@ const OPENING = [
   "passphrase-command",
   "key-file",
   "identity",
+  "recovery-words",
   "max-kdf-memory",
   "max-kdf-work",
 ] as const satisfies FlagName[];
@@ -64,7 +65,7 @@ const NOTE_IN_PLACE =
 /** What removing a key does not do, in one line. */
 export const REMOVAL_LIMIT =
   "whoever used that key before may have kept a copy of the archive or of its header, and opens " +
-  "both with it for ever, and this archive too; to shut them out, make a new archive";
+  "both with it for ever, and this archive too; to shut them out, coffer copy makes a new archive";
 const NOTE_PATTERNS =
   "A PATTERN that is equal to a path takes it and all below it. Otherwise it is a glob: * and ? do " +
   "not match a /, ** does, [a-z] is one of these, {a,b} is either, \\ takes the next character as it is. " +
@@ -253,6 +254,65 @@ export const VERBS = {
     notes: [NOTE_NEW_KEYS, `The old key is removed. What that does not do: ${REMOVAL_LIMIT}.`, NOTE_IN_PLACE],
     examples: [["coffer keys change photos.coffer", "a new passphrase instead of the old one"]],
   },
+  "keys backup": {
+    summary: "keep an archive's header, or its key as words, for the day they are lost",
+    dash: undefined,
+    flags: ["output", "words", ...OPENING, "quiet", "verbose", "json", "help", "version"],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "Both copies of the header lie in an archive's first kilobytes; without either, no key opens it. The backup is a " +
+      "text of a few kilobytes. It is no secret, but every key of today opens the archive with it, removed or not.",
+      "The 24 words of --words are the archive key itself. They open the archive without its header and without any of " +
+      "its keys, for ever: keep them on paper, and out of others' sight.",
+    ],
+    examples: [
+      ["coffer keys backup photos.coffer -o photos.header", "keep the header"],
+      ["coffer keys backup photos.coffer --words", "show the recovery words"],
+    ],
+  },
+  "keys restore": {
+    summary: "write an archive's lost header anew",
+    dash: undefined,
+    rest: { name: "BACKUP", required: false },
+    flags: [...NEW_KEYS, ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "From a BACKUP, the keys are those of that time; one of them has to be given. From --recovery-words without a " +
+      "BACKUP, the archive gets new keys, which are asked for or come from options.",
+      "The end of the archive has to be whole: it says where the content begins. What stood where the archive was " +
+      "overwritten stays lost; the rest can be extracted by name.",
+    ],
+    examples: [
+      ["coffer keys restore photos.coffer photos.header", "from a backup"],
+      ["coffer keys restore photos.coffer --recovery-words words", "from words; a new passphrase is asked for"],
+    ],
+  },
+  copy: {
+    summary: "write a copy under a fresh archive key, with new keys",
+    dash: undefined,
+    rest: { name: "NEW", required: true },
+    flags: [
+      "level",
+      "store",
+      "suite",
+      "pad",
+      "force",
+      ...NEW_KEYS,
+      ...OPENING,
+      "jobs",
+      ...TALKING,
+    ],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "NEW (- is standard output) gets the same entries, time and label, and no key of the old archive: whoever could open " +
+      "that one cannot open this one. Nothing is written to disk in clear. Holes are stored as zeros.",
+      NOTE_NEW_KEYS,
+    ],
+    examples: [
+      ["coffer copy photos.coffer photos-2.coffer", "with a new passphrase, to shut out a key that was removed"],
+      ["coffer copy photos.coffer ann.coffer --new-recipient ann.recipient", "for somebody else"],
+    ],
+  },
   keygen: {
     summary: "make a key file, or an identity for others to encrypt to",
     dash: undefined,
@@ -284,7 +344,6 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
   update: "append a snapshot, storing only what changed",
   snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
-  copy: "write a compacted copy under a fresh archive key",
   salvage: "save everything intact from a damaged archive",
   repair: "mend what can be mended in a damaged archive",
 };
@@ -296,7 +355,7 @@ export function verbOf(name: VerbName): Verb {
 
 /** Words that begin several verbs, and what these are for. */
 export const VERB_GROUPS: Readonly<Record<string, string>> = {
-  keys: "list, add, remove and change what opens an archive",
+  keys: "list, change and back up what opens an archive",
 };
 
 /** The verbs of a group. */

@@ -176,3 +176,99 @@ Deno.test("two processes do not change keys at once: one is told, or waits", asy
     assertEquals([shown.keys.length, shown.generation], [5, 5]);
   });
 });
+
+Deno.test("keys backup and restore, and recovery words, bring back an archive whose first 64 KiB are gone", async () => {
+  await inFolder(async (folder) => {
+    const tree = `${folder}/tree`;
+    await Deno.mkdir(tree);
+    const contents = ["a", "b", "c"].map((name, i) => {
+      const bytes = new Uint8Array(2_500_000);
+      for (let at = 0; at < bytes.length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+      Deno.writeFileSync(`${tree}/${name}`, bytes);
+      return [name, bytes, i] as const;
+    });
+    const by = ["--passphrase-file", "one"];
+    await expectExit(0, folder, "create", ...QUICK, "a.coffer", "tree", ...by);
+    await expectExit(0, folder, "create", ...QUICK, "other.coffer", "tree", ...by);
+    const shown = await expectExit(0, folder, "keys", "backup", "a.coffer", ...by, "-o", "header", "--words");
+    assertEquals(shown.out.trim().split("\n").length, 24);
+    assertMatch(await Deno.readTextFile(`${folder}/header`), /^-----BEGIN COFFER HEADER-----\n/);
+    await Deno.writeTextFile(`${folder}/words`, shown.out);
+    const whole = await Deno.readFile(`${folder}/a.coffer`);
+    const lost = whole.slice().fill(0, 0, 65_536);
+    for (const name of ["x.coffer", "y.coffer"]) await Deno.writeFile(`${folder}/${name}`, lost);
+
+    await expectExit(10, folder, "list", "x.coffer", ...by);
+    const { err } = await expectExit(0, folder, "list", "x.coffer", "--recovery-words", "words");
+    assertMatch(err, /header is lost/);
+    await expectExit(0, folder, "extract", "x.coffer", "-C", "out", "--recovery-words", "words", "tree/b", "tree/c");
+    for (const [name, bytes] of contents.slice(1)) {
+      assertEquals(await Deno.readFile(`${folder}/out/tree/${name}`), bytes);
+    }
+    await expectExit(12, folder, "cat", "x.coffer", "tree/a", "--recovery-words", "words");
+
+    await expectExit(0, folder, "keys", "restore", "x.coffer", "header", ...by);
+    await expectExit(0, folder, "cat", "x.coffer", "tree/c", ...by);
+    const anew = ["--recovery-words", "words", "--new-passphrase-file", "two", "--kdf-log-n", "15"];
+    await expectExit(0, folder, "keys", "restore", "y.coffer", ...anew);
+    await expectExit(0, folder, "cat", "y.coffer", "tree/c", "--passphrase-file", "two");
+    assertMatch((await expectExit(1, folder, "keys", "restore", "y.coffer", ...anew)).err, /it is not lost/);
+    const restored = await Deno.readFile(`${folder}/y.coffer`);
+    assertEquals(restored.subarray(8192), lost.subarray(8192));
+
+    assertMatch(
+      (await expectExit(11, folder, "keys", "restore", "other.coffer", "header", ...by)).err,
+      /another archive/,
+    );
+    assertMatch(
+      (await expectExit(1, folder, "keys", "restore", "x.coffer", "file", ...by)).err,
+      /no whole header backup/,
+    );
+    await expectExit(11, folder, "list", "other.coffer", "--recovery-words", "words");
+  });
+});
+
+Deno.test("copy gives the same entries under a fresh archive key, and none of the old keys", async () => {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/tree/empty`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/tree/text`, "some text\n".repeat(50_000));
+    await Deno.writeFile(`${folder}/tree/holes`, new Uint8Array(5_000_000).fill(7, 3_000_000, 3_000_100));
+    await Deno.writeFile(`${folder}/tree/nothing`, new Uint8Array(0));
+    await Deno.link(`${folder}/tree/text`, `${folder}/tree/text-2`);
+    if (Deno.build.os !== "windows") await Deno.symlink("text", `${folder}/tree/soft`);
+    const by = ["--passphrase-file", "one"];
+    await expectExit(
+      0,
+      folder,
+      "create",
+      ...QUICK,
+      "a.coffer",
+      "tree",
+      "file",
+      ...by,
+      "--label",
+      "kept",
+      "--suite",
+      "aes-256-gcm",
+    );
+    await expectExit(0, folder, "keys", "backup", "a.coffer", ...by, "--words", "-q");
+    const words = (await expectExit(0, folder, "keys", "backup", "a.coffer", ...by, "--words", "-q")).out;
+    await Deno.writeTextFile(`${folder}/words`, words);
+    await expectExit(0, folder, "copy", "a.coffer", "b.coffer", ...by, "--new-key-file", "k.key");
+    await expectExit(11, folder, "list", "b.coffer", ...by);
+    await expectExit(11, folder, "list", "b.coffer", "--recovery-words", "words");
+    const with_ = ["-k", "k.key"];
+    await expectExit(0, folder, "verify", "b.coffer", ...with_, "--against", ".");
+    const [before, after] = await Promise.all([
+      expectExit(0, folder, "list", "--json", "a.coffer", ...by),
+      expectExit(0, folder, "list", "--json", "b.coffer", ...with_),
+    ]);
+    assertEquals(after.out, before.out);
+    const info = JSON.parse((await expectExit(0, folder, "info", "--json", "b.coffer", ...with_)).out);
+    const old = JSON.parse((await expectExit(0, folder, "info", "--json", "a.coffer", ...by)).out);
+    assertEquals([info.suite, info.snapshot.label, info.snapshot.time], ["aes-256-gcm", "kept", old.snapshot.time]);
+    await expectExit(1, folder, "copy", "a.coffer", "b.coffer", ...by, "--new-key-file", "k.key");
+    await expectExit(2, folder, "copy", "a.coffer", "c", "d", ...by, "--new-key-file", "k.key");
+    await expectExit(2, folder, "copy", "a.coffer", ...by);
+  });
+});

@@ -8,7 +8,14 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     verbose: false,
     json: false,
     progress: "auto",
-    keys: { passphrases: [{ kind: "ask" }], keyFiles: [], identities: [], recipients: [], both: false },
+    keys: {
+      passphrases: [{ kind: "ask" }],
+      keyFiles: [],
+      identities: [],
+      recipients: [],
+      recoveryWords: undefined,
+      both: false,
+    },
   };
   const opening = { ...common, kdfLimits: { work: 2 ** 25, memory: 2 ** 30 } };
   const excludes = { exclude: [], excludeFrom: [] };
@@ -250,6 +257,7 @@ Deno.test("interpret() collects keys of every kind, in any number", () => {
     keyFiles: ["=1", "2"],
     identities: [],
     recipients: ["3", "4"],
+    recoveryWords: undefined,
     both: false,
   });
   assertEquals(keySources("list", "a", "-i", "1", "-k", "2"), {
@@ -257,6 +265,7 @@ Deno.test("interpret() collects keys of every kind, in any number", () => {
     keyFiles: ["2"],
     identities: ["1"],
     recipients: [],
+    recoveryWords: undefined,
     both: false,
   });
 });

@@ -1,5 +1,4 @@
 /** `coffer create` */
-import type { BlockBuilder, BlockSetting } from "../../archive/block_builder.ts";
 import { createArchive } from "../../archive/create.ts";
 import type { PlannedEntry } from "../../archive/planner.ts";
 import type { WrittenArchive } from "../../archive/writer.ts";
@@ -21,6 +20,7 @@ import type { CommandContext } from "../command.ts";
 import { CommandError, UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
+import { builderFor } from "../block_builders.ts";
 import { newKeys } from "../keys.ts";
 import { readFileList } from "../lists.ts";
 import { checkWhole } from "../open_archive.ts";
@@ -83,16 +83,6 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   progress.end();
   report(context, options, plan, written);
   return plan.partial ? EXIT.partial : EXIT.done;
-}
-
-/** What builds blocks on several threads, which end with `owner`; `undefined` when they are to be built on this one. */
-async function builderFor(
-  jobs: number,
-  owner: DisposableStack,
-): Promise<((setting: BlockSetting) => BlockBuilder) | undefined> {
-  if (jobs === 1) return undefined;
-  const { buildInParallel } = await import("../../parallel/build_blocks.ts");
-  return (setting) => owner.use(buildInParallel(setting, { jobs }));
 }
 
 function nothingStored(): CommandError {

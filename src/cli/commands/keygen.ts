@@ -1,15 +1,12 @@
 /** `coffer keygen` */
-import { dirname } from "@std/path";
-import { diskFiles } from "../../disk/file_layer.ts";
-import { systemCode } from "../../disk/system_error.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { KEY_BYTES } from "../../format/keys.ts";
 import { encodeKeyText } from "../../text/key_text.ts";
 import type { CommandContext } from "../command.ts";
-import { CommandError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { KeygenOptions } from "../options.ts";
 import { quoteName } from "../ui/escape.ts";
+import { writeNew } from "../new_file.ts";
 import { writeAllSync } from "../ui/output.ts";
 
 /** Makes a key and writes it to a new file. */
@@ -39,31 +36,4 @@ export async function run({ ui, system }: CommandContext, options: KeygenOptions
     );
   }
   return EXIT.done;
-}
-
-/** Writes a file that did not exist, readable for its owner only; all of it, or none. */
-function writeNew(path: string, bytes: Uint8Array): void {
-  let file: ReturnType<typeof diskFiles.createExclusive>;
-  try {
-    file = diskFiles.createExclusive(path, 0o600);
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
-    throw new CommandError(
-      EXIT.failed,
-      `Cannot write ${quoteName(path)}: it exists already`,
-      "A key that is overwritten is lost, and with it what only it opens; name another file",
-    );
-  }
-  try {
-    try {
-      for (let done = 0; done < bytes.length;) done += file.write(bytes.subarray(done));
-      file.sync();
-    } finally {
-      file.close();
-    }
-  } catch (error) {
-    diskFiles.remove(path);
-    throw error;
-  }
-  diskFiles.syncDirectory(dirname(path));
 }
