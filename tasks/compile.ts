@@ -19,7 +19,7 @@ const TARGETS = [
 ] as const;
 const FOLDER = "dist";
 /** What worker threads begin with: no import names it, so the compiler is told. */
-const WORKERS = ["create", "extract", "verify"].map((verb) => `src/parallel/${verb}_worker.ts`);
+const WORKERS = ["create", "extract", "stream", "verify"].map((verb) => `src/parallel/${verb}_worker.ts`);
 
 interface Build {
   /** `undefined` for the machine this runs on. */

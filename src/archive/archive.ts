@@ -1,18 +1,20 @@
 /** An archive with random access: the catalog, and content by place. */
-import type { Bytes, Engine } from "../engine/engine.ts";
-import { type Block, type BlockEntry, decodeBlock, decodePage, type Page, type PageEntry } from "../format/block.ts";
-import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
+import { decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/frame.ts";
 import type { Header } from "../format/header.ts";
 import { comparePaths } from "../format/path.ts";
-import type { BlockPlace, Extent, Row } from "../format/row.ts";
-import { equalRows } from "../format/rows.ts";
+import type { BlockPlace } from "../format/row.ts";
 import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
+import { IndexedBlock } from "./block_index.ts";
 import { CatalogOrder } from "./catalog_order.ts";
+import { deriveSegmentKey } from "../format/keys.ts";
+import { FrameCipher } from "./frame_cipher.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import { openAnyway } from "./lost_header.ts";
-import { findSegment, type FoundSegment, segmentCipher } from "./segment_tail.ts";
+import { findSegment, type FoundSegment } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
 
@@ -31,10 +33,15 @@ const READ_AHEAD_BYTES = 2 ** 18;
 /** Decoded blocks that are kept: neighbouring files share blocks. */
 const KEPT_BLOCKS = 4;
 
-/** A decoded block and its entries by path. */
-interface IndexedBlock {
-  readonly block: Block;
-  readonly byPath: ReadonlyMap<string, BlockEntry>;
+/** What opening an archive's frames takes, wherever that is done. */
+export interface FrameSetting {
+  readonly suite: SuiteId;
+  /** Opens the segment's frames; 32 bytes. */
+  readonly segmentKey: Bytes;
+  /** Where the body begins in the archive; places count from there. */
+  readonly bodyOffset: number;
+  /** Where the segment ends, counted from the body's start. */
+  readonly end: number;
 }
 
 /** One entry's catalog row and places; a very large file's places may come in several pieces. */
@@ -51,6 +58,8 @@ export class Archive {
   readonly trailer: Trailer;
   /** The snapshot's id: SHA-256 of its locator; 32 bytes. */
   readonly id: Bytes;
+  /** What opening its blocks elsewhere takes. */
+  readonly setting: FrameSetting;
   readonly #engine: Engine;
   readonly #frames: FrameSource;
   readonly #pages: readonly PagePlace[];
@@ -60,6 +69,7 @@ export class Archive {
     engine: Engine,
     header: Header,
     segment: FoundSegment,
+    setting: FrameSetting,
     frames: FrameSource,
     trailer: Trailer,
     pages: readonly PagePlace[],
@@ -68,6 +78,7 @@ export class Archive {
     this.header = header;
     this.id = segment.id;
     this.trailer = trailer;
+    this.setting = setting;
     this.#frames = frames;
     this.#pages = pages;
   }
@@ -75,17 +86,19 @@ export class Archive {
   /**
    * Opens an archive: reads its header, its end and its catalog index, and nothing else.
    *
-   * @throws {ArchiveError} of every code but `rolled-back`; I/O errors pass through.
+   * @throws {ArchiveError} of every code; I/O errors pass through.
    */
   static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
     const header = await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
     for (const warning of header.warnings) options.onWarning?.(warning);
     const segment = await findSegment(source, header);
     const { locator } = segment;
-    const cipher = segmentCipher(header.keys, locator.segment);
-    const frames = new FrameSource(source, cipher, header.bodyOffset, locator.offset + locator.length);
+    const { suite, archiveKey, id } = header.keys;
+    const segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, locator.segment);
+    const setting = { suite, segmentKey, bodyOffset: header.bodyOffset, end: locator.offset + locator.length };
+    const frames = new FrameSource(source, new FrameCipher(engine, suite, segmentKey), setting.bodyOffset, setting.end);
     const { pages, trailer } = await readTail(frames, segment);
-    return new Archive(engine, header.copy.header, segment, frames, trailer, pages);
+    return new Archive(engine, header.copy.header, segment, setting, frames, trailer, pages);
   }
 
   /**
@@ -138,10 +151,14 @@ export class Archive {
     const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
     const page = decodePage(raw, head.rows);
     if (head.rows !== place.rows || page.entries[0]?.row.path !== place.firstPath) {
-      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", place);
+      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", {
+        frame: place.frame,
+      });
     }
     if (page.entries.some((entry) => entry.provisional)) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", place);
+      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", {
+        frame: place.frame,
+      });
     }
     return page;
   }
@@ -149,9 +166,7 @@ export class Archive {
   async #block(place: BlockPlace): Promise<IndexedBlock> {
     const kept = this.#blocks.get(place.frame);
     if (kept !== undefined) return kept;
-    const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.block);
-    const block = decodeBlock(raw, head.rows);
-    const indexed = { block, byPath: new Map(block.entries.map((entry) => [entry.row.path, entry])) };
+    const indexed = new IndexedBlock(place, await this.#frames.expected(place, FRAME_TYPE.block));
     const oldest = this.#blocks.keys().next();
     if (this.#blocks.size >= KEPT_BLOCKS && oldest.done !== true) this.#blocks.delete(oldest.value);
     this.#blocks.set(place.frame, indexed);
@@ -166,12 +181,8 @@ export class Archive {
    */
   async *read(entry: PageEntry): AsyncGenerator<{ readonly fileOffset: number; readonly bytes: Bytes }> {
     for (const extent of entry.extents) {
-      const { block, byPath } = await this.#block(extent.block);
-      checkAgainstBlock(entry.row, extent, byPath.get(entry.row.path));
-      yield {
-        fileOffset: extent.fileOffset,
-        bytes: block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length),
-      };
+      const block = await this.#block(extent.block);
+      yield { fileOffset: extent.fileOffset, bytes: block.slice(entry.row, extent) };
     }
   }
 
@@ -179,18 +190,6 @@ export class Archive {
   get engineName(): string {
     return this.#engine.name;
   }
-}
-
-function checkAgainstBlock(row: Row, extent: Extent, found: BlockEntry | undefined): void {
-  const slice = found?.slices.find((slice) => slice.dataOffset === extent.dataOffset);
-  const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
-    slice.length === extent.length && (found.provisional || equalRows(found.row, row));
-  if (same) return;
-  throw new ArchiveError(
-    "inconsistent",
-    `Cannot accept ${JSON.stringify(row.path)}: its block and the catalog disagree about it`,
-    { path: row.path, frame: extent.block.frame, offset: extent.block.offset },
-  );
 }
 
 /** Reads index, tables and trailer: the frames from the index through the trailer, in their order. */
@@ -208,7 +207,10 @@ async function readTail(
     if (frame === locator.index.frame && head.type !== FRAME_TYPE.index) break;
     order.next(head.type, frame);
     const opened = head.type >= SKIPPABLE_TYPES ? undefined : await frames.frame({ offset, frame });
-    if (head.type === FRAME_TYPE.index) pages = decodeIndex((opened as OpenedFrame).raw, head.rows);
+    if (head.type === FRAME_TYPE.index) {
+      pages = decodeIndex((opened as OpenedFrame).raw, head.rows);
+      checkPagesBefore(pages, locator.index);
+    }
     if (head.type === FRAME_TYPE.segmentTable || head.type === FRAME_TYPE.snapshotTable) {
       checkEmptyTable((opened as OpenedFrame).raw, head.rows, "a table");
     }

@@ -7,7 +7,7 @@ import { type BlockEntry, encodeBlockRows } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { MAX_FRAME_BYTES } from "../format/limits.ts";
 import type { Row, Slice } from "../format/row.ts";
-import { provisionalRow } from "../format/rows.ts";
+import { provisionalRow, rowFault } from "../format/rows.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import type { ContentAccess, ContentReader, ContentStatus } from "./source.ts";
@@ -268,7 +268,10 @@ function finalRow(planned: Row, size: number, status: ContentStatus): Row {
   // The row itself says that nothing is new, which is all that a worker has to send back then.
   if (!changed && status.mode === planned.mode) return planned.changed ? { ...planned, changed } : planned;
   const { mode, mtime, ctime, dev, inode } = status;
-  return { ...planned, size, mode, mtime, ctime, dev, inode, changed };
+  const row = { ...planned, size, mode, mtime, ctime, dev, inode, changed };
+  const fault = rowFault(row);
+  if (fault !== undefined) throw new Error(fault);
+  return row;
 }
 
 function takeAll(buffer: BlockBuffer, fileOffset: number, length: number, dataOffset: number): Slice[] {

@@ -6,7 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 import { decodePage, encodePage, type PageEntry } from "../format/block.ts";
 import { CODEC, type FRAME_TYPE } from "../format/frame.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "../format/limits.ts";
-import { comparePaths, isAtOrBelow } from "../format/path.ts";
+import { comparePaths, isAtOrBelow, utf8Length } from "../format/path.ts";
 import type { Extent, Row } from "../format/row.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import type { FrameContent } from "./frame_cipher.ts";
@@ -20,12 +20,12 @@ export interface ReadyPage extends FrameContent {
 /** Which kind of page a builder makes. */
 export type PageType = typeof FRAME_TYPE.page | typeof FRAME_TYPE.orphanPage;
 
-/** Raw bytes of a page are kept under this estimate, well below the limit of the format. */
-const PAGE_BYTES = MAX_PAGE_BYTES / 2;
+/** Estimates are upper bounds; this leaves room for what columns themselves take. */
+const PAGE_BYTES = MAX_PAGE_BYTES - 1024;
 /** Most bytes that one extent takes in a page, its share of the block table included. */
 const EXTENT_BYTES = 40;
-/** Most bytes that one row takes in a page besides its strings. */
-const ROW_BYTES = 96;
+/** Most bytes that one row takes in a page besides its strings: numbers, lengths, a content hash. */
+const ROW_BYTES = 128;
 
 /** Runs merged at a time: each holds one decoded page meanwhile. */
 const MERGE_WIDTH = 16;
@@ -62,12 +62,15 @@ export class CatalogBuilder {
    */
   add(entry: PageEntry): void {
     const { path, link } = entry.row;
+    const before = this.#last;
     if (this.#last !== undefined && this.#sorted) {
       if (comparePaths(this.#last.path, path) > 0) this.#sorted = false;
       else checkNeighbours(this.#last, entry.row);
     }
     this.#last = entry.row;
-    const fixed = ROW_BYTES + 3 * (path.length + link.length);
+    const owner = entry.row.owner === before?.owner ? undefined : entry.row.owner;
+    const fixed = ROW_BYTES + utf8Length(path) + utf8Length(link) +
+      (owner === undefined ? 0 : utf8Length(owner.user) + utf8Length(owner.group));
     const room = Math.floor((PAGE_BYTES - fixed) / EXTENT_BYTES);
     if (entry.extents.length <= room) {
       this.#take(entry, fixed + entry.extents.length * EXTENT_BYTES);

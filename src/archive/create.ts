@@ -64,7 +64,8 @@ export async function createArchive(
     return await abortable(() => writer.finish(), options.signal);
   } catch (error) {
     writer.abandon();
-    throw error;
+    // A write that failed is the reason for whatever failed after it.
+    throw writer.failure === undefined ? error : writer.failure.error;
   }
 }
 
@@ -91,7 +92,8 @@ async function writeBlocks(
     const built = await (block instanceof Promise ? abortable(() => block, options.signal) : block);
     // The keys may still be derived; the first blocks are built beside that.
     await abortable(() => writer.start(), options.signal);
-    reporter.tell(parts, built, await writer.writeBlock(built));
+    const failed = await writer.writeBlock(built);
+    reporter.tell(parts, built, failed, (path) => writer.hasFailed(path));
     built.release?.();
   };
   for await (const parts of plans) {
@@ -116,10 +118,18 @@ class Reporter {
     this.#options = options;
   }
 
-  tell(parts: readonly BlockPart[], block: BuiltBlock, failed: readonly FailedPart[]): void {
+  tell(
+    parts: readonly BlockPart[],
+    block: BuiltBlock,
+    failed: readonly FailedPart[],
+    hasFailed: (path: string) => boolean,
+  ): void {
     const { onChanged, onProblem, onProgress } = this.#options;
     for (const outcome of block.outcomes) {
-      if (outcome.ok && outcome.entry.row.changed) onChanged?.(outcome.entry.row.path);
+      if (!outcome.ok || !outcome.entry.row.changed) continue;
+      // What could not be stored is named as that, and not as changed besides.
+      const { path } = outcome.entry.row;
+      if (!hasFailed(path)) onChanged?.(path);
     }
     for (const outcome of failed) {
       // Each slice of a large file may fail; its path is named once.

@@ -38,13 +38,17 @@ export class FrameSource {
     const start = offset - this.#bufferOffset;
     if (start >= 0 && start + length <= this.#buffer.length) return this.#buffer.subarray(start, start + length);
     if (offset + length > this.#end) {
-      throw new ArchiveError("malformed", "Cannot accept the archive: a frame lies outside its segment", { offset });
+      throw new ArchiveError("malformed", "Cannot accept the archive: a frame lies outside its segment", {
+        offset: this.#bodyOffset + offset,
+      });
     }
     const wanted = Math.min(Math.max(length, ahead), this.#end - offset);
     this.#buffer = await this.#source.read(this.#bodyOffset + offset, wanted);
     this.#bufferOffset = offset;
     if (this.#buffer.length < length) {
-      throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
+      throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", {
+        offset: this.#bodyOffset + offset,
+      });
     }
     return this.#buffer.subarray(0, length);
   }
@@ -61,7 +65,19 @@ export class FrameSource {
    * @throws {ArchiveError} `damaged`, `malformed`, `limit` or `truncated`, with the place.
    */
   async head(place: FramePlace): Promise<FrameHead> {
-    return this.#cipher.openHead(place.frame, await this.#bytes(place.offset, FRAME_OVERHEAD, FRAME_OVERHEAD));
+    const bytes = await this.#bytes(place.offset, FRAME_OVERHEAD, FRAME_OVERHEAD);
+    return this.#placed(place, () => this.#cipher.openHead(place.frame, bytes));
+  }
+
+  /** Adds to errors where they were found, counted from the archive's start. */
+  #placed<T>(place: FramePlace, open: () => T): T {
+    try {
+      return open();
+    } catch (error) {
+      if (!(error instanceof ArchiveError)) throw error;
+      const found = { ...error.place, offset: this.#bodyOffset + place.offset, frame: place.frame };
+      throw new ArchiveError(error.code, error.message, found, { cause: error });
+    }
   }
 
   /**
@@ -76,25 +92,55 @@ export class FrameSource {
   async #whole(head: FrameHead, place: FramePlace): Promise<OpenedFrame> {
     const frameBytes = frameLength(head.stored);
     const whole = await this.#bytes(place.offset, frameBytes, frameBytes);
-    return { head, raw: this.#cipher.openContent(place.frame, head, whole.subarray(FRAME_OVERHEAD)), frameBytes };
+    const raw = this.#placed(
+      place,
+      () => this.#cipher.openContent(place.frame, head, whole.subarray(FRAME_OVERHEAD)),
+    );
+    return { head, raw, frameBytes };
   }
 
   /**
    * Opens a frame whose length and type are known, in one read.
    *
-   * @throws {ArchiveError} as {@linkcode head}; `malformed` when it is another frame than expected.
+   * @throws {ArchiveError} as {@linkcode head}; `inconsistent` when it is another frame than expected.
    */
   async expected(place: BlockPlace, type: number): Promise<OpenedFrame> {
-    const refuse = (): ArchiveError =>
-      new ArchiveError("malformed", `Cannot accept frame ${place.frame}: it is not what the catalog says`, {
-        offset: place.offset,
-        frame: place.frame,
-      });
-    // The length is checked before anything is read or allocated by it.
-    if (place.frameBytes < FRAME_OVERHEAD || place.frameBytes > frameLength(MAX_FRAME_BYTES)) throw refuse();
+    this.#placed(place, () => checkPlace(place, this.#end));
     const bytes = await this.#bytes(place.offset, place.frameBytes, 0);
-    const head = this.#cipher.openHead(place.frame, bytes.subarray(0, FRAME_OVERHEAD));
-    if (head.type !== type || frameLength(head.stored) !== place.frameBytes) throw refuse();
-    return this.#whole(head, place);
+    return this.#placed(place, () => openExpected(this.#cipher, place, type, bytes));
   }
+}
+
+/**
+ * Checks a place before anything is read or allocated by it. Frames end before `end`, from the body's start.
+ *
+ * @throws {ArchiveError} `inconsistent` when no frame can be there.
+ */
+export function checkPlace({ offset, frame, frameBytes }: BlockPlace, end: number): void {
+  const possible = frameBytes >= FRAME_OVERHEAD && frameBytes <= frameLength(MAX_FRAME_BYTES) &&
+    offset + frameBytes <= end;
+  if (!possible) throw unexpected(frame);
+}
+
+/**
+ * Opens a frame whose length and type are known; `bytes` are all of it. Its raw bytes are put into what `allocate`
+ * gives, fresh memory unless given.
+ *
+ * @throws {ArchiveError} `damaged` or `malformed`; `inconsistent` when it is another frame than expected.
+ */
+export function openExpected(
+  cipher: FrameCipher,
+  place: BlockPlace,
+  type: number,
+  bytes: Bytes,
+  allocate?: (length: number) => Bytes,
+): OpenedFrame {
+  const head = cipher.openHead(place.frame, bytes.subarray(0, FRAME_OVERHEAD));
+  if (head.type !== type || frameLength(head.stored) !== place.frameBytes) throw unexpected(place.frame);
+  const raw = cipher.openContent(place.frame, head, bytes.subarray(FRAME_OVERHEAD), allocate);
+  return { head, raw, frameBytes: place.frameBytes };
+}
+
+function unexpected(frame: number): ArchiveError {
+  return new ArchiveError("inconsistent", `Cannot accept frame ${frame}: it is not what the catalog says`, { frame });
 }

@@ -58,7 +58,6 @@ export async function* planBlocks(
 
 function checkEntry({ row, content }: PlannedEntry): void {
   const fault = pathFault(row.path) ?? rowFault(row) ??
-    (row.path === "." && row.kind !== "directory" ? "only a directory can be the root" : undefined) ??
     ((row.kind === "file") === (content !== undefined) ? undefined : "files have content and nothing else has");
   if (fault !== undefined) throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: ${fault}`);
 }

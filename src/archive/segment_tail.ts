@@ -42,10 +42,11 @@ export async function findSegment(source: Source, header: OpenedHeader): Promise
     if (sealed === undefined || !keys.engine.equal(sealed, encodeLocator(locator))) {
       throw new ArchiveError("inconsistent", "Cannot accept the archive: its header and its end disagree");
     }
-    return checkFirst({ locator, id: locatorHash }, end);
+    return checkFirst(header, { locator, id: locatorHash }, end);
   }
   const found = bodyBytes < RECORD_BYTES ? undefined : await locatorEndingAt(source, header, bodyBytes);
-  if (found !== undefined) return checkFirst(found, bodyBytes);
+  // A locator of another length was put there, or belongs to what was: the walk says which.
+  if (found?.locator.length === bodyBytes) return checkFirst(header, found, bodyBytes);
   throw await diagnose(source, header, bodyBytes);
 }
 
@@ -61,12 +62,23 @@ function trailing(bytes: number): ArchiveError {
 }
 
 /** This version has one segment, at the body's start; more need a feature bit that it refuses. */
-function checkFirst(found: FoundSegment, end: number): FoundSegment {
+function checkFirst({ copy }: OpenedHeader, found: FoundSegment, end: number): FoundSegment {
+  checkGeneration(found.locator, copy.header.generation);
   const { segment, offset, length, snapshots } = found.locator;
   const first = segment.number === 0 && offset === 0 && length === end && snapshots === 1 &&
     segment.link.every((byte) => byte === 0);
   if (!first) throw new ArchiveError("malformed", "Cannot accept the archive: its locator does not fit its place");
   return found;
+}
+
+/**
+ * Checks that a header is not older than what was written under it.
+ *
+ * @throws {ArchiveError} `rolled-back`.
+ */
+export function checkGeneration(locator: Locator, generation: number): void {
+  if (locator.generation <= generation) return;
+  throw new ArchiveError("rolled-back", "Cannot accept the archive: its header is older than what it holds");
 }
 
 async function locatorEndingAt(source: Source, header: OpenedHeader, end: number): Promise<FoundSegment | undefined> {
@@ -101,6 +113,8 @@ async function diagnose(source: Source, header: OpenedHeader, bodyBytes: number)
       offset += frameLength(head.stored);
       if (head.type !== FRAME_TYPE.end) continue;
       if (offset + RECORD_BYTES > bodyBytes) return truncated("its last 256 bytes are incomplete");
+      const end = offset + RECORD_BYTES;
+      if ((await locatorEndingAt(source, header, end))?.locator.length === end) return trailing(bodyBytes - end);
       return new ArchiveError("damaged", "Cannot open the archive: the 256 bytes that end it are damaged");
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;

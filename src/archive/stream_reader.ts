@@ -6,7 +6,7 @@
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { type Block, decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
-import { decodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength, FrameOrder } from "../format/frame.ts";
 import type { Header } from "../format/header.ts";
@@ -22,7 +22,7 @@ import { type BlockOpener, inlineOpener, type OpenedBlock, type OpenSetting } fr
 import { FrameCipher } from "./frame_cipher.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openRecord } from "./record_cipher.ts";
-import { openLocator } from "./segment_tail.ts";
+import { checkGeneration, openLocator } from "./segment_tail.ts";
 
 /** What comes out of an archive, in this order: blocks, pages, orphan pages, the trailer, and the end. */
 export type StreamEvent<B = Block> =
@@ -227,7 +227,7 @@ export class ArchiveStream {
       case FRAME_TYPE.index:
         this.#agreement.close();
         this.#index = place;
-        this.#checkIndex(decodeIndex(raw, head.rows));
+        this.#checkIndex(decodeIndex(raw, head.rows), place);
         return undefined;
       case FRAME_TYPE.segmentTable:
       case FRAME_TYPE.snapshotTable:
@@ -295,7 +295,8 @@ export class ArchiveStream {
     this.#totals.bytes += row.size;
   }
 
-  #checkIndex(pages: readonly PagePlace[]): void {
+  #checkIndex(pages: readonly PagePlace[], place: FramePlace): void {
+    checkPagesBefore(pages, place);
     const same = pages.length === this.#pages.length && pages.every((page, i) => {
       const found = this.#pages[i] as PagePlace;
       return page.firstPath === found.firstPath && page.frame === found.frame && page.offset === found.offset &&
@@ -339,9 +340,8 @@ export class ArchiveStream {
       trailerBytes: trailer.frameBytes,
       snapshots: 1,
     };
-    const fits = keys.engine.equal(encodeLocator(found.locator), encodeLocator(expected)) &&
-      found.locator.generation <= this.header.generation;
-    if (!fits) {
+    checkGeneration(found.locator, this.header.generation);
+    if (!keys.engine.equal(encodeLocator(found.locator), encodeLocator(expected))) {
       throw new ArchiveError("inconsistent", "Cannot accept the archive: its locator and its content disagree");
     }
     const plain = openRecord(keys, "state", this.header.state);

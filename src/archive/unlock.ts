@@ -1,7 +1,7 @@
 /** From what a user has to the archive key: which slots are tried, with what, and which header copy counts. */
 import type { Bytes, Engine, ScryptCost } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
-import type { HeaderCopy } from "../format/header.ts";
+import { type HeaderCopy, MAGIC_BYTES } from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey } from "../format/keys.ts";
 import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK } from "../format/limits.ts";
 import { encodePassphrase } from "../format/passphrase.ts";
@@ -221,6 +221,11 @@ class KdfBudget {
   }
 }
 
+/** Whether two copies say the same; their magics differ. */
+function equalBehindMagic(engine: Engine, a: Bytes, b: Bytes): boolean {
+  return engine.equal(a.subarray(MAGIC_BYTES), b.subarray(MAGIC_BYTES));
+}
+
 /** Which copies an archive key vouches for. */
 function judge(engine: Engine, ordered: readonly HeaderCopy[], archiveKey: Bytes): Omit<Unlocked, "slot"> | undefined {
   const id = deriveArchiveId(engine, archiveKey);
@@ -231,7 +236,7 @@ function judge(engine: Engine, ordered: readonly HeaderCopy[], archiveKey: Bytes
   const [copy] = holds;
   if (copy === undefined) return undefined;
   const bad = ordered.filter((other) =>
-    !holds.includes(other) || !other.intact || other.header.generation !== copy.header.generation
+    !holds.includes(other) || !other.intact || !equalBehindMagic(engine, other.covered, copy.covered)
   );
   return { archiveKey: archiveKey.slice(), id, copy, bad };
 }

@@ -14,6 +14,8 @@ import {
   MAX_BODY_BYTES,
   MAX_FRAME_BYTES,
   MAX_LABEL_BYTES,
+  MAX_TIME_SECONDS,
+  MIN_TIME_SECONDS,
   SEGMENT_ALIGNMENT,
 } from "../format/limits.ts";
 import {
@@ -28,7 +30,7 @@ import { utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { encodePassphrase } from "../format/passphrase.ts";
-import { type Slot, SLOT_BYTES, slotsFault } from "../format/slots.ts";
+import { isCostInRange, type Slot, SLOT_BYTES, slotsFault } from "../format/slots.ts";
 import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
 import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
@@ -112,6 +114,7 @@ export class ArchiveWriter {
   /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
   readonly #linkTargets = new Set<string>();
   #started: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
   #open: OpenFile | undefined;
   #offset = 0;
   #written = 0;
@@ -155,18 +158,22 @@ export class ArchiveWriter {
   ): ArchiveWriter {
     checkLength("label", options.label, MAX_LABEL_BYTES);
     checkLength("writer", options.writer, MAX_WRITER_BYTES);
+    checkTime(options.time);
     if (options.keys.length === 0) throw new RangeError("Cannot create an archive without a key");
     const given = options.keys.find((key) => key.kind === "archive-key");
-    const archiveKey = given?.archiveKey ?? random(KEY_BYTES);
+    // A copy: the caller may wipe its own.
+    const archiveKey = given?.archiveKey.slice() ?? random(KEY_BYTES);
     if (archiveKey.length !== KEY_BYTES) {
       throw new RangeError(`Cannot use an archive key of ${archiveKey.length} bytes`);
     }
     const slotKeys = options.keys.filter((key) => key.kind !== "archive-key");
     // Before any work, not in the middle of it.
+    const cost = options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 };
+    if (!isCostInRange(cost)) throw new RangeError("Cannot use the scrypt cost: it is out of range");
     for (const key of slotKeys) if (key.kind === "passphrase") encodePassphrase(key.passphrase).fill(0);
     const pages = pagesFor(slotKeys);
     const drawn = slotKeys.map((key) => ({ key, randomness: random(wrappingRandomness(key)) }));
-    const slots = wrapAll(engine, archiveKey, drawn, options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 });
+    const slots = wrapAll(engine, archiveKey, drawn, cost);
     // Its failure is met where the slots are needed.
     slots.catch(() => {});
     const keys = { engine, suite: options.suite ?? 1, archiveKey, id: deriveArchiveId(engine, archiveKey) };
@@ -208,6 +215,16 @@ export class ArchiveWriter {
     this.#numbers.end();
   }
 
+  /** What the sink threw, if it did: the reason for whatever fails afterwards. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Whether a file could not be stored as a whole. */
+  hasFailed(path: string): boolean {
+    return this.#failed.has(path);
+  }
+
   async #write(bytes: Bytes): Promise<void> {
     // Asked before the bytes are given away: whoever takes them may transfer their memory.
     const { length } = bytes;
@@ -216,6 +233,7 @@ export class ArchiveWriter {
       await this.#sink.write(bytes);
     } catch (error) {
       this.#numbers.end();
+      this.#failure ??= { error };
       throw error;
     }
     this.#offset += length;
@@ -428,6 +446,14 @@ export class ArchiveWriter {
     await this.#writeFrame({ head, stored: new Uint8Array(0) });
     return length;
   }
+}
+
+function checkTime(time: Time | undefined): void {
+  if (time === undefined) return;
+  const { seconds, nanoseconds } = time;
+  const isTime = Number.isInteger(seconds) && seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS &&
+    Number.isInteger(nanoseconds) && nanoseconds >= 0 && nanoseconds < 1e9;
+  if (!isTime) throw new RangeError("Cannot use the time of the snapshot: it is out of range");
 }
 
 function checkLength(what: string, text: string | undefined, limit: number): void {

@@ -32,7 +32,7 @@ class FileReader implements ContentReader {
   status(): ContentStatus {
     const info = statusOfDescriptor(this.#descriptor);
     // Only here, and not at opening too: a look costs as much as opening and reading a small file.
-    if (!info.isFile) throw new TypeError(`Cannot read "${this.#location}": it is not a regular file any more`);
+    if (!info.isFile) throw new Error("it is not a regular file any more");
     return {
       size: info.size,
       mode: modeOf(info),

@@ -4,18 +4,19 @@
  * when nothing is put into it any more).
  */
 import type { Archive, CatalogEntry } from "../archive/archive.ts";
+import type { BlockOpener, OpenSetting } from "../archive/block_opener.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { entriesBeginning } from "../archive/ranges.ts";
 import type { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Bytes } from "../engine/engine.ts";
-import type { BlockEntry, PageEntry } from "../format/block.ts";
+import type { Block, BlockEntry, PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
 import { isAtOrBelow } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
 import { TargetError } from "./atomic_file.ts";
-import type { RestoreTarget } from "./restore.ts";
+import type { PartFile, RestoreTarget } from "./restore.ts";
 import { isFatal, systemReason } from "./system_error.ts";
 
 /** What is restored, and how much of it at most. */
@@ -29,12 +30,50 @@ export interface ExtractOptions {
   readonly prefixes: readonly string[];
   /** Bytes of content restored for each byte of archive, before it is refused as a bomb. */
   readonly maxExpansion: number;
+  /** No two entries have the same place. */
+  readonly distinctPlaces?: boolean;
+  /** With random access: makes what restores files; without it they are restored here, one after the other. */
+  readonly crew?: (host: FileHost) => FileCrew | undefined;
+  /** With a stream: makes what opens its blocks; without it they are opened here, one after the other. */
+  readonly opener?: (setting: OpenSetting) => BlockOpener<Block>;
   /** Ends the work early. */
   readonly signal?: AbortSignal;
   /** Called for each entry that was restored. */
   readonly onEntry?: (row: Row) => void;
   /** Called as content is written. */
   readonly onProgress?: (step: { readonly entries: number; readonly bytes: number; readonly path: string }) => void;
+}
+
+/** What a {@linkcode FileCrew} is given: the target, and what has to be known about its files here. */
+export interface FileHost {
+  readonly target: RestoreTarget;
+  /** See {@linkcode ExtractOptions.distinctPlaces}. */
+  readonly distinctPlaces: boolean;
+  /** Sets bytes aside that may be written; false when the expansion limit could be exceeded by that. */
+  reserve(bytes: number): boolean;
+  /** Bytes that were set aside have been written, or were found to be free. */
+  settle(reserved: number, written: number): void;
+  /** A file is there, with so many bytes written for it. */
+  restored(row: Row, bytes: number): void;
+  /** Runs what restores an entry; a condition of the whole disk is thrown with the entry's name. */
+  restoring<T>(path: string, action: () => T): T;
+  /** Restores a file that lies in one block here and now. */
+  restoreHere(entry: PageEntry, path: string): Promise<void>;
+  /** Writes some extents of a file here and now; returns the bytes written. */
+  restorePiece(entry: PageEntry, part: PartFile): Promise<number>;
+}
+
+/** Restores files of an archive with random access elsewhere, several blocks at a time. */
+export interface FileCrew {
+  /**
+   * Takes a file, or a piece of one whose extents come in several; `more` says that another one follows. Returns false
+   * when it has to be restored by the caller, and then nothing of it was taken.
+   */
+  take(entry: CatalogEntry, more: boolean, path: string): boolean | Promise<boolean>;
+  /** Resolves when everything taken is there. */
+  finish(): Promise<void>;
+  /** Gives up what is not finished; resolves when nothing is being written any more. Never rejects. */
+  stop(): Promise<void>;
 }
 
 /** What was restored. */
@@ -50,6 +89,11 @@ type Piece = { readonly fileOffset: number; readonly bytes: Bytes };
 /** Runs of zeros at least this long become holes when they are restored: they are free, and so no bomb. */
 const MIN_ZERO_RUN = 4096;
 
+/** Whether bytes need not be written, because what is not written reads like them. */
+export function isFree(bytes: Bytes): boolean {
+  return bytes.length >= MIN_ZERO_RUN && isZero(bytes);
+}
+
 /**
  * Restores from an archive with random access: reads the catalog and the blocks that are needed.
  *
@@ -63,12 +107,20 @@ export async function extractArchive(
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => archiveBytes);
   const turn = turnOf(options);
-  for await (const { entry, more } of withContinuations(entriesBeginning(archive, options.prefixes))) {
-    await turn();
-    const path = options.place(entry.row);
-    if (path === undefined) continue;
-    if (entry.row.kind === "directory") restorer.directory(entry.row, path);
-    if (entry.row.kind === "file") await restoreFile(archive, restorer, entry, more, path, turn);
+  const crew = options.crew?.(restorer.host(archive, turn));
+  try {
+    for await (const { entry, more } of withContinuations(entriesBeginning(archive, options.prefixes))) {
+      await turn();
+      const path = options.place(entry.row);
+      if (path === undefined) continue;
+      if (entry.row.kind === "directory") restorer.directory(entry.row, path);
+      if (entry.row.kind !== "file") continue;
+      const taken = crew?.take(entry, more, path) ?? false;
+      if (taken === false || await taken === false) await restoreFile(archive, restorer, entry, more, path, turn);
+    }
+    await crew?.finish();
+  } finally {
+    await crew?.stop();
   }
   for await (const entry of entriesBeginning(archive, options.prefixes)) {
     await turn();
@@ -159,7 +211,7 @@ export async function extractStream(
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => stream.offset);
   const turn = turnOf(options);
-  for await (const event of stream.events()) {
+  for await (const event of options.opener === undefined ? stream.events() : stream.events(options.opener)) {
     await turn();
     if (event.kind === "block") {
       for (const entry of event.block.entries) restorer.blockEntry(entry, event.block.data);
@@ -181,6 +233,8 @@ class Restorer {
   #entries = 0;
   /** Bytes taken off the archive to be written, for the expansion limit. */
   #spent = 0;
+  /** Bytes that a crew may still take off it. */
+  #reserved = 0;
   /** Bytes of the file at hand, and of all that are there now. */
   #partBytes = 0;
   #bytes = 0;
@@ -199,6 +253,38 @@ class Restorer {
       if (!isFatal(error)) throw error;
       throw new TargetError(`Cannot restore "${path}": ${systemReason(error)}`, false, { cause: error });
     }
+  }
+
+  /** What a crew needs of this. */
+  host(archive: Archive, turn: () => Promise<void>): FileHost {
+    return {
+      target: this.#target,
+      distinctPlaces: this.#options.distinctPlaces === true,
+      reserve: (bytes) => {
+        if (this.#spent + this.#reserved + bytes > this.#limit()) return false;
+        this.#reserved += bytes;
+        return true;
+      },
+      settle: (reserved, written) => {
+        this.#reserved -= reserved;
+        this.#spent += written;
+        this.#options.onProgress?.({ entries: 0, bytes: written, path: "" });
+      },
+      restored: (row, bytes) => this.#count(row, bytes),
+      restoring: (path, action) => this.#restoring(path, action),
+      restoreHere: (entry, path) => restoreFile(archive, this, { ...entry, continued: false }, false, path, turn),
+      restorePiece: async (entry, part) => {
+        const before = this.#spent;
+        for await (const { fileOffset, bytes } of archive.read(entry)) {
+          if (this.#spend(bytes)) this.#restoring(part.path, () => part.writeAt(fileOffset, bytes));
+        }
+        return this.#spent - before;
+      },
+    };
+  }
+
+  #limit(): number {
+    return this.#archiveBytes() * this.#options.maxExpansion + FREE_EXPANSION_BYTES;
   }
 
   directory(row: Row, path: string): void {
@@ -244,9 +330,9 @@ class Restorer {
 
   /** Whether bytes are to be written; those that are count against the expansion limit. */
   #spend(bytes: Bytes): boolean {
-    if (bytes.length >= MIN_ZERO_RUN && isZero(bytes)) return false;
+    if (isFree(bytes)) return false;
     this.#spent += bytes.length;
-    if (this.#spent > this.#archiveBytes() * this.#options.maxExpansion + FREE_EXPANSION_BYTES) {
+    if (this.#spent > this.#limit()) {
       throw new ArchiveError(
         "limit",
         `Cannot restore the archive: its content is over ${this.#options.maxExpansion} times as large as it`,

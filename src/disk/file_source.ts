@@ -66,6 +66,12 @@ export class FileSource implements Source, Disposable {
     }
   }
 
+  /** Its descriptor, which other threads may read by position, while it is open. */
+  get descriptor(): number {
+    if (this.#descriptor === undefined) throw new TypeError(`Cannot read "${this.#path}": it is closed`);
+    return this.#descriptor;
+  }
+
   /** Which file it is. */
   identity(): Identity {
     return this.#identity;

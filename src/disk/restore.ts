@@ -9,15 +9,15 @@
  * - A file that arrives in parts has its name only when it is complete. A target that did not exist has its name only
  *   when all of it is.
  */
-import * as fs from "node:fs";
 import { pathFault, ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
-import { O_NOFOLLOW } from "./descriptors.ts";
 import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { Refusal, type RestoreProblemKind } from "./refusal.ts";
 import { MetadataSetter } from "./restore_metadata.ts";
 import type { Piece, RestoreOptions, RestoreProblem } from "./restore_options.ts";
-import { PartFile, type PartHost, writeFully } from "./restore_part.ts";
+import { type BatchHost, FileBatch } from "./restore_batch.ts";
+import { CREATE, lengthOf, makeFile } from "./restore_file.ts";
+import { PartFile, type PartHost } from "./restore_part.ts";
 import { isFatal, isLinkUnsupported, isSystemError, systemCode, systemReason } from "./system_error.ts";
 import { type Containment, type OpenFolder, TargetFolders } from "./target_folders.ts";
 import { TargetNames } from "./target_names.ts";
@@ -30,8 +30,6 @@ export type { Piece, RestoreOptions, RestoreProblem } from "./restore_options.ts
 export type { PartFile } from "./restore_part.ts";
 export type { Containment } from "./target_folders.ts";
 export type { ExistingPolicy } from "./target_names.ts";
-
-const CREATE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | O_NOFOLLOW;
 
 /**
  * A folder that entries are restored into. Its methods are synchronous; those that make an entry return whether it is
@@ -63,7 +61,7 @@ export class RestoreTarget implements Disposable {
   readonly #overwrite: boolean;
   readonly #onProblem: (problem: RestoreProblem) => void;
   readonly #parts = new Set<PartFile>();
-  readonly #host: PartHost;
+  readonly #host: PartHost & BatchHost;
   #rootFinished = false;
   #state: "open" | "renaming" | "done" = "open";
 
@@ -83,6 +81,8 @@ export class RestoreTarget implements Disposable {
       attempt: (path, action) => this.#attempt(path, action),
       tell: (path, error) => this.#tell(path, error),
       forget: (part) => this.#parts.delete(part),
+      tellMetadata: (path, what, error) => this.#tellMetadata(path, what, error),
+      parentOf: (path) => this.#parentOf(path),
     };
   }
 
@@ -150,23 +150,25 @@ export class RestoreTarget implements Disposable {
    * @throws {RangeError} when a piece ends beyond the row's size.
    */
   writeFile(row: Row, path: string, pieces: readonly Piece[]): boolean {
-    let length = 0;
-    for (const piece of pieces) length = Math.max(length, piece.fileOffset + piece.bytes.length);
+    const length = lengthOf(pieces);
     if (length > row.size) throw new RangeError(`Cannot write "${path}": its content exceeds its size ${row.size}`);
     return this.#attempt(path, () => {
       const { folder, name } = this.#parentOf(path);
       const written = this.#names.create(folder, name, path, (location, as) => {
-        const descriptor = this.#calls.open(location, CREATE, 0o600);
-        try {
-          this.#fill(descriptor, row, path, pieces, length);
-        } catch (error) {
-          this.#names.discard(folder, as);
-          throw error;
-        }
+        makeFile(this.#host, location, row, path, pieces, () => this.#names.discard(folder, as));
       });
       if (written) this.#names.wrote(path);
       return written;
     });
+  }
+
+  /**
+   * Begins files that another thread writes; `distinct` says that none of them ever has another's path. `undefined`
+   * where only this thread's checks keep the target contained.
+   */
+  beginBatch(distinct: boolean): FileBatch | undefined {
+    if (this.containment !== "descriptor" || this.#calls !== diskCalls) return undefined;
+    return new FileBatch(this.#host, distinct);
   }
 
   /** Begins a file that arrives in parts; `undefined` when its name is taken. The caller bounds how many are open. */
@@ -355,16 +357,6 @@ export class RestoreTarget implements Disposable {
   #parentOf(path: string): { folder: OpenFolder; name: string } {
     if (path === ROOT_PATH) throw new Refusal("exists", "it is the target itself");
     return { folder: this.#folders.ensure(parentPath(path)), name: lastPart(path) };
-  }
-
-  #fill(descriptor: number, row: Row, path: string, pieces: readonly Piece[], length: number): void {
-    try {
-      for (const piece of pieces) writeFully(this.#calls, descriptor, piece.bytes, piece.fileOffset);
-      if (length !== row.size) this.#calls.truncate(descriptor, row.size);
-      this.#metadata.set(descriptor, row, path);
-    } finally {
-      this.#calls.close(descriptor);
-    }
   }
 
   #linkFrom(from: string, path: string): boolean {

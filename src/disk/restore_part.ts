@@ -66,6 +66,24 @@ export class PartFile {
     this.#descriptor = descriptor;
   }
 
+  /** Its open file, for another thread to write to by position; `undefined` when it has failed. */
+  get descriptor(): number | undefined {
+    return this.#state === "open" ? this.#descriptor : undefined;
+  }
+
+  /** Another thread has written to {@linkcode descriptor} up to a byte offset. */
+  wrote(end: number): void {
+    this.#length = Math.max(this.#length, end);
+  }
+
+  /** Another thread could not write; what follows is as in {@linkcode writeAt}. */
+  failed(error: unknown): void {
+    if (this.#state !== "open") return;
+    this.#state = "failed";
+    this.#drop();
+    this.#host.tell(this.path, error);
+  }
+
   /** Writes all of `bytes` at a byte offset of the file. What is never written is a hole and reads as zeros. */
   writeAt(fileOffset: number, bytes: Bytes): void {
     if (this.#state === "failed") return;
@@ -74,9 +92,7 @@ export class PartFile {
       writeFully(this.#host.calls, this.#descriptor, bytes, fileOffset);
       this.#length = Math.max(this.#length, fileOffset + bytes.length);
     } catch (error) {
-      this.#state = "failed";
-      this.#drop();
-      this.#host.tell(this.path, error);
+      this.failed(error);
     }
   }
 

@@ -2,9 +2,15 @@
 
 /** The system's code of an I/O error, such as `ENOENT`; `undefined` when it has none. */
 export function systemCode(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
+  if (typeof error !== "object" || error === null) return undefined;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  // For errors it has no class for, the runtime leaves the code out and the number in the message.
+  const number = error instanceof Error ? /\(os error (\d+)\)/.exec(error.message)?.[1] : undefined;
+  return number === undefined ? undefined : CODES_BY_NUMBER[number];
 }
+
+/** Codes that were seen without their names, by their numbers on Linux and macOS. */
+const CODES_BY_NUMBER: Readonly<Record<string, string>> = { 27: "EFBIG" };
 
 /** Codes as the end of a sentence. The messages of the runtime name internal paths, so they are not shown. */
 const REASONS: Readonly<Record<string, string>> = {

@@ -18,6 +18,8 @@ export class TargetNames {
   readonly #hasher = new PathHasher();
   /** Paths of files that this run wrote; only kept where there may be others. */
   readonly #written = new HashSet();
+  /** Paths of files that other threads have been told to make. */
+  readonly #claimed = new HashSet();
   #listing: { readonly folder: string; readonly names: ReadonlySet<string> } | undefined;
 
   /** `fresh` says that all in the target is from this run. */
@@ -31,6 +33,14 @@ export class TargetNames {
   /** Remembers that this run wrote a file. */
   wrote(path: string): void {
     if (!this.#fresh) this.#written.add(this.#hasher.hash(path));
+  }
+
+  /** Takes a path for an entry whose file another thread makes; returns false when an earlier entry has it. */
+  claim(path: string): boolean {
+    const hash = this.#hasher.hash(path);
+    if (this.#claimed.has(hash) || (!this.#fresh && this.#written.has(hash))) return false;
+    this.#claimed.add(hash);
+    return true;
   }
 
   /** Whether this run wrote the file that has this path, if any has. */

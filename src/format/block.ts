@@ -6,7 +6,14 @@ import type { Bytes } from "../engine/engine.ts";
 import { type ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
-import { MAX_BLOCK_ROWS, MAX_BODY_BYTES, MAX_FRAMES, MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "./limits.ts";
+import {
+  MAX_BLOCK_ROWS,
+  MAX_BLOCK_SLICES,
+  MAX_BODY_BYTES,
+  MAX_FRAMES,
+  MAX_PAGE_BYTES,
+  MAX_PAGE_ROWS,
+} from "./limits.ts";
 import { comparePaths, isAtOrBelow } from "./path.ts";
 import type { BlockPlace, Extent, Row, Slice } from "./row.ts";
 import { type CarriedRow, decodeRows, encodeRows, ROW_COLUMNS } from "./rows.ts";
@@ -97,10 +104,19 @@ export function decodeBlock(raw: Bytes, count: number): Block {
   const counts = columns.get(COLUMN.sliceCounts);
   const slices = columns.get(COLUMN.slices);
   let dataOffset = 0;
+  let sliceCount = 0;
+  const paths = new Set<string>();
   const entries = rows.map(({ row, provisional }): BlockEntry => {
+    if (paths.has(row.path)) {
+      throw new ArchiveError("malformed", `Cannot accept ${what}: a path stands twice`, { path: row.path });
+    }
+    paths.add(row.path);
     const list: Slice[] = [];
     let end = 0;
     for (let left = counts?.varint() ?? 0; left > 0; left--) {
+      if (++sliceCount > MAX_BLOCK_SLICES) {
+        throw new ArchiveError("limit", `Cannot accept ${what}: over ${MAX_BLOCK_SLICES} slices`);
+      }
       if (slices === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: its slices are missing`);
       const fileOffset = addTo(end, slices.varint(), what);
       const length = slices.varint();
@@ -244,8 +260,10 @@ export function decodePage(raw: Bytes, count: number, what = "a catalog page"): 
   const places = decodePlaces(columns.get(COLUMN.pageBlocks), what);
   const counts = columns.get(COLUMN.extentCounts);
   const reader = columns.get(COLUMN.extents);
-  const continues = columns.get(COLUMN.continues)?.u8() ?? 0;
-  if (continues > 1) throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
+  const continues = columns.get(COLUMN.continues)?.u8();
+  if (continues !== undefined && continues !== 1) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
+  }
   const at = new ExtentCursor();
   const entries = rows.map(({ row, provisional }): PageEntry => {
     const extents: Extent[] = [];

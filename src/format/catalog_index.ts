@@ -4,6 +4,7 @@ import { ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns, requireColumn } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
 import { MAX_BODY_BYTES, MAX_FRAMES, MAX_PAGE_ROWS } from "./limits.ts";
+import type { FramePlace } from "./locator.ts";
 import { comparePaths } from "./path.ts";
 import type { BlockPlace } from "./row.ts";
 import { decodePaths, encodePaths } from "./rows.ts";
@@ -42,6 +43,17 @@ export function encodeIndex(pages: readonly PagePlace[]): Bytes {
   encodeColumn(out, COLUMN.frameBytes, columns.frameBytes.view());
   encodeColumn(out, COLUMN.rowCounts, columns.rowCounts.view());
   return out.finish();
+}
+
+/**
+ * Checks that the pages of an index lie before it: nothing else is looked for there.
+ *
+ * @throws {ArchiveError} `malformed`.
+ */
+export function checkPagesBefore(pages: readonly PagePlace[], index: FramePlace): void {
+  const last = pages[pages.length - 1];
+  if (last === undefined || (last.frame < index.frame && last.offset + last.frameBytes <= index.offset)) return;
+  throw new ArchiveError("malformed", "Cannot accept the catalog index: it places a page behind itself", index);
 }
 
 /**

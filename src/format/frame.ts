@@ -94,8 +94,10 @@ export function decodeHead(bytes: Bytes, frame: number): FrameHead {
   }
   if (codec === CODEC.stored && raw !== stored) throw refuse("its lengths disagree");
   if (codec === CODEC.zstd && (stored >= raw)) throw refuse("compression made it no shorter");
+  const rows = view.getUint32(12);
   if (type === FRAME_TYPE.end && raw !== 0) throw refuse("the end has content");
-  return { type, codec, raw, stored, rows: view.getUint32(12), crc: view.getUint32(16) };
+  if (type >= FRAME_TYPE.trailer && type <= FRAME_TYPE.end && rows !== 0) throw refuse("it counts rows and has none");
+  return { type, codec, raw, stored, rows, crc: view.getUint32(16) };
 }
 
 /** Stored bytes with the zeros that fill them up to a multiple of 16. */

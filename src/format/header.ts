@@ -20,7 +20,8 @@ const MAGICS: Readonly<Record<HeaderCopyName, Bytes>> = {
   A: Uint8Array.of(0x89, 0x43, 0x4f, 0x46, 0x46, 0x45, 0x52, 0x0a),
   B: Uint8Array.of(0x8a, 0x43, 0x4f, 0x46, 0x46, 0x45, 0x52, 0x0a),
 };
-const MAGIC_BYTES = 8;
+/** Bytes of a copy's magic. */
+export const MAGIC_BYTES = 8;
 const SLOTS_OFFSET = 32 + RECORD_BYTES;
 const SEALS_BYTES = 2 * KEY_BYTES;
 /** Feature bits that this version knows, in each of the three sets: none yet. */

@@ -49,6 +49,8 @@ export const MAX_LOCATOR_SCAN = 2 ** 24;
 /** zstd: largest window. */
 export const MAX_WINDOW_BYTES = 2 ** 24;
 
+/** Largest inode number: what a signed variable-length integer holds. */
+export const MAX_INODE = 2 ** 52 - 1;
 /** UTF-8 bytes of a path. */
 export const MAX_PATH_BYTES = 4096;
 /** UTF-8 bytes of one part of a path. */
@@ -59,6 +61,8 @@ export const MAX_LINK_BYTES = 4096;
 export const MAX_OWNER_NAME_BYTES = 255;
 /** Rows of one block. */
 export const MAX_BLOCK_ROWS = 65_536;
+/** Slices of one block. */
+export const MAX_BLOCK_SLICES = 65_536;
 /** Rows of one catalog page. */
 export const MAX_PAGE_ROWS = 2048;
 /** Raw bytes of one catalog page. */

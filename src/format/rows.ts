@@ -9,13 +9,14 @@ import { ArchiveError } from "./errors.ts";
 import {
   CONTENT_HASH_BYTES,
   MAX_DECODED_STRING_BYTES,
+  MAX_INODE,
   MAX_LINK_BYTES,
   MAX_OWNER_NAME_BYTES,
   MAX_PATH_BYTES,
   MAX_TIME_SECONDS,
   MIN_TIME_SECONDS,
 } from "./limits.ts";
-import { checkPath, pathFault, utf8Length } from "./path.ts";
+import { checkPath, pathFault, ROOT_PATH, utf8Length } from "./path.ts";
 import { ENTRY_KINDS, type EntryKind, type Owner, type Row } from "./row.ts";
 
 /** Column numbers that rows use. */
@@ -78,11 +79,13 @@ export function rowFault(row: Row): string | undefined {
   if (!Number.isInteger(row.mode) || row.mode < 0 || row.mode > MAX_MODE) return "its mode is out of range";
   if (!Number.isSafeInteger(row.size) || row.size < 0) return "its size is out of range";
   if (row.kind !== "file" && row.size !== 0) return "only files have a size";
+  if (row.path === ROOT_PATH && row.kind !== "directory") return "only a directory can be the root";
   const { seconds, nanoseconds } = row.mtime;
   if (!isTime(seconds) || !isTime(row.ctime)) return "a time is out of range";
   if (!Number.isInteger(nanoseconds) || nanoseconds < 0 || nanoseconds > MAX_NANOSECONDS) {
     return "a time is out of range";
   }
+  if (row.inode > MAX_INODE) return "its inode number is out of range";
   for (const number of [row.dev, row.inode, row.owner?.uid ?? 0, row.owner?.gid ?? 0]) {
     if (!Number.isSafeInteger(number) || number < 0) return "a number is out of range";
   }
@@ -99,7 +102,11 @@ function isTime(seconds: number): boolean {
 
 function linkFault(row: Row): string | undefined {
   if (row.kind === "hardlink") {
-    const fault = row.link === row.path ? "it is its own path" : pathFault(row.link);
+    const fault = row.link === row.path
+      ? "it is its own path"
+      : row.link === ROOT_PATH
+      ? "it is the root"
+      : pathFault(row.link);
     return fault === undefined ? undefined : `of its hardlink target: ${fault}`;
   }
   if (row.kind !== "symlink") return row.link === "" ? undefined : "only links have a target";
@@ -261,7 +268,7 @@ export function decodeRows(columns: ReadonlyMap<number, ByteReader>, count: numb
   const ctimes = deltaReader(columns.get(COLUMN.ctimes));
   const devs = columns.get(COLUMN.devs);
   const inodes = deltaReader(columns.get(COLUMN.inodes));
-  const owner = ownerReader(columns);
+  const owner = ownerReader(columns, count);
   const links = columns.get(COLUMN.links);
   const contentHash = hashReader(columns.get(COLUMN.contentHashes), count);
   const rows: CarriedRow[] = [];
@@ -302,10 +309,16 @@ export function decodeRows(columns: ReadonlyMap<number, ByteReader>, count: numb
 }
 
 function checkDecoded(row: Row, provisional: boolean, what: string): void {
-  const fault = provisional ? (row.kind === "file" ? undefined : "only files come in several slices") : rowFault(row);
+  const fault = provisional ? provisionalFault(row) : rowFault(row);
   if (fault === undefined) return;
   const code = row.kind === "hardlink" && fault.startsWith("of its hardlink") ? "unsafe" : "malformed";
   throw new ArchiveError(code, `Cannot accept a row of ${what}: ${fault}`, { path: row.path });
+}
+
+/** A provisional row knows nothing but its path, so that there is nothing in it to disagree about. */
+function provisionalFault(row: Row): string | undefined {
+  if (row.kind !== "file") return "only files come in several slices";
+  return equalRows(row, provisionalRow(row.path, row.kind)) ? undefined : "it is provisional and has metadata";
 }
 
 function deltaReader(column: ByteReader | undefined): () => number {
@@ -324,12 +337,14 @@ function timeReader(columns: ReadonlyMap<number, ByteReader>): () => Row["mtime"
   return () => ({ seconds: seconds(), nanoseconds: nanoseconds.varint() * unit });
 }
 
-function ownerReader(columns: ReadonlyMap<number, ByteReader>): () => Owner | undefined {
+function ownerReader(columns: ReadonlyMap<number, ByteReader>, rows: number): () => Owner | undefined {
   const indexes = columns.get(COLUMN.owners);
   const reader = columns.get(COLUMN.ownerTable);
   const table: (Owner | undefined)[] = [undefined];
   if (reader !== undefined) {
-    for (let count = reader.count(4); count > 0; count--) {
+    const count = reader.count(4);
+    if (count > rows) throw new ArchiveError("malformed", `Cannot decode ${reader.what}: it has more owners than rows`);
+    for (let left = count; left > 0; left--) {
       const uid = reader.varint();
       const gid = reader.varint();
       table.push({ uid, gid, user: reader.string(MAX_OWNER_NAME_BYTES), group: reader.string(MAX_OWNER_NAME_BYTES) });

@@ -6,7 +6,7 @@ import type { Bytes } from "../engine/engine.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns, requireColumn } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
-import { MAX_FRAMES, MAX_LABEL_BYTES } from "./limits.ts";
+import { MAX_FRAMES, MAX_LABEL_BYTES, MAX_TIME_SECONDS, MIN_TIME_SECONDS } from "./limits.ts";
 import type { FramePlace } from "./locator.ts";
 import type { Time } from "./row.ts";
 
@@ -110,7 +110,9 @@ export function decodeTrailer(raw: Bytes): Trailer {
     writer: columns.get(COLUMN.writer)?.string(MAX_WRITER_BYTES) ?? "",
   };
   endColumns(columns);
-  if (trailer.index.frame > MAX_FRAMES || time.nanoseconds > 999_999_999) {
+  const { seconds, nanoseconds } = time;
+  const isTime = seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS && nanoseconds <= 999_999_999;
+  if (trailer.index.frame > MAX_FRAMES || !isTime) {
     throw new ArchiveError("malformed", `Cannot accept ${what}: a value is out of range`);
   }
   return trailer;

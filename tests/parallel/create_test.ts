@@ -1,37 +1,16 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { createArchive, type CreateOptions } from "../../src/archive/create.ts";
 import type { PlannedEntry } from "../../src/archive/planner.ts";
-import { fileContent } from "../../src/disk/content.ts";
-import { walk } from "../../src/disk/walk.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
 import { buildInParallel } from "../../src/parallel/build_blocks.ts";
+import { archiveOf, entriesOf, makeTree } from "./trees.ts";
 import { WorkerFailure, type WorkerThread } from "../../src/parallel/crew.ts";
 
-/** A tree with small files, empty ones, links, a sparse file, and one that spans many blocks. */
-function makeTree(): string {
-  const root = Deno.makeTempDirSync();
-  for (let d = 0; d < 8; d++) {
-    Deno.mkdirSync(`${root}/folder-${d}`);
-    for (let f = 0; f < 40; f++) Deno.writeTextFileSync(`${root}/folder-${d}/file-${f}`, `${d} ${f}\n`.repeat(f * 11));
-  }
-  Deno.linkSync(`${root}/folder-1/file-3`, `${root}/folder-2/linked`);
-  Deno.symlinkSync("../folder-1", `${root}/folder-3/link`);
-  const large = new Uint8Array(300_000);
-  for (let at = 0; at < large.length; at += 50_000) crypto.getRandomValues(large.subarray(at, at + 50_000));
-  Deno.writeFileSync(`${root}/large`, large);
-  using sparse = Deno.createSync(`${root}/sparse`);
-  sparse.truncateSync(200_000);
-  sparse.seekSync(100_000, Deno.SeekMode.Start);
-  sparse.writeSync(large.subarray(0, 5000));
-  return root;
-}
-
-function* entriesOf(root: string): Generator<PlannedEntry> {
-  for (const { row, location, sparse } of walk([{ location: root, stored: "tree" }])) {
-    yield { row, content: row.kind === "file" ? { kind: "file", location, sparse } : undefined };
-  }
+/** A tree's entries, and one from memory. */
+function* plannedEntries(root: string): Generator<PlannedEntry> {
+  yield* entriesOf(root);
   const bytes = [new Uint8Array(70_000).fill(7), new TextEncoder().encode("the end")];
   yield { row: provisionalRow("zz-from-memory", "file"), content: { kind: "bytes", bytes } };
 }
@@ -42,40 +21,28 @@ function countedBytes(): (length: number) => Bytes {
   return (length) => Uint8Array.from({ length }, () => next++ % 256);
 }
 
-const SETTINGS = { blockBytes: 20_000, time: { seconds: 1, nanoseconds: 0 } };
-
 async function create(
   entries: Iterable<PlannedEntry> | AsyncIterable<PlannedEntry>,
   jobs: number,
   more: Partial<CreateOptions> & { readonly start?: () => WorkerThread } = {},
 ): Promise<Bytes> {
-  const pieces: Bytes[] = [];
   const { start, ...options } = more;
   using builders = new DisposableStack();
-  await createArchive(nativeEngine, entries, { write: (bytes) => void pieces.push(bytes.slice()) }, {
-    keys: [{ kind: "archive-key", archiveKey: new Uint8Array(32).fill(1) }],
+  return await archiveOf(entries, {
     random: countedBytes(),
-    ...SETTINGS,
-    ...(jobs === 1 ? { access: fileContent } : {
+    ...(jobs === 1 ? {} : {
       builder: (setting) => builders.use(buildInParallel(setting, { jobs, ...(start === undefined ? {} : { start }) })),
     }),
     ...options,
   });
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 Deno.test("buildInParallel() gives the bytes of one thread with any number of jobs", async () => {
   const root = makeTree();
   try {
-    const one = await create(entriesOf(root), 1);
+    const one = await create(plannedEntries(root), 1);
     for (const jobs of [2, 3]) {
-      const several = await create(entriesOf(root), jobs);
+      const several = await create(plannedEntries(root), jobs);
       assertEquals(several.length, one.length);
       assertEquals(several.findIndex((byte, i) => byte !== one[i]), -1);
     }
@@ -103,7 +70,7 @@ Deno.test("buildInParallel() names files that vanish or change, as one thread do
   try {
     const run = async (jobs: number) => {
       const told: string[] = [];
-      const planned = [...entriesOf(root)].map((entry) =>
+      const planned = [...plannedEntries(root)].map((entry) =>
         entry.content?.kind === "file" && entry.row.path.endsWith("file-7")
           ? { ...entry, content: { ...entry.content, location: `${root}/gone` } }
           : entry.row.path.endsWith("file-8")
@@ -130,7 +97,7 @@ Deno.test("buildInParallel() ends the attempt with the files named when a worker
   try {
     const start = () =>
       new Worker(new URL("./failing_worker.ts", import.meta.url), { type: "module" }) as unknown as WorkerThread;
-    const error = await assertRejects(() => create(entriesOf(root), 2, { start }), WorkerFailure);
+    const error = await assertRejects(() => create(plannedEntries(root), 2, { start }), WorkerFailure);
     assertEquals(
       /^Cannot store "tree\/folder-\d\/[^"]+" and what follows it: /.test(error.message),
       true,
@@ -148,7 +115,7 @@ Deno.test("createArchive() stops its workers' blocks when it is aborted", async 
     let blocks = 0;
     const onProgress = () => ++blocks === 6 && controller.abort(new Error("enough"));
     await assertRejects(
-      () => create(entriesOf(root), 2, { signal: controller.signal, onProgress }),
+      () => create(plannedEntries(root), 2, { signal: controller.signal, onProgress }),
       Error,
       "enough",
     );
@@ -172,9 +139,9 @@ Deno.test("createArchive() seals nothing more once a write has failed", async ()
     };
     await assertRejects(
       () =>
-        createArchive(nativeEngine, entriesOf(root), sink, {
+        createArchive(nativeEngine, plannedEntries(root), sink, {
           keys: [{ kind: "archive-key", archiveKey: new Uint8Array(32) }],
-          ...SETTINGS,
+          blockBytes: 20_000,
           builder: (setting) => {
             const builder = builders.use(failing(setting));
             return { width: builder.width, build: (plan) => (frames++, builder.build(plan)) };

@@ -49,6 +49,7 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
   const settings = {
     place: (row: Row) => choice.place(row),
     prefixes: choice.patterns.prefixes,
+    distinctPlaces: options.stripComponents === 0,
     maxExpansion: options.maxExpansion,
     signal,
     onEntry: (row: Row) => ui.verbose && ui.detail(escapeName(row.path)),
@@ -70,7 +71,13 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
     const stream = await openStream(context, options);
     using progress = ui.progress("Restoring");
     using target = openTarget();
-    done = await extractStream(stream, target, { ...settings, onProgress: counting(progress) });
+    using openers = new DisposableStack();
+    const { openInParallel } = await import("../../parallel/open_blocks.ts");
+    done = await extractStream(stream, target, {
+      ...settings,
+      opener: (setting) => openers.use(openInParallel(setting, { jobs: options.jobs })),
+      onProgress: counting(progress),
+    });
     signal.throwIfAborted();
     target.finish();
   } else {
@@ -80,8 +87,18 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
       progress.total(file.archive.trailer.totals.bytes, file.archive.trailer.totals.entries);
     }
     using target = openTarget();
-    done = await extractArchive(file.archive, file.source.size, target, {
+    const { archive, source } = file;
+    const { restoreInParallel } = await import("../../parallel/restore_files.ts");
+    done = await extractArchive(archive, source.size, target, {
       ...settings,
+      ...(options.jobs === 1 ? {} : {
+        crew: (host) =>
+          restoreInParallel(host, archive.setting, {
+            jobs: options.jobs,
+            descriptor: source.descriptor,
+            metadata: options,
+          }),
+      }),
       onProgress: counting(progress),
     });
     signal.throwIfAborted();

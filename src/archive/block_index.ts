@@ -1,0 +1,59 @@
+/** A block with its entries by path, for readers with random access: what a catalog says of a slice is checked here. */
+import type { Bytes } from "../engine/engine.ts";
+import { type Block, type BlockEntry, decodeBlock } from "../format/block.ts";
+import { ArchiveError } from "../format/errors.ts";
+import type { BlockPlace, Extent, Row, Slice } from "../format/row.ts";
+import { equalRows } from "../format/rows.ts";
+import type { OpenedFrame } from "./frame_source.ts";
+
+/** A decoded block and its entries by path. */
+export class IndexedBlock {
+  readonly #block: Block;
+  readonly #byPath: ReadonlyMap<string, BlockEntry>;
+  readonly #place: BlockPlace;
+
+  /**
+   * Decodes the block at a place.
+   *
+   * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
+   */
+  constructor(place: BlockPlace, { head, raw }: OpenedFrame) {
+    this.#place = place;
+    this.#block = decodeBlock(raw, head.rows);
+    this.#byPath = new Map(this.#block.entries.map((entry) => [entry.row.path, entry]));
+  }
+
+  /**
+   * The bytes of an extent of an entry, as a view.
+   *
+   * @throws {ArchiveError} `inconsistent` when the block does not hold the very same slice of the very same path, or
+   * has the full row and it is another one.
+   */
+  slice(row: Row, extent: Extent): Bytes {
+    const found = this.#byPath.get(row.path);
+    const slice = found === undefined ? undefined : sliceAt(found.slices, extent.dataOffset);
+    const { offset, frameBytes } = extent.block;
+    const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
+      slice.length === extent.length && (found.provisional || equalRows(found.row, row)) &&
+      offset === this.#place.offset && frameBytes === this.#place.frameBytes;
+    if (same) return this.#block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length);
+    throw new ArchiveError(
+      "inconsistent",
+      `Cannot accept ${JSON.stringify(row.path)}: its block and the catalog disagree about it`,
+      { path: row.path, frame: extent.block.frame },
+    );
+  }
+}
+
+/** The slice that begins at a data offset: slices lie one behind the other, and there may be many of them. */
+function sliceAt(slices: readonly Slice[], dataOffset: number): Slice | undefined {
+  let low = 0;
+  let high = slices.length;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((slices[middle] as Slice).dataOffset < dataOffset) low = middle + 1;
+    else high = middle;
+  }
+  const found = slices[low];
+  return found?.dataOffset === dataOffset ? found : undefined;
+}

@@ -1,0 +1,53 @@
+/** Making one regular file of an extraction target: the same on every thread. */
+import * as fs from "node:fs";
+import type { Row } from "../format/row.ts";
+import { O_NOFOLLOW } from "./descriptors.ts";
+import type { DiskCalls } from "./disk_calls.ts";
+import type { MetadataSetter } from "./restore_metadata.ts";
+import type { Piece } from "./restore_options.ts";
+import { writeFully } from "./restore_part.ts";
+
+/** Flags that make a file exclusively, never through a symlink. */
+export const CREATE: number = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | O_NOFOLLOW;
+
+/** What making a file takes besides its content. */
+export interface FileTools {
+  /** The system calls. */
+  readonly calls: DiskCalls;
+  /** What sets metadata. */
+  readonly metadata: MetadataSetter;
+}
+
+/** The end of the farthest piece. */
+export function lengthOf(pieces: readonly Piece[]): number {
+  let length = 0;
+  for (const piece of pieces) length = Math.max(length, piece.fileOffset + piece.bytes.length);
+  return length;
+}
+
+/**
+ * Makes a file at `location` exclusively, writes the pieces and sets the row's size and metadata. When that fails
+ * after the file was made, `discard` is called to remove it.
+ */
+export function makeFile(
+  { calls, metadata }: FileTools,
+  location: string,
+  row: Row,
+  path: string,
+  pieces: readonly Piece[],
+  discard: () => void,
+): void {
+  const descriptor = calls.open(location, CREATE, 0o600);
+  try {
+    try {
+      for (const piece of pieces) writeFully(calls, descriptor, piece.bytes, piece.fileOffset);
+      if (lengthOf(pieces) !== row.size) calls.truncate(descriptor, row.size);
+      metadata.set(descriptor, row, path);
+    } finally {
+      calls.close(descriptor);
+    }
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}

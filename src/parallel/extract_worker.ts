@@ -1,0 +1,177 @@
+/**
+ * A worker thread of {@linkcode restoreInParallel}: reads a block, compares it with the catalog, and writes its files
+ * into folders and files that the main thread has opened.
+ */
+import * as fs from "node:fs";
+import { IndexedBlock } from "../archive/block_index.ts";
+import { checkPlace, openExpected } from "../archive/frame_source.ts";
+import { FrameCipher } from "../archive/frame_cipher.ts";
+import { descriptorPath } from "../disk/descriptors.ts";
+import { diskCalls } from "../disk/disk_calls.ts";
+import { isFree } from "../disk/extract.ts";
+import { makeFile } from "../disk/restore_file.ts";
+import { type MetadataOptions, MetadataSetter } from "../disk/restore_metadata.ts";
+import type { Piece } from "../disk/restore_options.ts";
+import { writeFully } from "../disk/restore_part.ts";
+import { isFatal, isSystemError, systemCode } from "../disk/system_error.ts";
+import type { Bytes, SuiteId } from "../engine/engine.ts";
+import { nativeEngine } from "../engine/native/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_TYPE } from "../format/frame.ts";
+import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import { encodeError, type RemoteError } from "./remote_error.ts";
+import { type PackedFiles, unpackFiles } from "./restore_message.ts";
+import { serve } from "./serve.ts";
+
+/** What a worker is told once. */
+export interface RestoreSetup {
+  readonly suite: SuiteId;
+  readonly segmentKey: Bytes;
+  /** Where the body begins in the archive. */
+  readonly bodyOffset: number;
+  /** Where the segment ends, counted from there. */
+  readonly end: number;
+  /** The archive, open for reading by position. */
+  readonly descriptor: number;
+  readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
+  /** Not zero when no further file is to be begun. */
+  readonly stop: SharedArrayBuffer;
+}
+
+/** Files of one block. */
+export interface RestoreTask {
+  /** The block; `undefined` when none of the files has content. */
+  readonly place: BlockPlace | undefined;
+  readonly files: PackedFiles;
+}
+
+/** What is to be said of one file besides that it was written. */
+export type RestoreRemark =
+  /** Its name is taken; nothing was done. */
+  | { readonly index: number; readonly kind: "taken" }
+  /** It could not be written, and nothing of it is left. */
+  | { readonly index: number; readonly kind: "failed"; readonly error: RemoteError }
+  /** It is there, but something of its metadata could not be set. */
+  | { readonly index: number; readonly kind: "metadata"; readonly what: string; readonly error: RemoteError };
+
+/** What became of the files. */
+export interface RestoreReply {
+  /** For each file, the bytes written, and the end of the farthest of them. */
+  readonly written: Float64Array<ArrayBuffer>;
+  /** In the order of the files. */
+  readonly remarks: readonly RestoreRemark[];
+}
+
+class BlockReader {
+  readonly #setup: RestoreSetup;
+  readonly #cipher: FrameCipher;
+  readonly #archive: number;
+  #sealed = new Uint8Array(0);
+  #raw = new Uint8Array(0);
+  #last: { readonly frame: number; readonly offset: number; readonly block: IndexedBlock } | undefined;
+
+  constructor(setup: RestoreSetup) {
+    this.#setup = setup;
+    // The runtime takes a descriptor only from the thread that opened it. Closed when the worker ends.
+    this.#archive = fs.openSync(descriptorPath(setup.descriptor), fs.constants.O_RDONLY);
+    this.#cipher = new FrameCipher(nativeEngine, setup.suite, setup.segmentKey);
+  }
+
+  /** A block, good until the next one is read. */
+  read(place: BlockPlace): IndexedBlock {
+    if (this.#last?.frame === place.frame && this.#last.offset === place.offset) return this.#last.block;
+    this.#last = undefined;
+    checkPlace(place, this.#setup.end);
+    const { offset, frame, frameBytes } = place;
+    if (this.#sealed.length < frameBytes) this.#sealed = new Uint8Array(frameBytes);
+    const sealed = this.#sealed.subarray(0, frameBytes);
+    for (let at = 0; at < frameBytes;) {
+      const position = this.#setup.bodyOffset + offset + at;
+      const count = fs.readSync(this.#archive, sealed, at, frameBytes - at, position);
+      if (count === 0) {
+        throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
+      }
+      at += count;
+    }
+    const allocate = (length: number) => {
+      if (this.#raw.length < length) this.#raw = new Uint8Array(length);
+      return this.#raw.subarray(0, length);
+    };
+    const block = new IndexedBlock(place, openExpected(this.#cipher, place, FRAME_TYPE.block, sealed, allocate));
+    this.#last = { frame, offset, block };
+    return block;
+  }
+}
+
+serve<RestoreSetup, RestoreTask, RestoreReply>((setup) => {
+  const reader = new BlockReader(setup);
+  const stop = new Int32Array(setup.stop);
+  let remarks: RestoreRemark[] = [];
+  let index = 0;
+  const metadata = new MetadataSetter(diskCalls, setup.metadata, (_path, what, error) => {
+    remarks.push({ index, kind: "metadata", what, error: encodeError(error) });
+  });
+  const tools = { calls: diskCalls, metadata };
+  return ({ place, files }) => {
+    const list = unpackFiles(files);
+    const block = place === undefined ? undefined : reader.read(place);
+    const written = new Float64Array(list.length * 2);
+    remarks = [];
+    for (index = 0; index < list.length && Atomics.load(stop, 0) === 0; index++) {
+      const { row, extents, goal } = list[index] as typeof list[number];
+      const pieces = piecesOf(row, extents, place, block);
+      try {
+        if (goal.kind === "descriptor") {
+          writePieces(goal.descriptor, pieces);
+        } else {
+          const location = goal.prefix + goal.name;
+          makeFile(tools, location, row, goal.name, pieces, () => removeQuietly(location));
+        }
+        for (const { fileOffset, bytes } of pieces) {
+          written[2 * index] = (written[2 * index] as number) + bytes.length;
+          written[2 * index + 1] = fileOffset + bytes.length;
+        }
+      } catch (error) {
+        if (!isSystemError(error)) throw error;
+        if (goal.kind === "name" && systemCode(error) === "EEXIST") remarks.push({ index, kind: "taken" });
+        else remarks.push({ index, kind: "failed", error: encodeError(error) });
+        if (isFatal(error)) break;
+      }
+    }
+    return { reply: { written, remarks }, transfer: [written.buffer] };
+  };
+});
+
+function piecesOf(
+  row: Row,
+  extents: readonly Omit<Extent, "block">[],
+  place: BlockPlace | undefined,
+  block: IndexedBlock | undefined,
+): Piece[] {
+  const pieces: Piece[] = [];
+  for (const extent of extents) {
+    if (place === undefined || block === undefined) throw new TypeError("Cannot restore content without its block");
+    const bytes = block.slice(row, { ...extent, block: place });
+    if (!isFree(bytes)) pieces.push({ fileOffset: extent.fileOffset, bytes });
+  }
+  return pieces;
+}
+
+/** Writes to a file that the main thread has open and keeps open meanwhile. */
+function writePieces(theirs: number, pieces: readonly Piece[]): void {
+  if (pieces.length === 0) return;
+  const descriptor = diskCalls.open(descriptorPath(theirs), fs.constants.O_WRONLY);
+  try {
+    for (const piece of pieces) writeFully(diskCalls, descriptor, piece.bytes, piece.fileOffset);
+  } finally {
+    diskCalls.close(descriptor);
+  }
+}
+
+function removeQuietly(location: string): void {
+  try {
+    fs.unlinkSync(location);
+  } catch {
+    // What led here matters more, and is on its way.
+  }
+}

@@ -1,0 +1,324 @@
+/** Restoring the files of an archive with random access on several threads. */
+import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
+import type { FileCrew, FileHost } from "../disk/extract.ts";
+import type { PartFile } from "../disk/restore.ts";
+import type { FileBatch } from "../disk/restore_batch.ts";
+import type { MetadataOptions } from "../disk/restore_metadata.ts";
+import type { PageEntry } from "../format/block.ts";
+import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
+import type { RestoreReply, RestoreSetup, RestoreTask } from "./extract_worker.ts";
+import { decodeError } from "./remote_error.ts";
+import { type FileShare, packFiles } from "./restore_message.ts";
+
+/** How files are restored in parallel. */
+export interface RestoreFilesOptions {
+  /** Worker threads; at least 1. */
+  readonly jobs: number;
+  /** The archive's descriptor, open for reading by position until the crew has stopped. */
+  readonly descriptor: number;
+  /** As the target was told. */
+  readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
+  /** Starts a worker; default: a `Worker`. */
+  readonly start?: () => WorkerThread;
+}
+
+/** Groups of files under way for each worker, so that none waits for the next. */
+const GROUPS_PER_WORKER = 2;
+/** Files of one group; blocks may hold more, and are then opened again. */
+const MAX_FILES = 4096;
+/** Bytes that are restored here, since an archive as small is restored before a thread has started. */
+const SMALL_BYTES = 2 ** 22;
+
+/** A file of several blocks that is being written. */
+interface OpenPart {
+  /** Its stored path. */
+  readonly name: string;
+  /** `undefined` when it is not to be written; why has been told. */
+  readonly handle: PartFile | undefined;
+  /** Shares of it that are under way. */
+  pending: number;
+  bytes: number;
+  /** The first thing that went wrong with it. Its descriptor is kept until nothing is under way: numbers are used again. */
+  failure: Error | undefined;
+  /** Its row, once all of it has been given out. */
+  ended: Row | undefined;
+}
+
+/** One file of a group. */
+interface GroupFile {
+  readonly entry: PageEntry;
+  readonly path: string;
+  readonly share: FileShare;
+  readonly part: OpenPart | undefined;
+}
+
+/** Files of one block that are given to a worker together. */
+class Group {
+  readonly files: GroupFile[] = [];
+  reserved = 0;
+  place: BlockPlace | undefined;
+  readonly batch: FileBatch;
+
+  constructor(batch: FileBatch) {
+    this.batch = batch;
+  }
+}
+
+/** A group that a worker has. */
+interface GroupUnderWay {
+  readonly group: Group;
+  readonly reply: Promise<RestoreReply>;
+}
+
+/**
+ * A crew that restores files on worker threads, with the native engine; `undefined` where only the main thread can
+ * keep the target contained, or where the archive is too small for it to pay.
+ */
+export function restoreInParallel(
+  host: FileHost,
+  setting: FrameSetting,
+  options: RestoreFilesOptions,
+): FileCrew | undefined {
+  const batch = setting.end < SMALL_BYTES ? undefined : host.target.beginBatch(host.distinctPlaces);
+  if (batch === undefined) return undefined;
+  batch[Symbol.dispose]();
+  return new FilesInParallel(host, setting, options);
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL("./extract_worker.ts", import.meta.url), { type: "module", name: "extract" });
+}
+
+class FilesInParallel implements FileCrew {
+  readonly #host: FileHost;
+  readonly #crew: Crew<RestoreSetup, RestoreTask, RestoreReply>;
+  readonly #width: number;
+  readonly #stop = new SharedArrayBuffer(4);
+  readonly #underWay: GroupUnderWay[] = [];
+  #group: Group | undefined;
+  #part: OpenPart | undefined;
+
+  constructor(host: FileHost, setting: FrameSetting, { jobs, descriptor, metadata, start }: RestoreFilesOptions) {
+    this.#host = host;
+    this.#width = jobs * GROUPS_PER_WORKER;
+    const { sameOwner = false, samePermissions = false } = metadata;
+    this.#crew = new Crew(jobs, start ?? startWorker, {
+      ...setting,
+      descriptor,
+      metadata: { sameOwner, samePermissions },
+      stop: this.#stop,
+    });
+  }
+
+  take(entry: CatalogEntry, more: boolean, path: string): boolean | Promise<boolean> {
+    const whole = !entry.continued && !more && inOneBlock(entry.extents);
+    // Most files by far: no promise for them.
+    if (whole && this.#fits(entry)) {
+      const done = this.#addWhole(entry, path);
+      if (done !== undefined) return done;
+    }
+    return whole ? this.#takeWhole(entry, path) : this.#takePieces(entry, more, path);
+  }
+
+  /** Whether an entry can go into the group at hand. */
+  #fits({ extents }: PageEntry): boolean {
+    const group = this.#group;
+    if (group === undefined || group.files.length >= MAX_FILES) return false;
+    const place = extents[0]?.block;
+    return place === undefined || group.place === undefined || isSame(group.place, place);
+  }
+
+  /** Adds a whole file to the group at hand; `undefined` when there is no room for it. */
+  #addWhole(entry: CatalogEntry, path: string): boolean | undefined {
+    const group = this.#group as Group;
+    const bytes = sum(entry.extents);
+    if (!this.#host.reserve(bytes)) return undefined;
+    const place = this.#host.restoring(path, () => group.batch.add(path));
+    if (typeof place === "string") {
+      this.#host.settle(bytes, 0);
+      return place === "refused" ? true : undefined;
+    }
+    group.reserved += bytes;
+    group.place ??= entry.extents[0]?.block;
+    const share = { row: entry.row, extents: entry.extents, goal: { kind: "name" as const, ...place } };
+    group.files.push({ entry, path, share, part: undefined });
+    return true;
+  }
+
+  async #takeWhole(entry: CatalogEntry, path: string): Promise<boolean> {
+    await this.#nextGroup();
+    const done = this.#addWhole(entry, path);
+    if (done !== undefined) return done;
+    // The limit is near: what is set aside and not needed comes back when all is written.
+    await this.#drain();
+    await this.#nextGroup();
+    return this.#addWhole(entry, path) ?? false;
+  }
+
+  async #takePieces(entry: CatalogEntry, more: boolean, path: string): Promise<boolean> {
+    if (this.#part?.name !== entry.row.path) {
+      const handle = this.#host.restoring(path, () => this.#host.target.beginFile(path));
+      this.#part = { name: entry.row.path, handle, pending: 0, bytes: 0, failure: undefined, ended: undefined };
+    }
+    const part = this.#part;
+    for (const extents of byBlock(entry.extents)) {
+      const { handle } = part;
+      const descriptor = handle?.descriptor;
+      if (handle === undefined || descriptor === undefined || part.failure !== undefined) break;
+      const bytes = sum(extents);
+      const piece = { ...entry, extents };
+      if (!this.#fits(piece)) await this.#nextGroup();
+      if (!this.#host.reserve(bytes)) {
+        // The limit is near: what is set aside and not needed comes back when all is written.
+        await this.#drain();
+        part.bytes += await this.#host.restorePiece(piece, handle);
+        continue;
+      }
+      const group = this.#group as Group;
+      group.reserved += bytes;
+      group.place ??= extents[0]?.block;
+      part.pending++;
+      group.files.push({
+        entry: piece,
+        path,
+        share: { row: entry.row, extents, goal: { kind: "descriptor", descriptor } },
+        part,
+      });
+    }
+    if (!more) {
+      this.#part = undefined;
+      part.ended = entry.row;
+      this.#endPart(part);
+    }
+    return true;
+  }
+
+  /** Finishes a file when all of it is there, or drops it when some of it failed. */
+  #endPart(part: OpenPart): void {
+    const { handle, ended, failure } = part;
+    if (part.pending > 0 || handle === undefined) return;
+    if (failure !== undefined) {
+      this.#host.restoring(handle.path, () => handle.failed(failure));
+    } else if (ended !== undefined) {
+      const there = this.#host.restoring(handle.path, () => handle.finish(ended));
+      if (there) this.#host.restored(ended, part.bytes);
+    }
+  }
+
+  /** Gives the group at hand away and begins another. */
+  async #nextGroup(): Promise<void> {
+    await this.#send();
+    const batch = this.#host.target.beginBatch(this.#host.distinctPlaces);
+    if (batch === undefined) throw new TypeError("Cannot restore on several threads: the target is not contained");
+    this.#group = new Group(batch);
+  }
+
+  async #send(): Promise<void> {
+    const group = this.#group;
+    this.#group = undefined;
+    if (group === undefined) return;
+    if (group.files.length === 0) {
+      group.batch[Symbol.dispose]();
+      return;
+    }
+    const files = packFiles(group.files.map((file) => file.share), group.batch.prefixes);
+    const transfer = [files.rows.numbers.buffer, files.goals.buffer, files.extents.buffer];
+    const reply = this.#crew.run({ place: group.place, files }, transfer);
+    // Its failure is met when its turn comes, or hidden by an earlier one.
+    reply.catch(() => {});
+    this.#underWay.push({ group, reply });
+    while (this.#underWay.length >= this.#width) await this.#settleOldest();
+  }
+
+  async #drain(): Promise<void> {
+    await this.#send();
+    while (this.#underWay.length > 0) await this.#settleOldest();
+  }
+
+  async #settleOldest(): Promise<void> {
+    const { group, reply } = this.#underWay[0] as GroupUnderWay;
+    let done: RestoreReply;
+    try {
+      done = await reply;
+    } catch (error) {
+      throw error instanceof WorkerFailure ? namedFailure(error, group) : error;
+    }
+    this.#underWay.shift();
+    group.batch[Symbol.dispose]();
+    await this.#settle(group, done);
+  }
+
+  async #settle(group: Group, { written, remarks }: RestoreReply): Promise<void> {
+    let total = 0;
+    for (let i = 0; i < written.length; i += 2) total += written[i] as number;
+    this.#host.settle(group.reserved, total);
+    let next = 0;
+    for (const [index, { entry, path, part }] of group.files.entries()) {
+      let there = true;
+      for (; remarks[next]?.index === index; next++) {
+        const remark = remarks[next] as RestoreReply["remarks"][number];
+        there &&= remark.kind === "metadata";
+        if (remark.kind === "taken") await this.#host.restoreHere(entry, path);
+        if (remark.kind === "metadata") group.batch.metadataFailed(path, remark.what, decodeError(remark.error));
+        if (remark.kind !== "failed") continue;
+        const error = decodeError(remark.error);
+        if (part !== undefined) part.failure ??= error;
+        else this.#host.restoring(path, () => group.batch.failed(path, error));
+      }
+      if (part !== undefined) {
+        part.pending--;
+        part.bytes += written[2 * index] as number;
+        part.handle?.wrote(written[2 * index + 1] as number);
+        this.#endPart(part);
+      } else if (there) {
+        group.batch.written(path);
+        this.#host.restored(entry.row, written[2 * index] as number);
+      }
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#drain();
+  }
+
+  async stop(): Promise<void> {
+    Atomics.store(new Int32Array(this.#stop), 0, 1);
+    // Not ended in the middle of a file: what they have begun would be left behind.
+    await Promise.allSettled(this.#underWay.map(({ reply }) => reply));
+    this.#crew[Symbol.dispose]();
+    for (const { group } of this.#underWay.splice(0)) group.batch[Symbol.dispose]();
+    this.#group?.batch[Symbol.dispose]();
+    this.#group = undefined;
+  }
+}
+
+function inOneBlock(extents: readonly Extent[]): boolean {
+  const [first] = extents;
+  return extents.every((extent) => isSame(extent.block, (first as Extent).block));
+}
+
+function isSame(a: BlockPlace, b: BlockPlace): boolean {
+  return a.frame === b.frame && a.offset === b.offset && a.frameBytes === b.frameBytes;
+}
+
+function sum(extents: readonly Extent[]): number {
+  return extents.reduce((total, { length }) => total + length, 0);
+}
+
+/** Runs of extents that lie in one block. */
+function byBlock(extents: readonly Extent[]): Extent[][] {
+  const runs: Extent[][] = [];
+  for (const extent of extents) {
+    const run = runs.at(-1);
+    if (run?.[0] !== undefined && isSame(run[0].block, extent.block)) run.push(extent);
+    else runs.push([extent]);
+  }
+  return runs;
+}
+
+function namedFailure(error: WorkerFailure, { files }: Group): WorkerFailure {
+  const path = JSON.stringify(files[0]?.path ?? "");
+  const what = files.length > 1 ? `${path} and what follows it` : path;
+  return new WorkerFailure(`Cannot restore ${what}: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,86 @@
+/** Files to be restored on their way to a worker. */
+import type { Extent, Row, Slice } from "../format/row.ts";
+import { packRows, type RowColumns, unpackRows } from "./row_columns.ts";
+
+/** Where a file's bytes go: into a new file in a folder, or into one that is open. */
+export type FileGoal =
+  | { readonly kind: "name"; readonly folder: number; readonly name: string }
+  | { readonly kind: "descriptor"; readonly descriptor: number };
+
+/** One file, or what one block holds of it. */
+export interface FileShare {
+  /** Its row in the catalog. */
+  readonly row: Row;
+  /** Its places in the block. */
+  readonly extents: readonly Extent[];
+  readonly goal: FileGoal;
+}
+
+/** Files in transit. */
+export interface PackedFiles {
+  readonly rows: RowColumns;
+  /** For each file: number of extents; number of its folder, or -1; descriptor, or -1. */
+  readonly goals: Float64Array<ArrayBuffer>;
+  /** For each extent: offset in the file, length, offset in the block's data. */
+  readonly extents: Float64Array<ArrayBuffer>;
+  /** Names in folders, joined by NUL. */
+  readonly names: string;
+  /** What goes before a name, for each folder. */
+  readonly prefixes: readonly string[];
+}
+
+const GOAL_NUMBERS = 3;
+const EXTENT_NUMBERS = 3;
+const SEPARATOR = "\0";
+
+/** Packs files. */
+export function packFiles(files: readonly FileShare[], prefixes: readonly string[]): PackedFiles {
+  const goals = new Float64Array(files.length * GOAL_NUMBERS);
+  const extents = new Float64Array(files.reduce((sum, file) => sum + file.extents.length, 0) * EXTENT_NUMBERS);
+  const names: string[] = [];
+  let at = 0;
+  for (const [i, { extents: list, goal }] of files.entries()) {
+    goals[i * GOAL_NUMBERS] = list.length;
+    goals[i * GOAL_NUMBERS + 1] = goal.kind === "name" ? goal.folder : -1;
+    goals[i * GOAL_NUMBERS + 2] = goal.kind === "name" ? -1 : goal.descriptor;
+    if (goal.kind === "name") names.push(goal.name);
+    for (const { fileOffset, length, dataOffset } of list) {
+      extents[at++] = fileOffset;
+      extents[at++] = length;
+      extents[at++] = dataOffset;
+    }
+  }
+  return { rows: packRows(files.map((file) => file.row)), goals, extents, names: names.join(SEPARATOR), prefixes };
+}
+
+/** A file as the worker sees it. */
+export interface UnpackedFile {
+  readonly row: Row;
+  readonly extents: readonly Slice[];
+  readonly goal:
+    | { readonly kind: "name"; readonly prefix: string; readonly name: string }
+    | { readonly kind: "descriptor"; readonly descriptor: number };
+}
+
+/** The files that were packed. */
+export function unpackFiles({ rows, goals, extents, names, prefixes }: PackedFiles): UnpackedFile[] {
+  const nameList = names.split(SEPARATOR);
+  let nextName = 0;
+  let at = 0;
+  return unpackRows(rows).map((row, i): UnpackedFile => {
+    const list: Slice[] = [];
+    for (let left = goals[i * GOAL_NUMBERS] as number; left > 0; left--) {
+      const [fileOffset = 0, length = 0, dataOffset = 0] = extents.subarray(at, at += EXTENT_NUMBERS);
+      list.push({ fileOffset, length, dataOffset });
+    }
+    const folder = goals[i * GOAL_NUMBERS + 1] as number;
+    const descriptor = goals[i * GOAL_NUMBERS + 2] as number;
+    return {
+      row,
+      extents: list,
+      goal: folder < 0
+        ? { kind: "descriptor", descriptor }
+        : { kind: "name", prefix: prefixes[folder] as string, name: nameList[nextName++] as string },
+    };
+  });
+}

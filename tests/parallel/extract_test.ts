@@ -1,0 +1,196 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Archive } from "../../src/archive/archive.ts";
+import { extractArchive, type ExtractOptions } from "../../src/disk/extract.ts";
+import { FileSource } from "../../src/disk/file_source.ts";
+import { type RestoreOptions, type RestoreProblem, RestoreTarget } from "../../src/disk/restore.ts";
+import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { ArchiveError } from "../../src/format/errors.ts";
+import { WorkerFailure, type WorkerThread } from "../../src/parallel/crew.ts";
+import { restoreInParallel } from "../../src/parallel/restore_files.ts";
+import { archiveOf, entriesOf, entry, KEY, makeTree, noise, snapshotOf } from "./trees.ts";
+
+/** Content that makes an archive large enough for threads to be started. */
+const BALLAST = noise(4.5e6);
+
+async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await work(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+interface Extraction {
+  readonly problems: RestoreProblem[];
+  readonly entries: number;
+  readonly bytes: number;
+  /** Whether threads were used. */
+  readonly parallel: boolean;
+}
+
+async function extract(
+  path: string,
+  jobs: number,
+  directory: string,
+  more: Partial<RestoreOptions> & Partial<ExtractOptions> & { readonly start?: () => WorkerThread } = {},
+): Promise<Extraction> {
+  const problems: RestoreProblem[] = [];
+  let parallel = false;
+  using source = FileSource.open(path);
+  const archive = await Archive.open(nativeEngine, source, { keys: [KEY] });
+  using target = RestoreTarget.open({ onProblem: (problem) => problems.push(problem), ...more, directory });
+  const report = await extractArchive(archive, source.size, target, {
+    place: (row) => row.path,
+    prefixes: [""],
+    maxExpansion: 1000,
+    ...more,
+    ...(jobs === 1 ? {} : {
+      crew: (host) => {
+        const options = { jobs, descriptor: source.descriptor, metadata: more };
+        const crew = restoreInParallel(
+          host,
+          archive.setting,
+          more.start === undefined ? options : { ...options, start: more.start },
+        );
+        parallel = crew !== undefined;
+        return crew;
+      },
+    }),
+  });
+  target.finish();
+  return { problems, parallel, ...report };
+}
+
+Deno.test("restoreInParallel() restores what one thread restores", async () => {
+  await withFolder(async (folder) => {
+    const root = makeTree();
+    Deno.writeFileSync(`${root}/ballast`, BALLAST);
+    Deno.writeFileSync(`${folder}/a`, await archiveOf(entriesOf(root)));
+    const one = await extract(`${folder}/a`, 1, `${folder}/one`);
+    for (const jobs of [2, 3]) {
+      const several = await extract(`${folder}/a`, jobs, `${folder}/several-${jobs}`, { distinctPlaces: true });
+      assert(several.parallel);
+      assertEquals({ ...several, parallel: false }, one);
+      assertEquals(snapshotOf(`${folder}/several-${jobs}/tree`), snapshotOf(`${folder}/one/tree`));
+    }
+    assertEquals(snapshotOf(`${folder}/one/tree`), snapshotOf(root));
+    // Holes stay holes.
+    assert((Deno.statSync(`${folder}/several-2/tree/sparse`).blocks ?? 0) * 512 < 100_000);
+    Deno.removeSync(root, { recursive: true });
+  });
+});
+
+Deno.test("restoreInParallel() restores what is chosen, and nothing else", async () => {
+  await withFolder(async (folder) => {
+    const root = makeTree();
+    Deno.writeFileSync(`${root}/ballast`, BALLAST);
+    Deno.writeFileSync(`${folder}/a`, await archiveOf(entriesOf(root)));
+    const place = ({ path }: { readonly path: string }) =>
+      path.startsWith("tree/folder-5/file-1") || path === "tree/large" ? path.slice(5) : undefined;
+    const done = await extract(`${folder}/a`, 2, `${folder}/out`, { place });
+    assertEquals([done.parallel, done.problems], [true, []]);
+    const names = ["file-1", ...Array.from({ length: 10 }, (_, i) => `file-1${i}`)].map((name) => `folder-5/${name}`);
+    const files = Object.entries(snapshotOf(`${folder}/out`)).filter(([, what]) => what.startsWith("file"));
+    assertEquals(files.map(([path]) => path).sort(), [...names, "large"].sort());
+    Deno.removeSync(root, { recursive: true });
+  });
+});
+
+Deno.test("restoreInParallel() treats names that are taken as one thread does", async () => {
+  for (const existing of ["refuse", "skip", "overwrite"] as const) {
+    await withFolder(async (folder) => {
+      const root = makeTree();
+      Deno.writeFileSync(`${root}/ballast`, BALLAST);
+      Deno.writeFileSync(`${folder}/a`, await archiveOf(entriesOf(root)));
+      const runs: unknown[] = [];
+      for (const jobs of [1, 2]) {
+        const out = `${folder}/out-${jobs}`;
+        Deno.mkdirSync(`${out}/tree/folder-1`, { recursive: true });
+        Deno.writeTextFileSync(`${out}/tree/folder-1/file-7`, "mine");
+        Deno.writeTextFileSync(`${out}/tree/large`, "mine");
+        Deno.utimeSync(`${out}/tree/folder-1/file-7`, 5, 5);
+        Deno.symlinkSync(`${folder}/outside`, `${out}/tree/folder-1/file-8`);
+        Deno.symlinkSync(folder, `${out}/tree/folder-4`);
+        const { problems, entries, bytes } = await extract(`${folder}/a`, jobs, out, { existing });
+        const told = problems.map(({ path, kind, reason }) => `${kind} ${path}: ${reason}`).sort();
+        runs.push({ told, entries, bytes, seen: snapshotOf(`${out}/tree/folder-1`) });
+        assertEquals([...Deno.readDirSync(folder)].some(({ name }) => name === "outside" || name === "file-1"), false);
+        assertEquals(Deno.readTextFileSync(`${out}/tree/large`).slice(0, 4) === "mine", existing !== "overwrite");
+      }
+      const [one, two] = runs as { seen: Record<string, string> }[];
+      delete one?.seen["."];
+      delete two?.seen["."];
+      assertEquals(two, one);
+      Deno.removeSync(root, { recursive: true });
+    });
+  }
+});
+
+Deno.test("restoreInParallel() gives a place that two entries share to the first of them", async () => {
+  await withFolder(async (folder) => {
+    const entries = [
+      entry("a", "directory"),
+      entry("a/x", "file", new TextEncoder().encode("first")),
+      entry("b", "directory"),
+      entry("b/ballast", "file", BALLAST),
+      entry("b/x", "file", new TextEncoder().encode("second")),
+    ];
+    Deno.writeFileSync(`${folder}/a`, await archiveOf(entries, { blockBytes: 2 ** 21 }));
+    const place = ({ path }: { readonly path: string }) => path.split("/")[1];
+    const done = await extract(`${folder}/a`, 2, `${folder}/out`, { place });
+    assert(done.parallel);
+    assertEquals(done.problems.map(({ path, kind }) => [path, kind]), [["x", "collision"]]);
+    assertEquals(Deno.readTextFileSync(`${folder}/out/x`), "first");
+  });
+});
+
+Deno.test("restoreInParallel() keeps the expansion limit", async () => {
+  await withFolder(async (folder) => {
+    // Not zeros, which would be holes; each block is the same few bytes again and again.
+    const bytes = new Uint8Array(2 ** 20).fill(1);
+    async function* content() {
+      for (let i = 0; i < 1100; i++) yield await Promise.resolve(bytes);
+    }
+    const bomb = { ...entry("bomb", "file"), content: { kind: "bytes" as const, bytes: content() } };
+    const entries = [entry("ballast", "file", BALLAST), bomb];
+    Deno.writeFileSync(`${folder}/a`, await archiveOf(entries, { blockBytes: 2 ** 23 }));
+    const error = await assertRejects(
+      () => extract(`${folder}/a`, 2, `${folder}/out`, { maxExpansion: 1 }),
+      ArchiveError,
+    );
+    assertEquals(error.code, "limit");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+  });
+});
+
+Deno.test("restoreInParallel() refuses a damaged block and leaves nothing behind", async () => {
+  await withFolder(async (folder) => {
+    const entries = [entry("a", "file", BALLAST.subarray(0, 4e6)), entry("b", "file", BALLAST)];
+    const archive = await archiveOf(entries, { blockBytes: 2 ** 18 });
+    archive[5_000_000] = (archive[5_000_000] as number) ^ 1;
+    Deno.writeFileSync(`${folder}/a`, archive);
+    const error = await assertRejects(() => extract(`${folder}/a`, 2, `${folder}/out`), ArchiveError);
+    assertEquals(error.code, "damaged");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+  });
+});
+
+Deno.test("restoreInParallel() ends with the files named when a worker fails, and when it is aborted", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeFileSync(`${folder}/a`, await archiveOf([entry("a", "file", BALLAST), entry("b", "file", BALLAST)]));
+    const start = () =>
+      new Worker(new URL("./failing_worker.ts", import.meta.url), { type: "module" }) as unknown as WorkerThread;
+    const error = await assertRejects(() => extract(`${folder}/a`, 2, `${folder}/out`, { start }), WorkerFailure);
+    assert(error.message.startsWith('Cannot restore "a": '), error.message);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+    const controller = new AbortController();
+    const onProgress = () => controller.abort(new Error("enough"));
+    await assertRejects(
+      () => extract(`${folder}/a`, 2, `${folder}/out`, { signal: controller.signal, onProgress }),
+      Error,
+      "enough",
+    );
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+  });
+});
