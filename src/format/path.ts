@@ -58,7 +58,10 @@ export function pathFault(path: string): string | undefined {
   if (!path.isWellFormed()) return "it is not well-formed Unicode";
   if (path.includes("\0")) return "it holds a NUL";
   if (path.startsWith("/")) return "it is absolute";
-  if (path.length > MAX_PATH_BYTES || utf8Length(path) > MAX_PATH_BYTES) return `it is over ${MAX_PATH_BYTES} bytes`;
+  // A unit is at most three bytes, so most lengths need no count.
+  if (path.length * 3 > MAX_PATH_BYTES && utf8Length(path) > MAX_PATH_BYTES) {
+    return `it is over ${MAX_PATH_BYTES} bytes`;
+  }
   for (let start = 0; start <= path.length;) {
     let end = path.indexOf("/", start);
     if (end < 0) end = path.length;
