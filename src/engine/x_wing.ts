@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js";
+// By its full name: mod.ts is also imported from a checkout by programs that have an import map of their own.
+import { ml_kem768_x25519 } from "npm:@noble/post-quantum@0.7.1/hybrid.js";
 import type { Bytes, HybridKem } from "./engine.ts";
 
 /** Bytes of a public key. */

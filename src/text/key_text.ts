@@ -2,7 +2,8 @@
  * Key files, identities and recipients as lines of text: Bech32m (BIP 350) with a prefix that says what the line is,
  * and a checksum that tells a mistyped line from a wrong one. What is secret is written in capitals.
  */
-import { bech32m } from "@scure/base";
+// By its full name: mod.ts is also imported from a checkout by programs that have an import map of their own.
+import { bech32m } from "npm:@scure/base@2.4.0";
 import type { Bytes } from "../engine/engine.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { RECIPIENT_BYTES } from "../format/slots.ts";

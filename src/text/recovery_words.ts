@@ -2,8 +2,9 @@
  * Recovery words: the archive key as 24 words of the published English list of BIP 39, 8 bits of which are a checksum.
  * They are BIP 39's words for 32 bytes of entropy, and nothing else of it: no passphrase, no derivation.
  */
-import { entropyToMnemonic, mnemonicToEntropy } from "@scure/bip39";
-import { wordlist } from "@scure/bip39/wordlists/english.js";
+// By its full name: mod.ts is also imported from a checkout by programs that have an import map of their own.
+import { entropyToMnemonic, mnemonicToEntropy } from "npm:@scure/bip39@2.4.0";
+import { wordlist } from "npm:@scure/bip39@2.4.0/wordlists/english.js";
 import type { Bytes } from "../engine/engine.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 
