@@ -7,6 +7,7 @@
 import type { Bytes, Engine } from "../engine/engine.ts";
 import type { BlockEntry, PageEntry } from "../format/block.ts";
 import { ByteWriter } from "../format/bytes.ts";
+import { MAX_BLOCK_SLICES } from "../format/limits.ts";
 import type { Extent, Row, Slice } from "../format/row.ts";
 import { encodeCanonicalRow } from "../format/rows.ts";
 
@@ -17,51 +18,103 @@ const ITEM = { row: 1, slice: 2, wholeEntry: 3, interrupted: 4 } as const;
 type Sum = Uint32Array<ArrayBuffer>;
 const SUM_WORDS = 8;
 
-/** What a block says about its entries, apart from what blocks beside it may add: a worker finds it out. */
+/** What a block says about its entries: a worker finds it out. */
 export interface BlockFacts {
-  /** The sum over its items. */
-  readonly sum: Sum;
-  /** Path of its first entry; `undefined` when it has none. */
-  readonly first: string | undefined;
-  /** Whether its first rows are provisional, and what ends them: another entry, their own final row, or the block. */
-  readonly lead: { readonly hasSlices: boolean; readonly end: "another" | "final" | "block" } | undefined;
-  /** The file whose provisional rows its last ones are. */
-  readonly run: { readonly path: string; readonly hasSlices: boolean } | undefined;
+  /** Its frame number. */
+  readonly frame: number;
+  /** What its first and last entries say depends on the blocks beside it: the rows of its first file. */
+  readonly lead: readonly BlockEntry[];
+  /** The sum over what the entries between say; `undefined` when there are none. */
+  readonly sum: Sum | undefined;
+  /** The provisional rows of its last file. */
+  readonly trail: readonly BlockEntry[];
 }
 
 /** What a block says about its entries, under the key of an {@linkcode Agreement}. */
 export function blockFacts(engine: Engine, key: Bytes, frame: number, entries: readonly BlockEntry[]): BlockFacts {
+  let start = 0;
+  while (start < entries.length && goesOn(entries[start - 1], entries[start])) start++;
+  let end = entries.length;
+  while (end > start && entries[end - 1]?.provisional && goesOn(entries[end - 1], entries[end])) end--;
+  const [lead, between, trail] = [entries.slice(0, start), entries.slice(start, end), entries.slice(end)];
+  if (between.length === 0) return { frame, lead, sum: undefined, trail };
   const items = new Items(engine, key);
-  let lead: BlockFacts["lead"];
-  let run: { path: string; hasSlices: boolean; leads: boolean } | undefined;
-  const endRun = (end: "another" | "final"): void => {
-    if (run === undefined) return;
-    if (run.leads) lead = { hasSlices: run.hasSlices, end };
-    if (end === "another" && run.hasSlices) items.interrupted(run.path, 1);
-    run = undefined;
-  };
-  for (const [i, { row, provisional, slices }] of entries.entries()) {
-    if (run?.path !== row.path) endRun("another");
-    if (provisional) {
-      run ??= { path: row.path, hasSlices: false, leads: i === 0 };
-      run.hasSlices ||= slices.length > 0;
-    } else {
-      endRun("final");
-    }
-    if (!provisional && isWhole(row, slices)) {
-      items.whole(row, slices, frame, 1);
-      continue;
-    }
-    if (!provisional) items.row(row, 1);
-    for (const slice of slices) items.slice(row.path, slice, frame, 1);
+  const side = new BlockSide(items);
+  for (const entry of between) side.take(entry, frame);
+  side.endRun();
+  return { frame, lead, sum: items.sum, trail };
+}
+
+/** Whether the second entry is of the same file as the first; without one of them, whether it can be. */
+function goesOn(entry: BlockEntry | undefined, next: BlockEntry | undefined): boolean {
+  if (entry === undefined || next === undefined) return true;
+  return entry.provisional && entry.row.path === next.row.path;
+}
+
+/** Counts what the entries of blocks say, one after the other. */
+class BlockSide {
+  readonly #items: Items;
+  /**
+   * The file whose provisional rows came last. Its other rows must follow at once: when another entry comes between,
+   * the file was given up and must be an orphan. Otherwise a reader from front to back would lose its beginning.
+   */
+  #run: Run | undefined;
+
+  constructor(items: Items) {
+    this.#items = items;
   }
-  if (run?.leads) lead = { hasSlices: run.hasSlices, end: "block" };
-  return {
-    sum: items.sum,
-    first: entries[0]?.row.path,
-    lead,
-    run: run === undefined ? undefined : { path: run.path, hasSlices: run.hasSlices },
-  };
+
+  take({ row, provisional, slices }: BlockEntry, frame: number): void {
+    if (this.#run?.path !== row.path) this.endRun();
+    const run = this.#run ?? { path: row.path, frame, slices: [], counted: false };
+    this.#goOn(run, slices, frame);
+    this.#run = provisional ? run : undefined;
+    if (provisional) return;
+    if (!run.counted && isWhole(row, run.slices)) {
+      this.#items.whole(row, run.slices, run.frame, 1);
+      return;
+    }
+    this.#count(run);
+    this.#items.row(row, 1);
+  }
+
+  /** Says that another entry follows, or none. */
+  endRun(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run === undefined) return;
+    this.#count(run);
+    if (run.counted) this.#items.interrupted(run.path, 1);
+  }
+
+  /** Keeps a file's slices while they all lie in one block, as the catalog's side does, and counts them when not. */
+  #goOn(run: Run, slices: readonly Slice[], frame: number): void {
+    if (slices.length === 0) return;
+    if (!run.counted && (run.slices.length === 0 || run.frame === frame)) {
+      run.frame = frame;
+      run.slices = run.slices.length === 0 ? slices : [...run.slices, ...slices];
+      return;
+    }
+    this.#count(run);
+    for (const slice of slices) this.#items.slice(run.path, slice, frame, 1);
+  }
+
+  #count(run: Run): void {
+    for (const slice of run.slices) this.#items.slice(run.path, slice, run.frame, 1);
+    run.counted ||= run.slices.length > 0;
+    run.slices = [];
+  }
+}
+
+/** A file whose provisional rows have come and whose full row has not. */
+interface Run {
+  readonly path: string;
+  /** The block that its first slices lie in. */
+  frame: number;
+  /** Its slices while they all lie in that block and are not counted. */
+  slices: readonly Slice[];
+  /** Slices of it were counted one by one. */
+  counted: boolean;
 }
 
 /** Adds up the facts of blocks and takes away those of pages. */
@@ -70,20 +123,16 @@ export class Agreement {
   readonly key: Bytes;
   readonly #engine: Engine;
   readonly #items: Items;
+  readonly #blocks: BlockSide;
   /** The page entry at hand: its extents may go on in the next page. */
   #open: { readonly row: Row; extents: Extent[]; whole: boolean } | undefined;
-
-  /**
-   * The file whose provisional rows came last. Its other rows must follow at once: when another entry comes between,
-   * the file was given up and must be an orphan. Otherwise a reader from front to back would lose its beginning.
-   */
-  #run: { readonly path: string; readonly hasSlices: boolean } | undefined;
 
   /** Starts with nothing, under a fresh key. */
   constructor(engine: Engine) {
     this.#engine = engine;
     this.key = engine.randomBytes(32);
     this.#items = new Items(engine, this.key);
+    this.#blocks = new BlockSide(this.#items);
   }
 
   /** Takes the entries of a block. */
@@ -92,30 +141,18 @@ export class Agreement {
   }
 
   /** Takes the facts of the next block, found out under {@linkcode key}. */
-  addFacts({ sum, first, lead, run }: BlockFacts): void {
-    if (first === undefined) return;
-    const before = this.#run;
-    this.#items.add(sum);
-    this.#run = run;
-    if (before === undefined) return;
-    if (before.path !== first) {
-      if (before.hasSlices) this.#items.interrupted(before.path, 1);
-    } else if (lead?.end === "another") {
-      // The block has counted it if it saw slices of it.
-      if (before.hasSlices && !lead.hasSlices) this.#items.interrupted(first, 1);
-    } else if (lead?.end === "block") {
-      this.#run = { path: first, hasSlices: before.hasSlices || lead.hasSlices };
+  addFacts({ frame, lead, sum, trail }: BlockFacts): void {
+    for (const entry of lead) this.#blocks.take(entry, frame);
+    if (sum !== undefined) {
+      this.#blocks.endRun();
+      this.#items.add(sum);
     }
-  }
-
-  #endRun(): void {
-    if (this.#run?.hasSlices) this.#items.interrupted(this.#run.path, 1);
-    this.#run = undefined;
+    for (const entry of trail) this.#blocks.take(entry, frame);
   }
 
   /** Takes the entries of a page, in order; `continues` says that the first one goes on with the last one before. */
   takePage(entries: readonly PageEntry[], continues: boolean): void {
-    this.#endRun();
+    this.#blocks.endRun();
     for (const [i, entry] of entries.entries()) {
       if (i === 0 && continues && this.#open !== undefined) {
         this.#goOn(this.#open, entry.extents);
@@ -135,7 +172,9 @@ export class Agreement {
   /** Keeps an entry's extents while they may all lie in one block, and counts them one by one when they do not. */
   #goOn(open: { readonly row: Row; extents: Extent[]; whole: boolean }, extents: readonly Extent[]): void {
     const frame = (open.extents[0] ?? extents[0])?.block.frame;
-    if (open.whole && extents.every((extent) => extent.block.frame === frame)) {
+    // No block has more slices, so that what is kept has a limit whatever the catalog says.
+    const few = open.extents.length + extents.length <= MAX_BLOCK_SLICES;
+    if (open.whole && few && extents.every((extent) => extent.block.frame === frame)) {
       open.extents = open.extents.length === 0 ? [...extents] : [...open.extents, ...extents];
       return;
     }
@@ -149,7 +188,7 @@ export class Agreement {
 
   /** Ends the last page entry. Call it after the last page of a kind. */
   close(): void {
-    this.#endRun();
+    this.#blocks.endRun();
     const open = this.#open;
     this.#open = undefined;
     if (open === undefined || !open.whole) return;

@@ -208,7 +208,7 @@ async function readTail(
     order.next(head.type, frame);
     const opened = head.type >= SKIPPABLE_TYPES ? undefined : await frames.frame({ offset, frame });
     if (head.type === FRAME_TYPE.index) {
-      pages = decodeIndex((opened as OpenedFrame).raw, head.rows);
+      pages = decodeIndex((opened as OpenedFrame).raw, head.rows, locator.index.offset);
       checkPagesBefore(pages, locator.index);
     }
     if (head.type === FRAME_TYPE.segmentTable || head.type === FRAME_TYPE.snapshotTable) {

@@ -259,7 +259,8 @@ function readFully(reader: ContentReader, offset: number, into: Bytes): number {
 
 /**
  * The row from a second look, taken after the bytes were read. The size is what was read up to: a file that grew is
- * kept up to its planned size, one that shrank ends where its bytes ended.
+ * kept up to its planned size. One that shrank ends where the bytes of its last slice ended: other slices may be built
+ * elsewhere at the same time, so what has gone from the middle of a large file reads as zeros. The row says it changed.
  */
 function finalRow(planned: Row, size: number, status: ContentStatus): Row {
   const changed = status.size !== planned.size || size !== planned.size || status.ctime !== planned.ctime ||

@@ -21,6 +21,11 @@ export class FrameNumbers {
     return this.#next;
   }
 
+  /** Whether the attempt has ended. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Ends the attempt, for good: the segment is complete or a write has failed. */
   end(): void {
     this.#ended = true;

@@ -1,7 +1,7 @@
 /** Finds the segment: by the header's state, or by the locator at the end (FORMAT.md, "Finding the newest segment"). */
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { FRAME_OVERHEAD, FRAME_TYPE, frameLength } from "../format/frame.ts";
+import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
 import { deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
 import { MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { decodeLocator, decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
@@ -108,27 +108,38 @@ async function diagnose(source: Source, header: OpenedHeader, bodyBytes: number)
   const cipher = segmentCipher(header.keys, { salt, number: 0, link: new Uint8Array(KEY_BYTES) });
   let offset = KEY_BYTES;
   for (let frame = 0; offset + FRAME_OVERHEAD <= bodyBytes; frame++) {
+    const at = header.bodyOffset + offset;
+    let head: FrameHead;
     try {
-      const head = cipher.openHead(frame, await source.read(header.bodyOffset + offset, FRAME_OVERHEAD));
-      offset += frameLength(head.stored);
-      if (head.type !== FRAME_TYPE.end) continue;
-      if (offset + RECORD_BYTES > bodyBytes) return truncated("its last 256 bytes are incomplete");
-      const end = offset + RECORD_BYTES;
-      if ((await locatorEndingAt(source, header, end))?.locator.length === end) return trailing(bodyBytes - end);
-      return new ArchiveError("damaged", "Cannot open the archive: the 256 bytes that end it are damaged");
+      head = cipher.openHead(frame, await source.read(at, FRAME_OVERHEAD));
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;
-      return new ArchiveError(
-        "damaged",
-        `Cannot open the archive: it is damaged at byte ${header.bodyOffset + offset}`,
-        {
-          offset: header.bodyOffset + offset,
-          frame,
-        },
-      );
+      const message = `Cannot open the archive: it is damaged at byte ${at}`;
+      return new ArchiveError("damaged", message, { offset: at, frame }, { cause: error });
     }
+    offset += frameLength(head.stored);
+    if (head.type === FRAME_TYPE.end) return await behindEnd(source, header, offset, bodyBytes);
   }
   return truncated("it ends within its data");
+}
+
+/** What is wrong behind the `end` frame, where the locator should end the archive. */
+async function behindEnd(
+  source: Source,
+  header: OpenedHeader,
+  offset: number,
+  bodyBytes: number,
+): Promise<ArchiveError> {
+  const end = offset + RECORD_BYTES;
+  if (end > bodyBytes) return truncated("its last 256 bytes are incomplete");
+  const found = await locatorEndingAt(source, header, end);
+  if (found === undefined) {
+    return new ArchiveError("damaged", "Cannot open the archive: the 256 bytes that end it are damaged", {
+      offset: header.bodyOffset + offset,
+    });
+  }
+  if (found.locator.length === end) return trailing(bodyBytes - end);
+  return new ArchiveError("malformed", "Cannot accept the archive: its locator does not fit its place");
 }
 
 /** The cipher of one segment's frames. */

@@ -227,7 +227,7 @@ export class ArchiveStream {
       case FRAME_TYPE.index:
         this.#agreement.close();
         this.#index = place;
-        this.#checkIndex(decodeIndex(raw, head.rows), place);
+        this.#checkIndex(decodeIndex(raw, head.rows, place.offset), place);
         return undefined;
       case FRAME_TYPE.segmentTable:
       case FRAME_TYPE.snapshotTable:

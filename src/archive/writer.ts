@@ -228,6 +228,7 @@ export class ArchiveWriter {
   async #write(bytes: Bytes): Promise<void> {
     // Asked before the bytes are given away: whoever takes them may transfer their memory.
     const { length } = bytes;
+    if (this.#numbers.ended) throw new Error("Cannot write: this segment attempt has ended");
     if (this.#offset + length > MAX_BODY_BYTES) throw new RangeError("Cannot write the archive: it is too large");
     try {
       await this.#sink.write(bytes);

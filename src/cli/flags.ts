@@ -398,7 +398,7 @@ export const FLAGS = {
     value: "N",
     group: "Working",
     read: wholeNumber(1, MAX_JOBS),
-    summary: "work on N threads (default: as many as there are processors); the result is the same with any number",
+    summary: "work on N threads (default 1); pays with large files and several processors, and the result is the same",
   },
   "quiet": { kind: "switch", short: "q", group: "Talking", summary: "only results, warnings and errors" },
   "verbose": { kind: "switch", short: "v", group: "Talking", summary: "name each file as it is done" },

@@ -1,6 +1,6 @@
 /** Conversions between what the system says about an entry and what a row keeps. */
 import * as fs from "node:fs";
-import { MAX_OWNER_NAME_BYTES } from "../format/limits.ts";
+import { MAX_INODE, MAX_OWNER_NAME_BYTES } from "../format/limits.ts";
 import { utf8Length } from "../format/path.ts";
 import type { Owner, Time } from "../format/row.ts";
 import { descriptorPath, descriptorsWork } from "./descriptors.ts";
@@ -40,7 +40,7 @@ export function modeOf(info: Deno.FileInfo): number {
 
 /** Device and inode; an inode beyond 2^53 - 1 arrives rounded and would equal others, so it counts as not known. */
 export function identityOf(info: Deno.FileInfo): Identity {
-  const inode = info.ino !== null && Number.isSafeInteger(info.ino) ? info.ino : 0;
+  const inode = info.ino !== null && info.ino <= MAX_INODE ? info.ino : 0;
   return { dev: inode === 0 ? 0 : info.dev, inode };
 }
 

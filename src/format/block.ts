@@ -10,6 +10,7 @@ import {
   MAX_BLOCK_ROWS,
   MAX_BLOCK_SLICES,
   MAX_BODY_BYTES,
+  MAX_FRAME_BYTES,
   MAX_FRAMES,
   MAX_PAGE_BYTES,
   MAX_PAGE_ROWS,
@@ -293,7 +294,7 @@ function decodeExtent(
   const index = at.block + reader.zigzag();
   const block = places[index];
   const dataOffset = at.expectedIn(index) + reader.zigzag();
-  if (length === 0 || block === undefined || dataOffset < 0) {
+  if (length === 0 || block === undefined || dataOffset < 0 || dataOffset + length > MAX_FRAME_BYTES) {
     throw new ArchiveError("malformed", `Cannot decode ${what}: an extent is out of range`);
   }
   addTo(fileOffset, length, what);

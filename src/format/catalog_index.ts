@@ -4,6 +4,7 @@ import { ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns, requireColumn } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
 import { MAX_BODY_BYTES, MAX_FRAMES, MAX_PAGE_ROWS } from "./limits.ts";
+import { frameLength } from "./frame.ts";
 import type { FramePlace } from "./locator.ts";
 import { comparePaths } from "./path.ts";
 import type { BlockPlace } from "./row.ts";
@@ -45,6 +46,9 @@ export function encodeIndex(pages: readonly PagePlace[]): Bytes {
   return out.finish();
 }
 
+/** Bytes of the smallest frame that a page can have. */
+const MIN_PAGE_FRAME_BYTES = frameLength(1);
+
 /**
  * Checks that the pages of an index lie before it: nothing else is looked for there.
  *
@@ -57,13 +61,17 @@ export function checkPagesBefore(pages: readonly PagePlace[], index: FramePlace)
 }
 
 /**
- * Decodes an index of `count` pages.
+ * Decodes an index of `count` pages. They lie before `end`, the index itself: an archive has no more pages than bytes
+ * for them, so that a short index cannot ask for much memory.
  *
  * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
  */
-export function decodeIndex(raw: Bytes, count: number): PagePlace[] {
+export function decodeIndex(raw: Bytes, count: number, end: number = MAX_BODY_BYTES): PagePlace[] {
   const what = "the catalog index";
   if (count > raw.length) throw new ArchiveError("malformed", `Cannot decode ${what}: its count exceeds its bytes`);
+  if (count * MIN_PAGE_FRAME_BYTES > end) {
+    throw new ArchiveError("malformed", `Cannot accept ${what}: it has more pages than the archive has room for`);
+  }
   const columns = decodeColumns(raw, COLUMNS, what);
   if (count === 0) {
     endColumns(columns);

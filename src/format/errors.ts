@@ -9,7 +9,7 @@ export type ArchiveErrorCode =
   | "newer-version"
   /** None of the keys given opens a key slot. */
   | "wrong-key"
-  /** Bytes differ from what was sealed: a tag, a MAC or a checksum does not hold. */
+  /** Bytes differ from what was sealed: a tag or a MAC does not hold, or the header's checksum. */
   | "damaged"
   /** What was sealed breaks the format: the writer was faulty or hostile. */
   | "malformed"

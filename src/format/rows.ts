@@ -245,7 +245,7 @@ function encodeOwners(rows: readonly CarriedRow[], out: ByteWriter, scratch: Byt
   encodeColumn(out, COLUMN.owners, scratch.view());
 
   function indexOfOwner(owner: Owner): number {
-    const key = `${owner.uid}:${owner.gid}:${owner.user}:${owner.group}`;
+    const key = JSON.stringify([owner.uid, owner.gid, owner.user, owner.group]);
     const known = numbers.get(key);
     if (known !== undefined) return known;
     numbers.set(key, table.push(owner));
@@ -317,7 +317,7 @@ function checkDecoded(row: Row, provisional: boolean, what: string): void {
 
 /** A provisional row knows nothing but its path, so that there is nothing in it to disagree about. */
 function provisionalFault(row: Row): string | undefined {
-  if (row.kind !== "file") return "only files come in several slices";
+  if (row.kind !== "file" || row.path === ROOT_PATH) return "only files come in several slices";
   return equalRows(row, provisionalRow(row.path, row.kind)) ? undefined : "it is provisional and has metadata";
 }
 

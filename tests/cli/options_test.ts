@@ -23,7 +23,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     ...common,
     ...excludes,
     verb: "create",
-    jobs: navigator.hardwareConcurrency,
+    jobs: 1,
     paths: ["p"],
     directory: undefined,
     excludeCaches: false,
@@ -53,7 +53,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     sameOwner: false,
     samePermissions: false,
     maxExpansion: 1000,
-    jobs: navigator.hardwareConcurrency,
+    jobs: 1,
     dryRun: false,
   });
   assertEquals(options("list", "a"), {
@@ -69,7 +69,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
   assertEquals(options("verify", "a"), {
     ...opening,
     verb: "verify",
-    jobs: navigator.hardwareConcurrency,
+    jobs: 1,
     against: undefined,
   });
   assertEquals(options("info", "a"), { ...opening, verb: "info" });
