@@ -19,11 +19,18 @@ import { portableEngine } from "./src/engine/portable/engine.ts";
 import type { Archive } from "./src/library/archive.ts";
 import { openArchive as open } from "./src/library/archive.ts";
 import { type ArchiveCreation, createArchive as create, type CreateOptions } from "./src/library/create.ts";
+import type { WritableSource } from "./src/archive/key_changes.ts";
+import { changeKeys as change, type ChangeKeysOptions, type KeyChange } from "./src/library/change_keys.ts";
 import type { Entry } from "./src/library/entry.ts";
 import type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
-import { type ArchiveInspection, inspectArchive as inspect, type InspectOptions } from "./src/library/inspect.ts";
+import {
+  type ArchiveInspection,
+  inspectArchive as inspect,
+  type InspectOptions,
+  type KeySlotInfo,
+} from "./src/library/inspect.ts";
 import type { Values } from "./src/library/intake.ts";
-import type { OpenOptions } from "./src/library/keys.ts";
+import { type Identity, type OpenOptions, type Recipient, recipientOf as publicHalf } from "./src/library/keys.ts";
 import { readArchive as read, type StreamItem } from "./src/library/read.ts";
 import type { ArchiveSummary } from "./src/library/summary.ts";
 import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
@@ -45,7 +52,20 @@ export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/e
 export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 export type { ArchiveInspection, InspectOptions, KeySlotInfo } from "./src/library/inspect.ts";
 export type { Values } from "./src/library/intake.ts";
-export type { KeyOptions, OpenOptions } from "./src/library/keys.ts";
+export {
+  Identity,
+  KeyFile,
+  type KeyOptions,
+  type NewKeyOptions,
+  type NewKeySlot,
+  type OneOrMore,
+  type OpenOptions,
+  Recipient,
+} from "./src/library/keys.ts";
+export type { ChangeKeysOptions, KeyChange } from "./src/library/change_keys.ts";
+export { KeyChangeError, type WritableSource } from "./src/archive/key_changes.ts";
+export { decodeRecoveryWords, encodeRecoveryWords } from "./src/text/recovery_words.ts";
+export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
 export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
 export type { Suite } from "./src/library/suite.ts";
@@ -215,6 +235,33 @@ export function verifyArchive(
   options: VerifyOptions,
 ): Promise<ArchiveSummary> {
   return verify(portableEngine, input, options);
+}
+
+/**
+ * The public half of an identity: who has it can make archives that the identity opens, and can open none of them.
+ */
+export function recipientOf(identity: Identity): Promise<Recipient> {
+  return publicHalf(portableEngine, identity);
+}
+
+/**
+ * Changes what opens an archive, in place: nothing but its header is written, in an order in which a crash leaves the
+ * keys as they were or as they are to be. Returns the keys as they are then.
+ *
+ * A key that was removed still opens every copy of the archive, or of its header, that was made before; and who has
+ * kept one can open this archive too. To shut somebody out, make a new archive.
+ *
+ * @throws {TypeError} without a key that opens it, or when `change` is none.
+ * @throws {RangeError} for a passphrase, a key or a cost that is not allowed.
+ * @throws {KeyChangeError} when the change makes no sense; nothing was written.
+ * @throws {ArchiveError} as `openArchive`. What the target throws passes through.
+ */
+export function changeKeys(
+  target: WritableSource,
+  how: KeyChange,
+  options: ChangeKeysOptions,
+): Promise<readonly KeySlotInfo[]> {
+  return change(portableEngine, target, how, options);
 }
 
 /**

@@ -11,12 +11,15 @@
  * | read one that comes through a pipe | {@linkcode readArchive} |
  * | check every byte of one | {@linkcode verifyArchive} |
  * | see what it takes to open one | {@linkcode inspectArchive} |
+ * | add, remove or replace its keys | {@linkcode changeKeys}, of a {@linkcode lockFile} |
+ * | make keys other than passphrases | {@linkcode KeyFile}, {@linkcode Identity} and its {@linkcode recipientOf} |
  *
  * @module
  */
 import type { Source } from "./src/archive/source.ts";
 import { AtomicFile } from "./src/disk/atomic_file.ts";
 import { FileSource } from "./src/disk/file_source.ts";
+import { LockedFile, type LockOptions } from "./src/disk/locked_file.ts";
 import { nativeEngine } from "./src/engine/native/engine.ts";
 import type { Archive } from "./src/library/archive.ts";
 import { openArchive as open } from "./src/library/archive.ts";
@@ -26,11 +29,18 @@ import {
   type CreatedArchive,
   type CreateOptions,
 } from "./src/library/create.ts";
+import type { WritableSource } from "./src/archive/key_changes.ts";
+import { changeKeys as change, type ChangeKeysOptions, type KeyChange } from "./src/library/change_keys.ts";
 import type { Entry } from "./src/library/entry.ts";
 import type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
-import { type ArchiveInspection, inspectArchive as inspect, type InspectOptions } from "./src/library/inspect.ts";
+import {
+  type ArchiveInspection,
+  inspectArchive as inspect,
+  type InspectOptions,
+  type KeySlotInfo,
+} from "./src/library/inspect.ts";
 import type { Values } from "./src/library/intake.ts";
-import type { OpenOptions } from "./src/library/keys.ts";
+import { type Identity, type OpenOptions, type Recipient, recipientOf as publicHalf } from "./src/library/keys.ts";
 import { readArchive as read, type StreamItem } from "./src/library/read.ts";
 import type { ArchiveSummary } from "./src/library/summary.ts";
 import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
@@ -42,6 +52,7 @@ export type { Totals } from "./src/format/tables.ts";
 export type { Source } from "./src/archive/source.ts";
 export { TargetError } from "./src/disk/atomic_file.ts";
 export { SourceError } from "./src/disk/file_source.ts";
+export { LockError, type LockOptions } from "./src/disk/locked_file.ts";
 export type { Archive } from "./src/library/archive.ts";
 export type {
   ArchiveCreation,
@@ -54,7 +65,20 @@ export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/e
 export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 export type { ArchiveInspection, InspectOptions, KeySlotInfo } from "./src/library/inspect.ts";
 export type { Values } from "./src/library/intake.ts";
-export type { KeyOptions, OpenOptions } from "./src/library/keys.ts";
+export {
+  Identity,
+  KeyFile,
+  type KeyOptions,
+  type NewKeyOptions,
+  type NewKeySlot,
+  type OneOrMore,
+  type OpenOptions,
+  Recipient,
+} from "./src/library/keys.ts";
+export type { ChangeKeysOptions, KeyChange } from "./src/library/change_keys.ts";
+export { KeyChangeError, type WritableSource } from "./src/archive/key_changes.ts";
+export { decodeRecoveryWords, encodeRecoveryWords } from "./src/text/recovery_words.ts";
+export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
 export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
 export type { Suite } from "./src/library/suite.ts";
@@ -227,6 +251,60 @@ export function verifyArchive(
 }
 
 /**
+ * The public half of an identity: who has it can make archives that the identity opens, and can open none of them.
+ *
+ * @example
+ * ```ts
+ * import { createArchive, Identity, openArchive, recipientOf } from "@coffer/coffer";
+ *
+ * const identity = Identity.generate();
+ * const recipient = await recipientOf(identity);
+ * const { readable } = createArchive([{ path: "a.txt", content: "for one pair of eyes" }], { recipient });
+ * const archive = await openArchive(await new Response(readable).blob(), { identity });
+ * console.log(await new Response(archive.read("a.txt")).text());
+ * ```
+ */
+export function recipientOf(identity: Identity): Promise<Recipient> {
+  return publicHalf(nativeEngine, identity);
+}
+
+/**
+ * Changes what opens an archive, in place: nothing but its header is written, in an order in which a crash leaves the
+ * keys as they were or as they are to be. Returns the keys as they are then.
+ *
+ * A key that was removed still opens every copy of the archive, or of its header, that was made before; and who has
+ * kept one can open this archive too. To shut somebody out, make a new archive.
+ *
+ * @example
+ * ```ts
+ * import { changeKeys, createArchiveFile, KeyFile, lockFile } from "@coffer/coffer";
+ *
+ * const path = `${await Deno.makeTempDir()}/notes.coffer`;
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * await createArchiveFile(path, [{ path: "a.txt", content: "first" }], options);
+ * const keyFile = KeyFile.generate();
+ * {
+ *   using file = await lockFile(path);
+ *   await changeKeys(file, { add: [{ keyFile }] }, options);
+ *   const left = await changeKeys(file, { remove: [1] }, { keyFile });
+ *   console.log(left); // [{ kind: "key-file" }]
+ * }
+ * ```
+ *
+ * @throws {TypeError} without a key that opens it, or when `change` is none.
+ * @throws {RangeError} for a passphrase, a key or a cost that is not allowed.
+ * @throws {KeyChangeError} when the change makes no sense; nothing was written.
+ * @throws {ArchiveError} as `openArchive`. What the target throws passes through.
+ */
+export function changeKeys(
+  target: WritableSource,
+  how: KeyChange,
+  options: ChangeKeysOptions,
+): Promise<readonly KeySlotInfo[]> {
+  return change(nativeEngine, target, how, options);
+}
+
+/**
  * Says what an archive shows without a key: its cipher, its length, and what it takes to open it. Nothing is derived,
  * and nothing of it is authenticated.
  *
@@ -317,4 +395,20 @@ export interface ArchiveFile extends Source, Disposable {
  */
 export function fileSource(path: string): ArchiveFile {
   return FileSource.open(path);
+}
+
+/** A file that is open for changes, and locked against those of others. */
+export interface LockedArchiveFile extends WritableSource, Disposable {
+  /** Lets go of it. `using` does it too. */
+  close(): void;
+}
+
+/**
+ * Opens a file on disk for {@linkcode changeKeys}, under a lock that keeps other writers out and readers not.
+ *
+ * @throws {SourceError} when it is not a regular file.
+ * @throws {LockError} when another program is changing it. I/O errors pass through.
+ */
+export function lockFile(path: string, options: LockOptions = {}): Promise<LockedArchiveFile> {
+  return LockedFile.open(path, options);
 }

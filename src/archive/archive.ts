@@ -13,7 +13,7 @@ import { CatalogOrder } from "./catalog_order.ts";
 import { deriveSegmentKey } from "../format/keys.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
-import { openHeader } from "./header_reader.ts";
+import { openAnyway } from "./lost_header.ts";
 import { findSegment, type FoundSegment } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
@@ -89,8 +89,7 @@ export class Archive {
    * @throws {ArchiveError} of every code; I/O errors pass through.
    */
   static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
-    const peek = (length: number) => source.read(0, Math.min(length, source.size));
-    const header = await openHeader(engine, peek, options.keys, options.kdfLimits ?? {});
+    const header = await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
     for (const warning of header.warnings) options.onWarning?.(warning);
     const segment = await findSegment(source, header);
     const { locator } = segment;

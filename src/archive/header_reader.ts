@@ -3,7 +3,7 @@ import type { Bytes, Engine } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { bodyOffset, decodeHeaderCopy, hasMagic, type HeaderCopy, type HeaderCopyName } from "../format/header.ts";
 import { HEADER_PAGE_BYTES, HEADER_PAGE_COUNTS } from "../format/limits.ts";
-import type { SlotLimits } from "../format/slots.ts";
+import type { Slot, SlotLimits } from "../format/slots.ts";
 import { type KdfLimits, type Key, unlock } from "./unlock.ts";
 import type { RecordKeys } from "./record_cipher.ts";
 
@@ -21,8 +21,12 @@ export interface OpenedHeader {
   readonly keys: RecordKeys;
   /** The copy that counts. */
   readonly copy: HeaderCopy;
+  /** The slot that opened; none when the archive key itself was given. */
+  readonly slot: Slot | undefined;
   /** Where the body starts. */
   readonly bodyOffset: number;
+  /** Present when there is no header any more, and this one was put together from the archive's end. */
+  readonly isLost?: true;
   /** What is wrong with the other copy, as sentences; the archive opens all the same. */
   readonly warnings: readonly string[];
 }
@@ -92,9 +96,9 @@ export async function openHeader(
   limits: KdfLimits,
 ): Promise<OpenedHeader> {
   const found = await findCopies(engine, peek);
-  const { archiveKey, id, copy, bad } = await unlock(engine, found.copies, keys, limits);
+  const { archiveKey, id, slot, copy, bad } = await unlock(engine, found.copies, keys, limits);
   const { suite, pages } = copy.header;
   const names = new Set<HeaderCopyName>([...bad.map((other) => other.name), ...found.faults.keys()]);
   const warnings = [...names].map((name) => `header copy ${name} is damaged or out of date; the other one is good`);
-  return { keys: { engine, suite, archiveKey, id }, copy, bodyOffset: bodyOffset(pages), warnings };
+  return { keys: { engine, suite, archiveKey, id }, copy, slot, bodyOffset: bodyOffset(pages), warnings };
 }

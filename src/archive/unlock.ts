@@ -1,15 +1,23 @@
-/** From what a user has to the archive key: key slots are made and opened here (FORMAT.md, "Key slots"). */
+/** From what a user has to the archive key: which slots are tried, with what, and which header copy counts. */
 import type { Bytes, Engine, ScryptCost } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { type HeaderCopy, MAGIC_BYTES } from "../format/header.ts";
-import { deriveArchiveId, deriveHeaderKey, derivePassphraseOkm, KEY_BYTES, slotTag } from "../format/keys.ts";
+import { deriveArchiveId, deriveHeaderKey } from "../format/keys.ts";
 import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK } from "../format/limits.ts";
 import { encodePassphrase } from "../format/passphrase.ts";
-import { encodePassphraseSlot, kdfMemory, kdfWork, type PassphraseSlot } from "../format/slots.ts";
+import { kdfMemory, kdfWork, type KnownSlot, type PassphraseSlot, type Slot, slotBytes } from "../format/slots.ts";
+import { openKeyFileSlot, openPassphraseSlot, openRecipientSlot } from "./key_slots.ts";
 
-/** What opens an archive: a passphrase, or the 32-byte archive key itself. */
+export { wrapForPassphrase } from "./key_slots.ts";
+
+/** What opens an archive. Which of its slots each is for need not be known; key files also complete passphrases. */
 export type Key =
   | { readonly kind: "passphrase"; readonly passphrase: string }
+  /** A key file's 32 bytes. */
+  | { readonly kind: "key-file"; readonly keyFile: Bytes }
+  /** A recipient's secret: the 32 bytes of an identity. */
+  | { readonly kind: "identity"; readonly identity: Bytes }
+  /** The 32-byte archive key itself. */
   | { readonly kind: "archive-key"; readonly archiveKey: Bytes };
 
 /** How much work a header may ask for. It is hostile until a key has opened it. */
@@ -24,50 +32,18 @@ export interface KdfLimits {
 export interface Unlocked {
   readonly archiveKey: Bytes;
   readonly id: Bytes;
+  /** The slot that opened; none when the archive key itself was given. */
+  readonly slot: Slot | undefined;
   /** The copy that counts: its MAC holds and none of a higher generation does. */
   readonly copy: HeaderCopy;
   /** Copies whose MAC or checksum does not hold, or whose content differs from the one that counts. */
   readonly bad: readonly HeaderCopy[];
 }
 
-/** Wraps the archive key for a passphrase. */
-export async function wrapForPassphrase(
-  engine: Engine,
-  archiveKey: Bytes,
-  passphrase: string,
-  cost: ScryptCost,
-  salt: Bytes,
-): Promise<PassphraseSlot> {
-  const ikm = await engine.scrypt(encodePassphrase(passphrase), salt, cost, KEY_BYTES);
-  const okm = derivePassphraseOkm(engine, ikm);
-  const wrapped = xor(archiveKey, okm);
-  const covered = encodePassphraseSlot(cost, salt, wrapped);
-  const tag = slotTag(engine, okm, deriveArchiveId(engine, archiveKey), covered);
-  ikm.fill(0);
-  okm.fill(0);
-  return { kind: "passphrase", cost, salt, wrapped, tag, covered };
-}
-
-function xor(a: Bytes, b: Bytes): Bytes {
-  return a.map((byte, i) => byte ^ (b[i] as number));
-}
-
-/** Tries one passphrase on one slot; `undefined` when the tag does not hold. */
-async function unwrap(engine: Engine, slot: PassphraseSlot, passphrase: Bytes): Promise<Bytes | undefined> {
-  const ikm = await engine.scrypt(passphrase, slot.salt, slot.cost, KEY_BYTES);
-  const okm = derivePassphraseOkm(engine, ikm);
-  const archiveKey = xor(slot.wrapped, okm);
-  const tag = slotTag(engine, okm, deriveArchiveId(engine, archiveKey), slot.covered);
-  ikm.fill(0);
-  okm.fill(0);
-  if (engine.equal(tag, slot.tag)) return archiveKey;
-  archiveKey.fill(0);
-  return undefined;
-}
-
 /**
  * Opens the header with the first key that does it, and decides which copy counts: the one of the highest generation
- * whose MAC holds. Copies are tried by falling generation; the work is bounded over both of them together.
+ * whose MAC holds. Keys that cost nothing are tried before passphrases, copies by falling generation; the work is
+ * bounded over all slots of both copies together.
  *
  * @throws {ArchiveError} `wrong-key`, `limit` before any work that exceeds the limits, or `damaged` when a slot opens
  * but no MAC holds, or when no copy is intact.
@@ -79,12 +55,12 @@ export async function unlock(
   limits: KdfLimits = {},
 ): Promise<Unlocked> {
   const ordered = [...copies].sort((a, b) => b.header.generation - a.header.generation);
-  const budget = new KdfBudget(limits);
+  const attempt = new Attempt(engine, distinctSlots(ordered), keys, limits);
   let slotOpened = false;
-  for await (const { archiveKey, fromSlot } of candidates(engine, ordered, keys, budget)) {
-    slotOpened ||= fromSlot;
-    const unlocked = judge(engine, ordered, archiveKey);
-    if (unlocked !== undefined) return unlocked;
+  for await (const { archiveKey, slot } of attempt.candidates()) {
+    slotOpened ||= slot !== undefined;
+    const judged = judge(engine, ordered, archiveKey);
+    if (judged !== undefined) return { ...judged, slot };
   }
   if (slotOpened) {
     throw new ArchiveError("damaged", "Cannot open the archive: the header was altered");
@@ -92,40 +68,141 @@ export async function unlock(
   if (!copies.some((copy) => copy.intact)) {
     throw new ArchiveError("damaged", "Cannot open the archive: both copies of its header are damaged");
   }
-  throw budget.failure(ordered);
+  throw attempt.failure();
 }
 
-async function* candidates(
-  engine: Engine,
-  copies: readonly HeaderCopy[],
-  keys: readonly Key[],
-  budget: KdfBudget,
-): AsyncGenerator<{ readonly archiveKey: Bytes; readonly fromSlot: boolean }> {
-  for (const key of keys) if (key.kind === "archive-key") yield { archiveKey: key.archiveKey, fromSlot: false };
-  const tried = new Set<string>();
+/** The slots of all copies, each once. */
+function distinctSlots(copies: readonly HeaderCopy[]): KnownSlot[] {
+  const slots = new Map<string, KnownSlot>();
   for (const copy of copies) {
     for (const slot of copy.header.slots) {
-      const name = slot.kind === "passphrase" ? slot.covered.join() + slot.tag.join() : "";
-      if (slot.kind !== "passphrase" || tried.has(name)) continue;
-      tried.add(name);
-      for (const key of keys) {
-        if (key.kind !== "passphrase") continue;
-        if (!budget.spend(slot.cost)) continue;
-        const passphrase = encodePassphrase(key.passphrase);
-        const archiveKey = await unwrap(engine, slot, passphrase);
-        passphrase.fill(0);
-        if (archiveKey !== undefined) yield { archiveKey, fromSlot: true };
-      }
+      if (slot.kind === "unknown") continue;
+      const name = slotBytes(slot).toHex();
+      if (!slots.has(name)) slots.set(name, slot);
     }
   }
+  return [...slots.values()];
+}
+
+/** An archive key that may be the right one, and the slot it came from. */
+interface Candidate {
+  readonly archiveKey: Bytes;
+  readonly slot: Slot | undefined;
+}
+
+/** Keys tried on slots. */
+class Attempt {
+  readonly #engine: Engine;
+  readonly #slots: readonly KnownSlot[];
+  readonly #keys: readonly Key[];
+  readonly #budget: KdfBudget;
+  /** Slots on which something was tried. */
+  readonly #tried = new Set<Slot>();
+
+  constructor(engine: Engine, slots: readonly KnownSlot[], keys: readonly Key[], limits: KdfLimits) {
+    this.#engine = engine;
+    this.#slots = slots;
+    this.#keys = keys;
+    this.#budget = new KdfBudget(limits);
+  }
+
+  async *candidates(): AsyncGenerator<Candidate> {
+    for (const key of this.#keys) {
+      if (key.kind === "archive-key") yield { archiveKey: key.archiveKey, slot: undefined };
+    }
+    for (const slot of this.#slots) {
+      for (const key of this.#keys) {
+        const archiveKey = await this.#open(slot, key);
+        if (archiveKey !== undefined) yield { archiveKey, slot };
+      }
+    }
+    for (const slot of this.#slots) if (slot.kind === "passphrase") yield* this.#passphrases(slot);
+  }
+
+  /** Tries what takes no key derivation worth speaking of. */
+  async #open(slot: KnownSlot, key: Key): Promise<Bytes | undefined> {
+    if (slot.kind === "key-file" && key.kind === "key-file") {
+      this.#tried.add(slot);
+      return openKeyFileSlot(this.#engine, slot, key.keyFile);
+    }
+    if (slot.kind === "recipient" && key.kind === "identity") {
+      this.#tried.add(slot);
+      return await openRecipientSlot(this.#engine, slot, key.identity);
+    }
+    return undefined;
+  }
+
+  async *#passphrases(slot: PassphraseSlot): AsyncGenerator<Candidate> {
+    const keyFiles = this.#keys.flatMap((key) => key.kind === "key-file" ? [key.keyFile] : []);
+    if (slot.withKeyFile && keyFiles.length === 0) return;
+    for (const key of this.#keys) {
+      if (key.kind !== "passphrase" || !this.#budget.spend(slot.cost)) continue;
+      this.#tried.add(slot);
+      const passphrase = encodePassphrase(key.passphrase);
+      const archiveKey = await openPassphraseSlot(this.#engine, slot, passphrase, keyFiles);
+      passphrase.fill(0);
+      if (archiveKey !== undefined) yield { archiveKey, slot };
+    }
+  }
+
+  /** Why no slot opened. */
+  failure(): ArchiveError {
+    const { refused } = this.#budget;
+    if (refused === undefined) return new ArchiveError("wrong-key", `Cannot open the archive: ${this.#describe()}`);
+    const { logN, r, p } = refused;
+    return new ArchiveError(
+      "limit",
+      `Cannot open the archive: a key slot asks for more work than allowed (scrypt logN ${logN}, r ${r}, p ${p}: ` +
+        `${Math.ceil(kdfMemory(refused) / 2 ** 20)} MiB)`,
+    );
+  }
+
+  #describe(): string {
+    const tried = this.#tried.size;
+    if (tried > 0) {
+      const given = this.#keys.length === 1 ? "the key given does not open it" : "none of the keys given opens it";
+      return `${given}: tried ${givenKeys(this.#keys)} on ${tried === 1 ? "one key slot" : `${tried} key slots`}`;
+    }
+    const needs = [...new Set(this.#slots.map(needOf))];
+    if (needs.length === 0) return "no key slot is of a kind this version knows";
+    return `it needs ${needs.join(", or ")}`;
+  }
+}
+
+/** What opens a slot, in words. */
+function needOf(slot: KnownSlot): string {
+  switch (slot.kind) {
+    case "passphrase":
+      return slot.withKeyFile ? "a passphrase together with a key file" : "a passphrase";
+    case "key-file":
+      return "a key file";
+    case "recipient":
+      return "a recipient's identity";
+  }
+}
+
+const KEY_NAMES: Readonly<Record<Key["kind"], readonly [one: string, many: string]>> = {
+  "passphrase": ["passphrase", "passphrases"],
+  "key-file": ["key file", "key files"],
+  "identity": ["identity", "identities"],
+  "archive-key": ["archive key", "archive keys"],
+};
+
+/** How many keys of each kind there are, in words. */
+function givenKeys(keys: readonly Key[]): string {
+  const kinds = Object.keys(KEY_NAMES) as Key["kind"][];
+  const counts = kinds.map((kind) => [kind, keys.filter((key) => key.kind === kind).length] as const);
+  const words = counts.filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${KEY_NAMES[kind][count === 1 ? 0 : 1]}`);
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 /** Counts the work of the slots tried, and keeps what exceeds the limits from being done. */
 class KdfBudget {
   readonly #memory: number;
   #work: number;
-  #tried = 0;
-  #refused: ScryptCost | undefined;
+  /** The first cost that was too high. */
+  refused: ScryptCost | undefined;
 
   constructor(limits: KdfLimits) {
     this.#work = limits.work ?? DEFAULT_KDF_WORK;
@@ -136,33 +213,11 @@ class KdfBudget {
   spend(cost: ScryptCost): boolean {
     const work = kdfWork(cost);
     if (kdfMemory(cost) > this.#memory || work > this.#work) {
-      this.#refused ??= cost;
+      this.refused ??= cost;
       return false;
     }
     this.#work -= work;
-    this.#tried++;
     return true;
-  }
-
-  /** Why no slot opened. */
-  failure(copies: readonly HeaderCopy[]): ArchiveError {
-    if (this.#refused === undefined) {
-      return new ArchiveError("wrong-key", `Cannot open the archive: ${this.describe(copies)}`);
-    }
-    const { logN, r, p } = this.#refused;
-    return new ArchiveError(
-      "limit",
-      `Cannot open the archive: a key slot asks for more work than allowed (scrypt logN ${logN}, r ${r}, p ${p}: ` +
-        `${Math.ceil(kdfMemory(this.#refused) / 2 ** 20)} MiB)`,
-    );
-  }
-
-  describe(copies: readonly HeaderCopy[]): string {
-    if (this.#tried > 0) return `no key given opens it (${this.#tried} tried)`;
-    const kinds = new Set(copies.flatMap((copy) => copy.header.slots.map((slot) => slot.kind)));
-    return kinds.has("passphrase")
-      ? "it needs a passphrase, or another key"
-      : "no key slot is of a kind this version knows";
   }
 }
 
@@ -172,7 +227,7 @@ function equalBehindMagic(engine: Engine, a: Bytes, b: Bytes): boolean {
 }
 
 /** Which copies an archive key vouches for. */
-function judge(engine: Engine, ordered: readonly HeaderCopy[], archiveKey: Bytes): Unlocked | undefined {
+function judge(engine: Engine, ordered: readonly HeaderCopy[], archiveKey: Bytes): Omit<Unlocked, "slot"> | undefined {
   const id = deriveArchiveId(engine, archiveKey);
   const holds = ordered.filter(({ header, covered, mac }) => {
     const key = deriveHeaderKey(engine, archiveKey, header.suite, id);

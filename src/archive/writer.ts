@@ -14,7 +14,6 @@ import {
   MAX_BODY_BYTES,
   MAX_FRAME_BYTES,
   MAX_LABEL_BYTES,
-  MAX_PASSPHRASE_SLOTS,
   MAX_TIME_SECONDS,
   MIN_TIME_SECONDS,
   SEGMENT_ALIGNMENT,
@@ -30,8 +29,8 @@ import {
 import { utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
-import { isCostInRange, PASSPHRASE_SLOT_BYTES, type Slot } from "../format/slots.ts";
 import { encodePassphrase } from "../format/passphrase.ts";
+import { isCostInRange, type Slot, SLOT_BYTES, slotsFault } from "../format/slots.ts";
 import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
 import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
@@ -40,7 +39,7 @@ import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
 import { padmeLength } from "./padding.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
-import { type Key, wrapForPassphrase } from "./unlock.ts";
+import { type NewKey, type Random, wrapForKey, wrappingRandomness } from "./key_slots.ts";
 
 /** Where an archive's bytes go, in order. */
 export interface Sink {
@@ -50,8 +49,8 @@ export interface Sink {
 
 /** How an archive is written. */
 export interface WriterOptions {
-  /** Its keys; at least one. */
-  readonly keys: readonly Key[];
+  /** Its keys; at least one. The archive key itself makes no slot. */
+  readonly keys: readonly (NewKey | { readonly kind: "archive-key"; readonly archiveKey: Bytes })[];
   /** Cipher suite; 1 (ChaCha20-Poly1305) unless given. */
   readonly suite?: SuiteId;
   /** scrypt's cost for passphrases; logN 17, r 8, p 1 unless given. */
@@ -79,6 +78,8 @@ export interface WrittenArchive {
   readonly id: Bytes;
   /** Bytes of the whole archive. */
   readonly length: number;
+  /** The archive key, for reading back what was written. */
+  readonly archiveKey: Bytes;
   /** Bytes to put at offset 0 where the target can be rewritten: the header, now knowing its segment. */
   readonly header: Bytes;
   /** What the catalog holds. */
@@ -153,7 +154,7 @@ export class ArchiveWriter {
     engine: Engine,
     sink: Sink,
     options: WriterOptions,
-    random: (length: number) => Bytes = (length) => engine.randomBytes(length),
+    random: Random = (length) => engine.randomBytes(length),
   ): ArchiveWriter {
     checkLength("label", options.label, MAX_LABEL_BYTES);
     checkLength("writer", options.writer, MAX_WRITER_BYTES);
@@ -165,17 +166,14 @@ export class ArchiveWriter {
     if (archiveKey.length !== KEY_BYTES) {
       throw new RangeError(`Cannot use an archive key of ${archiveKey.length} bytes`);
     }
-    const passphrases = options.keys.flatMap((key) => key.kind === "passphrase" ? [key.passphrase] : []);
+    const slotKeys = options.keys.filter((key) => key.kind !== "archive-key");
     // Before any work, not in the middle of it.
     const cost = options.kdf ?? { logN: DEFAULT_LOG_N, r: 8, p: 1 };
     if (!isCostInRange(cost)) throw new RangeError("Cannot use the scrypt cost: it is out of range");
-    if (passphrases.length > MAX_PASSPHRASE_SLOTS) {
-      throw new RangeError(`Cannot create an archive with over ${MAX_PASSPHRASE_SLOTS} passphrases`);
-    }
-    for (const passphrase of passphrases) encodePassphrase(passphrase).fill(0);
-    const pages = pagesFor(passphrases.length);
-    const salted = passphrases.map((passphrase) => ({ passphrase, salt: random(KEY_BYTES) }));
-    const slots = wrapAll(engine, archiveKey, salted, cost);
+    for (const key of slotKeys) if (key.kind === "passphrase") encodePassphrase(key.passphrase).fill(0);
+    const pages = pagesFor(slotKeys);
+    const drawn = slotKeys.map((key) => ({ key, randomness: random(wrappingRandomness(key)) }));
+    const slots = wrapAll(engine, archiveKey, drawn, cost);
     // Its failure is met where the slots are needed.
     slots.catch(() => {});
     const keys = { engine, suite: options.suite ?? 1, archiveKey, id: deriveArchiveId(engine, archiveKey) };
@@ -386,7 +384,8 @@ export class ArchiveWriter {
       this.#random(KEY_BYTES),
       await this.#slots,
     );
-    return { id, length: header.length + length, header, totals: { ...this.#totals } };
+    const { archiveKey } = this.#keys;
+    return { id, length: header.length + length, archiveKey, header, totals: { ...this.#totals } };
   }
 
   #trailer(index: FramePlace, pages: number, orphanPages: number): Trailer {
@@ -480,24 +479,25 @@ function splitPadding(room: number): number[] | undefined {
   return lengths;
 }
 
-/** The smallest header that leaves half of its room for further keys. */
-function pagesFor(passphrases: number): number {
-  const used = passphrases * PASSPHRASE_SLOT_BYTES;
-  const pages = HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= 2 * used);
+/** The smallest header that leaves half of its room for further keys, or else the smallest that is large enough. */
+function pagesFor(keys: readonly NewKey[]): number {
+  const fault = slotsFault(keys);
+  if (fault !== undefined) throw new RangeError(`Cannot create the archive: ${fault}`);
+  const used = keys.reduce((sum, { kind }) => sum + SLOT_BYTES[kind], 0);
+  const pages = HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= 2 * used) ??
+    HEADER_PAGE_COUNTS.find((count) => slotRoom(count) >= used);
   if (pages === undefined) throw new RangeError("Cannot create the archive: it has too many keys");
   return pages;
 }
 
-/** Wraps the archive key for each passphrase, one after the other: each takes much memory. */
+/** Wraps the archive key for each key, one after the other: a passphrase takes much memory. */
 async function wrapAll(
   engine: Engine,
   archiveKey: Bytes,
-  salted: readonly { readonly passphrase: string; readonly salt: Bytes }[],
+  drawn: readonly { readonly key: NewKey; readonly randomness: Bytes }[],
   cost: ScryptCost,
 ): Promise<readonly Slot[]> {
   const slots: Slot[] = [];
-  for (const { passphrase, salt } of salted) {
-    slots.push(await wrapForPassphrase(engine, archiveKey, passphrase, cost, salt));
-  }
+  for (const { key, randomness } of drawn) slots.push(await wrapForKey(engine, archiveKey, key, cost, randomness));
   return slots;
 }

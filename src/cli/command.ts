@@ -1,6 +1,7 @@
 /** What a command is, and what it is given. */
 import type { ExitCode } from "./exit_codes.ts";
-import type { CommandOptions, CommonOptions, OptionsByVerb } from "./options.ts";
+import type { CommandOptions, OptionsByVerb } from "./options.ts";
+import type { PassphraseSource } from "./passphrase.ts";
 import type { System } from "./system.ts";
 import type { Ui } from "./ui/ui.ts";
 import type { VerbName } from "./verbs.ts";
@@ -17,15 +18,15 @@ export interface CommandContext {
    *
    * @throws {CommandError} with exit code 2 when there is none that can be used.
    */
-  newPassphrase(options: CommonOptions): Promise<string>;
+  newPassphrase(source: PassphraseSource): Promise<string>;
   /**
    * The passphrase of an existing archive, asked for or from its source.
    *
    * @throws {CommandError} with exit code 11 when there is none that can be used.
    */
-  existingPassphrase(options: CommonOptions): Promise<string>;
+  existingPassphrase(source: PassphraseSource): Promise<string>;
   /** Whether the passphrase can be had without asking anybody: from an option or the environment. */
-  isPassphraseGiven(options: CommonOptions): boolean;
+  isPassphraseGiven(source: PassphraseSource): boolean;
 }
 
 /**

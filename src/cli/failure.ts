@@ -1,5 +1,7 @@
 /** What a failure says to the user, and what the program exits with. */
+import { KeyChangeError } from "../archive/key_changes.ts";
 import { SourceError } from "../disk/file_source.ts";
+import { LockError } from "../disk/locked_file.ts";
 import { RootConflictError } from "../disk/names.ts";
 import { isClosedPipe } from "../disk/streams.ts";
 import { systemCode, systemReason } from "../disk/system_error.ts";
@@ -21,7 +23,8 @@ export interface Failure {
 const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "not-an-archive": "Is it the right file?",
   "newer-version": "A newer version of Coffer can read it",
-  "wrong-key": "Check capitals, the keyboard layout and blanks at either end",
+  "wrong-key":
+    "Of a passphrase, check capitals, the keyboard layout and blanks at either end; coffer info shows which keys there are",
   "damaged":
     "What is not damaged can still be extracted by name (coffer extract ARCHIVE PATH); compare with another copy",
   "malformed": "A faulty program wrote it, or somebody made it so on purpose",
@@ -31,6 +34,14 @@ const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "rolled-back": "An older copy may have been put in its place",
   "unsafe": "The archive may be hostile: its other contents deserve no trust either",
   "limit": "If you trust the archive, --max-expansion, --max-kdf-memory and --max-kdf-work raise their limits",
+};
+
+const KEY_CHANGE_HINTS: Readonly<Record<KeyChangeError["code"], string>> = {
+  "last-key": "Add another key first",
+  "no-room": "Remove a key first",
+  "too-many": "Remove a key first",
+  "no-such-key": "coffer keys list shows the keys with their numbers",
+  "unknown-key": "coffer keys add and coffer keys remove do the same in two steps",
 };
 
 /** Whether an error is an abort: the reason of the program's own signal, or the platform's. */
@@ -73,6 +84,14 @@ export function describeFailure(error: unknown): Failure {
   }
   if (isClosedPipe(error)) {
     return { kind: "closed pipe", exitCode: EXIT.done, message: "the reader has closed the pipe", hint: undefined };
+  }
+  if (error instanceof KeyChangeError) {
+    const exitCode = error.code === "no-such-key" ? EXIT.usage : EXIT.failed;
+    return { kind: "failed", exitCode, message: error.message, hint: KEY_CHANGE_HINTS[error.code] };
+  }
+  if (error instanceof LockError) {
+    const hint = "With --lock-wait SECONDS it is waited for";
+    return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint };
   }
   if (error instanceof SourceError) {
     return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint: undefined };

@@ -1,7 +1,7 @@
 /** Help, made from the tables of verbs, options and exit codes. */
 import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit_codes.ts";
 import { type Flag, FLAG_GROUPS, type FlagGroup, FLAGS, spelling } from "./flags.ts";
-import { LATER_VERBS, usageLine, VERB_NAMES, type VerbName, verbOf } from "./verbs.ts";
+import { LATER_VERBS, usageLine, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
 
 /** Narrower is hard to lay out, wider is hard to read. */
 const MIN_COLUMNS = 80;
@@ -43,7 +43,8 @@ function flagRows(verb: VerbName, group: FlagGroup): Row[] {
   for (const name of verbOf(verb).flags) {
     const flag: Flag = FLAGS[name];
     if (flag.kind === "later" || flag.group !== group) continue;
-    const value = flag.kind === "switch" ? "" : ` ${flag.value}`;
+    const isSwitch = flag.kind === "switch" || verbOf(verb).switches?.includes(name);
+    const value = isSwitch ? "" : ` ${flag.value}`;
     const summary = typeof flag.summary === "string" ? flag.summary : flag.summary[verb] ?? flag.summary[""] ?? "";
     // Options without a letter line up behind those with one.
     rows.push([`${flag.short === undefined ? "    " : ""}${spelling(name)}${value}`, summary]);
@@ -74,15 +75,36 @@ export function verbHelp(verb: VerbName, terminalColumns: number | undefined): s
   return `${lines.join("\n")}\n`;
 }
 
+/** The help of a word that begins several verbs. */
+export function groupHelp(group: string, terminalColumns: number | undefined): string {
+  const columns = clamp(terminalColumns);
+  const verbs = verbsOf(group);
+  const summary = VERB_GROUPS[group] ?? "";
+  const lines = [
+    `Usage: coffer ${group} ACTION [OPTIONS] ARCHIVE`,
+    "",
+    ...wrap(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`, columns, 0),
+    "",
+    "Actions:",
+    ...table(verbs.map((name) => [name, verbOf(name).summary] as const), columns),
+    "",
+    ...wrap(`coffer ${group} ACTION --help explains one and its options.`, columns, 0),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
 /** The help of the whole program: `short` leaves out everything but the verbs. */
 export function mainHelp(terminalColumns: number | undefined, short = false): string {
   const columns = clamp(terminalColumns);
   const lines = ["Usage: coffer VERB [OPTIONS] ARCHIVE [ARGUMENTS]", ""];
   if (!short) lines.push("Coffer keeps files and folders in one encrypted archive.", "");
-  const rows = VERB_NAMES.map((name) => {
+  const rows: Row[] = [];
+  for (const name of VERB_NAMES) {
+    const group = name.split(" ")[0] as string;
     const { alias, summary } = verbOf(name);
-    return [alias === undefined ? name : `${name}, ${alias}`, summary] as const;
-  });
+    if (group === name) rows.push([alias === undefined ? name : `${name}, ${alias}`, summary]);
+    else if (verbsOf(group)[0] === name) rows.push([group, VERB_GROUPS[group] ?? ""]);
+  }
   lines.push("Verbs:", ...table(rows, columns));
   if (!short) {
     lines.push("", ...wrap(`Not in this version: ${Object.keys(LATER_VERBS).join(", ")}.`, columns, 0));

@@ -11,5 +11,13 @@ export async function main(args: readonly string[]): Promise<number> {
     cat: () => import("./commands/cat.ts"),
     verify: () => import("./commands/verify.ts"),
     info: () => import("./commands/info.ts"),
+    "keys list": () => import("./commands/keys_list.ts"),
+    "keys add": () => import("./commands/keys_add.ts"),
+    "keys remove": () => import("./commands/keys_remove.ts"),
+    "keys change": () => import("./commands/keys_change.ts"),
+    "keys backup": () => import("./commands/keys_backup.ts"),
+    "keys restore": () => import("./commands/keys_restore.ts"),
+    copy: () => import("./commands/copy.ts"),
+    keygen: () => import("./commands/keygen.ts"),
   });
 }

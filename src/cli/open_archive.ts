@@ -6,13 +6,20 @@ import { findCopies, type PeekStart } from "../archive/header_reader.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Source } from "../archive/source.ts";
+import type { Key } from "../archive/unlock.ts";
 import { FileSource } from "../disk/file_source.ts";
 import { chunksOf } from "../disk/streams.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
+import type { HeaderCopy } from "../format/header.ts";
+import { DEFAULT_LOG_N } from "../format/limits.ts";
+import { kdfMemory } from "../format/slots.ts";
 import type { CommandContext } from "./command.ts";
+import { givenPassphrases, keysFromFiles } from "./keys.ts";
 import type { OpeningOptions } from "./options.ts";
+import { countSlots } from "./slot_text.ts";
+import { formatBytes } from "./ui/quantities.ts";
 
 /** An archive on disk, opened; disposing closes the file. */
 export interface OpenedFile extends Disposable {
@@ -20,39 +27,86 @@ export interface OpenedFile extends Disposable {
   readonly source: FileSource;
 }
 
-/** How the options open an archive. Asks for the passphrase, when nothing gives it. */
-export async function openOptions(context: CommandContext, options: OpeningOptions): Promise<OpenOptions> {
-  const passphrase = await context.existingPassphrase(options);
+/** How keys open an archive. */
+function openOptions(context: CommandContext, options: OpeningOptions, keys: readonly Key[]): OpenOptions {
   return {
-    keys: [{ kind: "passphrase", passphrase }],
+    keys,
     kdfLimits: options.kdfLimits,
     onWarning: (warning) => context.ui.warn(warning, "Make a fresh copy of the archive while it can be read"),
   };
 }
 
+/** Memory that deriving a key takes when nobody asked for more. */
+const USUAL_KDF_MEMORY = kdfMemory({ logN: DEFAULT_LOG_N, r: 8, p: 1 });
+
 /** How often somebody at a terminal may try. */
 const ATTEMPTS = 3;
 
 /**
- * Opens with the key of the options; a wrong one that was typed can be typed again. What is no archive is told before
- * anybody is asked for a passphrase.
+ * Opens with the keys of the options; a wrong passphrase that was typed can be typed again. What is no archive is told
+ * before anybody is asked for a passphrase.
  */
-async function attempt<T>(
+export async function attempt<T>(
   context: CommandContext,
   options: OpeningOptions,
   peek: PeekStart,
   open: (how: OpenOptions) => Promise<T>,
 ): Promise<T> {
-  await findCopies(nativeEngine, peek);
-  for (let left = context.isPassphraseGiven(options) ? 1 : ATTEMPTS;; left--) {
-    const how = await openOptions(context, options);
+  // With the archive key, an archive opens whose header is lost.
+  const copies = options.keys.recoveryWords === undefined ? (await findCopies(nativeEngine, peek)).copies : [];
+  const slots = copies.flatMap((copy) => copy.header.slots);
+  const others = await keysFromFiles(context, options.keys);
+  const tryKeys = (keys: readonly Key[]) =>
+    abortable(() => open(openOptions(context, options, [...others, ...keys])), context.signal);
+  let { keys } = options;
+  if (keys.passphrases.length === 0) {
     try {
-      return await abortable(() => open(how), context.signal);
+      return await tryKeys([]);
     } catch (error) {
-      if (left === 1 || !(error instanceof ArchiveError) || error.code !== "wrong-key") throw error;
-      context.ui.warn("That passphrase does not open it; try again");
+      const completes = keys.keyFiles.length > 0 &&
+        slots.some((slot) => slot.kind === "passphrase" && slot.withKeyFile);
+      if (!completes || !isWrongKey(error)) throw error;
+      keys = { ...keys, passphrases: [{ kind: "ask" }] };
     }
   }
+  const isGiven = keys.passphrases.every((source) => context.isPassphraseGiven(source));
+  // Nobody is asked for what could not help.
+  if (!isGiven && !slots.some((slot) => slot.kind === "passphrase")) return await tryKeys([]);
+  if (!isGiven) announce(context, copies);
+  for (let left = isGiven ? 1 : ATTEMPTS;; left--) {
+    try {
+      return await tryKeys(await givenPassphrases(context, keys));
+    } catch (error) {
+      if (left === 1 || !isWrongKey(error)) throw error;
+      context.ui.warn(`${(error as ArchiveError).message}; try again`);
+    }
+  }
+}
+
+function isWrongKey(error: unknown): boolean {
+  return error instanceof ArchiveError && error.code === "wrong-key";
+}
+
+/** Says which keys there are before a passphrase is asked for, unless it is the one that everybody expects. */
+function announce({ ui }: CommandContext, copies: readonly HeaderCopy[]): void {
+  const [newest] = copies.toSorted((a, b) => b.header.generation - a.header.generation);
+  const slots = newest?.header.slots ?? [];
+  const [only] = slots;
+  const usual = slots.length === 1 && only?.kind === "passphrase" && !only.withKeyFile &&
+    kdfMemory(only.cost) <= USUAL_KDF_MEMORY;
+  if (usual) return;
+  const memory = Math.max(0, ...slots.map((slot) => slot.kind === "passphrase" ? kdfMemory(slot.cost) : 0));
+  const cost = memory === 0 ? "" : `; a try takes up to ${formatBytes(memory)} of memory for each passphrase slot`;
+  ui.note(`what opens it: ${countSlots(slots)}${cost}`);
+}
+
+/** The copy to show when no key says which one counts: one that holds together, then the newest. */
+export function bestCopy(copies: readonly HeaderCopy[]): HeaderCopy {
+  const [best] = copies.toSorted((a, b) =>
+    Number(b.intact) - Number(a.intact) || b.header.generation - a.header.generation
+  );
+  if (best === undefined) throw new TypeError("Cannot show a header without its copies");
+  return best;
 }
 
 /** The first bytes of a source. */

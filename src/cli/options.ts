@@ -1,9 +1,16 @@
 /** What a command line means: the options each command is given, complete and checked, defaults filled in. */
 import type { SuiteId } from "../engine/engine.ts";
-import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK, DEFAULT_LOG_N, DEFAULT_MAX_EXPANSION } from "../format/limits.ts";
+import {
+  DEFAULT_KDF_MEMORY,
+  DEFAULT_KDF_WORK,
+  DEFAULT_LOG_N,
+  DEFAULT_MAX_EXPANSION,
+  MAX_SLOTS,
+} from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
 import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
+import { wholeNumber } from "./values.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
 
 /** When progress is shown. */
@@ -17,8 +24,24 @@ export interface CommonOptions {
   readonly verbose: boolean;
   readonly json: boolean;
   readonly progress: ProgressMode;
-  /** Where the passphrase comes from. */
-  readonly passphrase: PassphraseSource;
+  /** The keys that open the archive, or that a new one is made for. */
+  readonly keys: KeySources;
+}
+
+/** Where keys come from. */
+export interface KeySources {
+  /** Where passphrases come from; none when other keys are given and no passphrase is asked for. */
+  readonly passphrases: readonly PassphraseSource[];
+  /** Key files; `-` is standard input. */
+  readonly keyFiles: readonly string[];
+  /** Identity files; `-` is standard input. */
+  readonly identities: readonly string[];
+  /** Recipients, or files of recipients. */
+  readonly recipients: readonly string[];
+  /** A file of recovery words; `-` is standard input. */
+  readonly recoveryWords: string | undefined;
+  /** Whether each passphrase is good only together with the key file. */
+  readonly both: boolean;
 }
 
 /** What every command that opens an archive has besides. */
@@ -120,6 +143,79 @@ export interface InfoOptions extends OpeningOptions {
   readonly verb: "info";
 }
 
+/** `coffer keys list` */
+export interface KeysListOptions extends OpeningOptions {
+  readonly verb: "keys list";
+}
+
+/** What every command has that changes an archive's keys. */
+export interface ChangingOptions extends OpeningOptions {
+  /** How long to wait for another program that is changing the archive, in milliseconds. */
+  readonly lockWaitMs: number;
+}
+
+/** `coffer keys add` and `coffer keys change` */
+export interface NewKeyOptions extends ChangingOptions {
+  /** The new keys, at least one. */
+  readonly newKeys: KeySources;
+  /** scrypt's logN for new passphrases. */
+  readonly kdfLogN: number;
+}
+
+/** `coffer keys add` */
+export interface KeysAddOptions extends NewKeyOptions {
+  readonly verb: "keys add";
+}
+
+/** `coffer keys change` */
+export interface KeysChangeOptions extends NewKeyOptions {
+  readonly verb: "keys change";
+}
+
+/** `coffer keys backup` */
+export interface KeysBackupOptions extends OpeningOptions {
+  readonly verb: "keys backup";
+  /** The file for the header; `-` is standard output. */
+  readonly output: string | undefined;
+  /** Whether to show the recovery words. */
+  readonly words: boolean;
+}
+
+/** `coffer keys restore` */
+export interface KeysRestoreOptions extends NewKeyOptions {
+  readonly verb: "keys restore";
+  readonly backup: string | undefined;
+}
+
+/** `coffer keys remove` */
+export interface KeysRemoveOptions extends ChangingOptions {
+  readonly verb: "keys remove";
+  /** Numbers of the keys to remove, from 1. */
+  readonly numbers: readonly number[];
+}
+
+/** `coffer copy` */
+export interface CopyOptions extends OpeningOptions, WorkOptions {
+  readonly verb: "copy";
+  /** The new archive; `-` is standard output. */
+  readonly target: string;
+  /** Its keys. */
+  readonly newKeys: KeySources;
+  readonly kdfLogN: number;
+  readonly level: number;
+  readonly store: boolean;
+  /** The old archive's when not given. */
+  readonly suite: SuiteId | undefined;
+  readonly pad: boolean;
+  readonly force: boolean;
+}
+
+/** `coffer keygen`; `archive` is the file to write. */
+export interface KeygenOptions extends CommonOptions {
+  readonly verb: "keygen";
+  readonly kind: "key-file" | "identity";
+}
+
 /** The options of each verb. */
 export interface OptionsByVerb {
   readonly create: CreateOptions;
@@ -128,6 +224,14 @@ export interface OptionsByVerb {
   readonly cat: CatOptions;
   readonly verify: VerifyOptions;
   readonly info: InfoOptions;
+  readonly "keys list": KeysListOptions;
+  readonly "keys add": KeysAddOptions;
+  readonly "keys remove": KeysRemoveOptions;
+  readonly "keys change": KeysChangeOptions;
+  readonly "keys backup": KeysBackupOptions;
+  readonly "keys restore": KeysRestoreOptions;
+  readonly copy: CopyOptions;
+  readonly keygen: KeygenOptions;
 }
 
 /** The options of any verb. */
@@ -135,7 +239,6 @@ export type CommandOptions = OptionsByVerb[VerbName];
 
 /** Options that contradict each other. */
 const CONFLICTS: readonly (readonly FlagName[])[] = [
-  ["passphrase-file", "passphrase-command", "generate-passphrase"],
   ["level", "store"],
   ["overwrite", "skip-existing"],
   ["dry-run", "verify"],
@@ -152,7 +255,13 @@ const SUITE_IDS: Readonly<Record<NonNullable<TypedFlags["suite"]>, SuiteId>> = {
  * @throws {UsageError} when they contradict each other or something is missing.
  */
 export function interpret(verb: VerbName, typed: TypedFlags, positionals: readonly string[]): CommandOptions {
-  const [archive, ...rest] = positionals;
+  const [archive, ...rest] = verbOf(verb).standalone ? [typed.output ?? "", ...positionals] : positionals;
+  if (verb === "keygen" && archive === "") {
+    throw new UsageError(
+      "Cannot make a key: no file is named",
+      "Name a new file with --output F; - is standard output",
+    );
+  }
   if (archive === undefined) throw new UsageError(`Cannot ${verb}: no ARCHIVE is named`, `Usage: ${usageLine(verb)}`);
   checkArchive(verb, archive);
   checkRest(verb, rest);
@@ -171,8 +280,10 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     verbose: typed.verbose ?? false,
     json: typed.json ?? false,
     progress: typed.progress ?? "auto",
-    passphrase: passphraseSource(typed, inputUses.length === 0),
+    keys: keySources(isNewKeyVerb(verb) ? onlyOpening(typed) : typed, inputUses.length === 0),
   };
+  if (verb === "keygen") return { ...common, verb, kind: typed.identity === undefined ? "key-file" : "identity" };
+  if (verb === "create") checkBoth(common.keys);
   if (verb === "create") return createOptions(common, typed, rest);
   const opening = {
     ...common,
@@ -182,6 +293,57 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     },
   };
   switch (verb) {
+    case "copy": {
+      const [target, extra] = rest;
+      if (target === undefined || extra !== undefined) {
+        throw new UsageError(`Cannot copy: "${extra}" is one argument too many`, `Usage: ${usageLine(verb)}`);
+      }
+      return {
+        ...opening,
+        ...work(typed),
+        verb,
+        target,
+        newKeys: newKeySources(verb, typed, inputUses.length === 0),
+        kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
+        level: typed.level ?? DEFAULT_LEVEL,
+        store: typed.store ?? false,
+        suite: typed.suite === undefined ? undefined : SUITE_IDS[typed.suite],
+        pad: typed.pad ?? false,
+        force: typed.force ?? false,
+      };
+    }
+    case "keys list":
+      return { ...opening, verb };
+    case "keys remove": {
+      const read = wholeNumber(1, MAX_SLOTS);
+      return { ...changingOptions(opening, typed), verb, numbers: rest.map((text) => read(text, "NUMBER")) };
+    }
+    case "keys backup": {
+      const words = typed.words ?? false;
+      if (typed.output === undefined && !words) {
+        throw new UsageError(
+          "Cannot keys backup: nothing to keep is named",
+          "Use --output F for the header, --words for the words",
+        );
+      }
+      return { ...opening, verb, output: typed.output, words };
+    }
+    case "keys restore": {
+      const [backup, extra] = rest;
+      if (extra !== undefined) throw new UsageError(`Cannot keys restore: "${extra}" is one argument too many`);
+      if (backup === undefined && typed["recovery-words"] === undefined) {
+        throw new UsageError("Cannot keys restore: there is neither a BACKUP nor --recovery-words");
+      }
+      const newKeys = newKeySources(verb, typed, inputUses.length === 0);
+      const kdfLogN = typed["kdf-log-n"] ?? DEFAULT_LOG_N;
+      return { ...changingOptions(opening, typed), verb, newKeys, kdfLogN, backup };
+    }
+    case "keys add":
+    case "keys change": {
+      const newKeys = newKeySources(verb, typed, inputUses.length === 0);
+      const kdfLogN = typed["kdf-log-n"] ?? DEFAULT_LOG_N;
+      return { ...changingOptions(opening, typed), verb, newKeys, kdfLogN };
+    }
     case "extract":
       return extractOptions(opening, typed, rest);
     case "list":
@@ -276,19 +438,75 @@ function work(typed: TypedFlags): WorkOptions {
   return { jobs: typed.jobs ?? 1 };
 }
 
-function passphraseSource(typed: TypedFlags, inheritInput: boolean): PassphraseSource {
-  const path = typed["passphrase-file"];
-  if (path !== undefined) return { kind: "file", path };
-  const words = typed["passphrase-command"];
+/** The new keys of `keys add` and `keys change`. What opens the archive is given by the other options. */
+function newKeySources(verb: NewKeyVerb, typed: TypedFlags, inheritInput: boolean): KeySources {
+  const sources = keySources({
+    "passphrase-file": typed["new-passphrase-file"] ?? [],
+    "passphrase-command": typed["new-passphrase-command"] ?? [],
+    "key-file": typed["new-key-file"] ?? [],
+    "recipient": typed["new-recipient"] ?? [],
+    ...(typed["generate-passphrase"] ? { "generate-passphrase": true } : {}),
+    ...(typed["ask-passphrase"] ? { "ask-passphrase": true } : {}),
+    ...(typed.both ? { both: true } : {}),
+  }, inheritInput);
+  checkBoth(sources);
+  // The environment's passphrase is the old one.
+  const passphrases = sources.passphrases.map((source) => source.kind === "ask" ? { kind: "prompt" } as const : source);
+  const count = passphrases.length + sources.recipients.length + (sources.both ? 0 : sources.keyFiles.length);
+  if (verb === "keys change" && count !== 1) {
+    throw new UsageError(
+      "Cannot keys change: more than one new key is named",
+      "coffer keys add adds any number of them",
+    );
+  }
+  return { ...sources, passphrases };
+}
+
+/** Verbs whose options for keys are parted in those that open and those that are new. */
+type NewKeyVerb = "keys add" | "keys change" | "keys restore" | "copy";
+
+function isNewKeyVerb(verb: VerbName): verb is NewKeyVerb {
+  return verb === "keys add" || verb === "keys change" || verb === "keys restore" || verb === "copy";
+}
+
+/** Without what is about the new key. */
+function onlyOpening(typed: TypedFlags): TypedFlags {
+  const { "generate-passphrase": _generate, "ask-passphrase": _ask, both: _both, ...opening } = typed;
+  return opening;
+}
+
+function changingOptions(opening: OpeningOptions, typed: TypedFlags): ChangingOptions {
+  return { ...opening, lockWaitMs: (typed["lock-wait"] ?? 0) * 1000 };
+}
+
+function keySources(typed: TypedFlags, inheritInput: boolean): KeySources {
+  const passphrases: PassphraseSource[] = [];
+  for (const path of typed["passphrase-file"] ?? []) passphrases.push({ kind: "file", path });
   // A command may ask its own questions on standard input, unless that carries data.
-  if (words !== undefined) return { kind: "command", words, inheritInput };
-  return typed["generate-passphrase"] ? { kind: "generate" } : { kind: "ask" };
+  for (const words of typed["passphrase-command"] ?? []) passphrases.push({ kind: "command", words, inheritInput });
+  if (typed["generate-passphrase"]) passphrases.push({ kind: "generate" });
+  if (typed["ask-passphrase"]) passphrases.push({ kind: "prompt" });
+  const [keyFiles, identities, recipients] = [typed["key-file"] ?? [], typed.identity ?? [], typed.recipient ?? []];
+  const both = typed.both ?? false;
+  const recoveryWords = typed["recovery-words"];
+  const others = keyFiles.length + identities.length + recipients.length + (recoveryWords === undefined ? 0 : 1);
+  // Another key that was given is enough; the environment must not add one silently.
+  if (passphrases.length === 0 && (others === 0 || both)) passphrases.push({ kind: "ask" });
+  return { passphrases, keyFiles, identities, recipients, recoveryWords, both };
+}
+
+function checkBoth({ both, keyFiles }: KeySources): void {
+  if (!both || keyFiles.length === 1) return;
+  throw new UsageError(
+    `Cannot use "--both" with ${keyFiles.length === 0 ? "no" : "more than one"} key file`,
+    "Name the one that every passphrase is to need with --key-file F",
+  );
 }
 
 function checkArchive(verb: VerbName, archive: string): void {
   if (archive === "") throw new UsageError(`Cannot ${verb}: the name of ARCHIVE is empty`);
   if (archive.includes("\0")) throw new UsageError(`Cannot ${verb}: the name of ARCHIVE holds a NUL`);
-  if (archive === "-" && verbOf(verb).dash === undefined) {
+  if (archive === "-" && verbOf(verb).dash === undefined && !verbOf(verb).standalone) {
     throw new UsageError(
       `Cannot use "-" as ARCHIVE: "${verb}" does not read standard input`,
       'Save the archive to a file first; a file that is called "-" is "./-"',
@@ -314,7 +532,12 @@ function checkRest(verb: VerbName, rest: readonly string[]): void {
 function standardInputUses(verb: VerbName, archive: string, typed: TypedFlags): string[] {
   const uses: string[] = [];
   if (archive === "-" && verbOf(verb).dash === "standard input") uses.push("-");
-  if (typed["passphrase-file"] === "-") uses.push("--passphrase-file -");
+  if (typed["recovery-words"] === "-") uses.push("--recovery-words -");
+  for (
+    const name of ["passphrase-file", "key-file", "identity", "new-passphrase-file", "new-key-file"] as const
+  ) {
+    for (const from of typed[name] ?? []) if (from === "-") uses.push(`--${name} -`);
+  }
   if (typed["files-from"] === "-") uses.push("--files-from -");
   for (const from of typed["exclude-from"] ?? []) if (from === "-") uses.push("--exclude-from -");
   if (typed["stdin-name"] !== undefined) uses.push("--stdin-name");

@@ -11,13 +11,13 @@ import { UsageError } from "./command_error.ts";
 import { type Flag, type FlagName, flagOf, FLAGS, type TypedFlags } from "./flags.ts";
 import { type CommandOptions, interpret } from "./options.ts";
 import { nearest } from "./suggest.ts";
-import { findVerb, LATER_VERBS, VERB_NAMES, type VerbName, verbOf } from "./verbs.ts";
+import { findVerb, LATER_VERBS, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
 
 /** What a command line asks for. */
 export type Request =
   | { readonly kind: "run"; readonly options: CommandOptions }
   /** `asked` is false when nothing was typed at all. */
-  | { readonly kind: "help"; readonly verb: VerbName | undefined; readonly asked: boolean }
+  | { readonly kind: "help"; readonly verb: VerbName | undefined; readonly group?: string; readonly asked: boolean }
   | { readonly kind: "version" };
 
 interface OptionToken {
@@ -35,13 +35,23 @@ type Token = OptionToken | { readonly kind: "positional"; readonly value: string
   readonly kind: "option-terminator";
 };
 
-const SYNTAX = Object.fromEntries(
-  Object.entries<Flag>(FLAGS).map(([name, flag]) => [name, {
-    type: "value" in flag ? "string" as const : "boolean" as const,
-    multiple: true,
-    ...(flag.short === undefined ? {} : { short: flag.short }),
-  }]),
-);
+/** The options as node:util takes them; `switches` take no value, whatever the table says. */
+function syntax(switches: readonly FlagName[]) {
+  return Object.fromEntries(
+    Object.entries<Flag>(FLAGS).map(([name, flag]) => [name, {
+      type: "value" in flag && !switches.some((one) => one === name) ? "string" as const : "boolean" as const,
+      multiple: true,
+      ...(flag.short === undefined ? {} : { short: flag.short }),
+    }]),
+  );
+}
+
+/** The arguments as tokens. Lenient, so that it never throws: what it would say knows nothing of verbs and later versions. */
+function tokenize(args: readonly string[], switches: readonly FlagName[] = []): readonly Token[] {
+  const options = syntax(switches);
+  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
+    .tokens as readonly Token[];
+}
 
 /**
  * Reads a command line.
@@ -49,11 +59,14 @@ const SYNTAX = Object.fromEntries(
  * @throws {UsageError} when it cannot be carried out as typed.
  */
 export function parse(args: readonly string[]): Request {
-  // Lenient, so that it never throws: what it would say knows nothing of verbs and later versions.
-  const parsed = parseArgs({ args: [...args], options: SYNTAX, strict: false, allowPositionals: true, tokens: true });
-  const tokens = parsed.tokens as readonly Token[];
+  const first = tokenize(args);
+  const named = first.find((token) => token.kind === "positional");
+  const switches = named === undefined ? undefined : switchesOf(findVerb(named.value));
+  const tokens = switches === undefined ? first : tokenize(args, switches);
   const options = tokens.filter((token) => token.kind === "option");
-  const [word, ...words] = tokens.flatMap((token) => token.kind === "positional" ? [token.value] : []);
+  const [word, ...words] = joinGroup(
+    tokens.flatMap((token) => token.kind === "positional" ? [token.value] : []),
+  );
   const wantsHelp = options.some(({ name }) => name === "help");
   if (!wantsHelp && options.some(({ name }) => name === "version")) return { kind: "version" };
   if (word === undefined) {
@@ -62,16 +75,42 @@ export function parse(args: readonly string[]): Request {
     return { kind: "help", verb: undefined, asked: wantsHelp };
   }
   if (word === "help") {
-    const [topic] = words;
+    const [topic] = joinGroup(words);
+    if (isGroup(topic)) return { kind: "help", verb: undefined, group: topic, asked: true };
     return {
       kind: "help",
       verb: topic === undefined || topic === "help" ? undefined : requireVerb(topic),
       asked: true,
     };
   }
+  if (isGroup(word)) {
+    if (wantsHelp) return { kind: "help", verb: undefined, group: word, asked: true };
+    const [action] = words;
+    const verbs = verbsOf(word).map((name) => `"${name}"`).join(", ");
+    const what = action === undefined ? "what to do is not named" : `"${action}" is not what it can do`;
+    throw new UsageError(
+      `Cannot find the verb "${word}${action === undefined ? "" : ` ${action}`}": ${what}`,
+      `There are ${verbs}`,
+    );
+  }
   const verb = requireVerb(word);
   if (wantsHelp) return { kind: "help", verb, asked: true };
   return { kind: "run", options: interpret(verb, readFlags(verb, options), words) };
+}
+
+/** The first two words as one where they name a verb of a group: `keys list`. */
+function joinGroup(words: readonly string[]): readonly string[] {
+  const [first, second, ...rest] = words;
+  const joined = `${first} ${second}`;
+  return isGroup(first) && findVerb(joined) !== undefined ? [joined, ...rest] : words;
+}
+
+function isGroup(word: string | undefined): word is string {
+  return word !== undefined && Object.hasOwn(VERB_GROUPS, word);
+}
+
+function switchesOf(verb: VerbName | undefined): readonly FlagName[] | undefined {
+  return verb === undefined ? undefined : verbOf(verb).switches;
 }
 
 function requireVerb(word: string): VerbName {
@@ -80,7 +119,7 @@ function requireVerb(word: string): VerbName {
   if (Object.hasOwn(LATER_VERBS, word)) {
     throw new UsageError(`Cannot ${word}: this verb is not in this version`, "coffer --help lists the verbs that are");
   }
-  const guess = nearest(word, [...VERB_NAMES, ...Object.keys(LATER_VERBS), "help"]);
+  const guess = nearest(word, [...VERB_NAMES, ...Object.keys(VERB_GROUPS), ...Object.keys(LATER_VERBS), "help"]);
   throw new UsageError(
     `Cannot find the verb "${word}"`,
     guess === undefined ? "coffer --help lists the verbs" : `Did you mean "${guess}"?`,
@@ -94,6 +133,11 @@ function readFlags(verb: VerbName, options: readonly OptionToken[]): TypedFlags 
     const name = token.name as FlagName;
     if (flag === undefined || flag.kind === "later" || !verbOf(verb).flags.includes(name)) {
       throw unknownOption(token, verb);
+    }
+    if (flag.kind !== "switch" && switchesOf(verb)?.includes(name)) {
+      if (token.value !== undefined) throw new UsageError(`Cannot use a value with "${token.rawName}": it takes none`);
+      typed[name] = [];
+      continue;
     }
     if (flag.kind === "switch") {
       if (token.value !== undefined) throw new UsageError(`Cannot use a value with "${token.rawName}": it takes none`);

@@ -1,10 +1,10 @@
 /** Where passphrases come from: an option, the environment, the terminal, or the program itself. */
 import { encodePassphrase } from "../format/passphrase.ts";
 import { systemReason } from "../disk/system_error.ts";
-import { abortable } from "../archive/abortable.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { SecretPrompt } from "./prompt.ts";
+import { readSmall } from "./small_file.ts";
 import type { System } from "./system.ts";
 import { quoteName } from "./ui/escape.ts";
 import { writeAllSync } from "./ui/output.ts";
@@ -14,6 +14,8 @@ import type { Ui } from "./ui/ui.ts";
 export type PassphraseSource =
   /** The environment variable if it is set, otherwise the terminal. */
   | { readonly kind: "ask" }
+  /** The terminal, whatever the environment says. */
+  | { readonly kind: "prompt" }
   /** A file, FIFO or descriptor (`/dev/fd/3`); `-` is standard input. */
   | { readonly kind: "file"; readonly path: string }
   /** What a command prints. `inheritInput` says whether standard input is free for its own questions. */
@@ -42,6 +44,7 @@ export interface PassphraseSetting {
 
 /** Whether a passphrase can be had without asking anybody. */
 export function isPassphraseGiven(source: PassphraseSource, system: System): boolean {
+  if (source.kind === "prompt") return false;
   return source.kind !== "ask" || system.env(PASSPHRASE_VARIABLE) !== undefined;
 }
 
@@ -84,6 +87,7 @@ async function readGiven(
     const name = quoteName(source.words[0] ?? "");
     return check(await runCommand(source, name, setting, exitCode), `printed by ${name}`, exitCode);
   }
+  if (source.kind === "prompt") return undefined;
   const value = setting.system.env(PASSPHRASE_VARIABLE);
   if (value === undefined) return undefined;
   // Somebody at a terminal can still choose another way; a scheduled job would only fill its log.
@@ -140,25 +144,6 @@ function decode(bytes: Uint8Array, where: string, exitCode: ExitCode): string {
   }
 }
 
-/** Reads to the end, or fails when that is too far off. */
-async function readBounded(reader: System["stdin"] | Deno.FsFile): Promise<Uint8Array | undefined> {
-  const bytes = new Uint8Array(MAX_SOURCE_BYTES + 1);
-  let length = 0;
-  while (length < bytes.length) {
-    const count = await reader.read(bytes.subarray(length));
-    if (count === null) return bytes.subarray(0, length);
-    length += count;
-  }
-  bytes.fill(0);
-  return undefined;
-}
-
-/** A descriptor or FIFO may keep its reader waiting, from the opening on. */
-async function readPath(path: string): Promise<Uint8Array | undefined> {
-  using file = await Deno.open(path, { read: true });
-  return await readBounded(file);
-}
-
 async function readFile(
   path: string,
   name: string,
@@ -167,7 +152,7 @@ async function readFile(
 ): Promise<string> {
   let bytes: Uint8Array | undefined;
   try {
-    bytes = path === "-" ? await readBounded(system.stdin) : await abortable(() => readPath(path), signal);
+    bytes = await readSmall(path, MAX_SOURCE_BYTES, system.stdin, signal);
   } catch (error) {
     signal.throwIfAborted();
     const message = `Cannot read the passphrase from ${name}: ${systemReason(error)}`;

@@ -35,7 +35,7 @@ export async function run(
     if (request.kind !== "run") return await answer(request, ui, system);
     const { options } = request;
     checkTerminals(options, system);
-    ui = createUi({ ...options, jsonToStandardError: options.verb === "create" && options.archive === "-" }, system);
+    ui = createUi({ ...options, jsonToStandardError: writesToStandardOutput(options) }, system);
     return await work(options, ui, system, commands, signals);
   } catch (error) {
     return await report(error, ui, system, request?.kind === "run" ? request.options : undefined);
@@ -49,13 +49,22 @@ async function answer(request: Exclude<Request, { kind: "run" }>, ui: Ui, system
     ui.flush();
     return EXIT.done;
   }
-  const { mainHelp, verbHelp } = await import("./help.ts");
-  const { verb, asked } = request;
+  const { groupHelp, mainHelp, verbHelp } = await import("./help.ts");
+  const { verb, group, asked } = request;
   const columns = system.columns();
-  const text = verb === undefined ? mainHelp(columns, !asked) : verbHelp(verb, columns);
+  const text = group !== undefined
+    ? groupHelp(group, columns)
+    : verb === undefined
+    ? mainHelp(columns, !asked)
+    : verbHelp(verb, columns);
   // Help that was not asked for is a complaint: it must not get into a pipe as a result.
   writeAllSync(asked ? system.stdout : system.stderr, new TextEncoder().encode(text));
   return asked ? EXIT.done : EXIT.usage;
+}
+
+/** Whether standard output carries an archive. */
+function writesToStandardOutput(options: CommandOptions): boolean {
+  return options.verb === "copy" ? options.target === "-" : options.verb === "create" && options.archive === "-";
 }
 
 /** An archive is nothing to look at or to type. */
@@ -88,9 +97,9 @@ async function work(
     ui,
     signal,
     system: waiting,
-    newPassphrase: ({ passphrase }) => newPassphrase(passphrase, setting),
-    existingPassphrase: ({ passphrase }) => existingPassphrase(passphrase, setting),
-    isPassphraseGiven: ({ passphrase }) => isPassphraseGiven(passphrase, system),
+    newPassphrase: (source) => newPassphrase(source, setting),
+    existingPassphrase: (source) => existingPassphrase(source, setting),
+    isPassphraseGiven: (source) => isPassphraseGiven(source, system),
   };
   const exitCode = await dispatch(options, context, commands);
   ui.flush();
@@ -119,7 +128,7 @@ async function report(
   const failure = describeFailure(error);
   if (failure.kind === "closed pipe") {
     // Quietly, but an archive of which the end is missing is not "done".
-    return options?.verb === "create" ? EXIT.failed : EXIT.done;
+    return options?.verb === "create" || options?.verb === "copy" ? EXIT.failed : EXIT.done;
   }
   try {
     // What was found before the failure is a result too.

@@ -10,6 +10,10 @@ export interface Verb {
   readonly summary: string;
   /** What `-` means as ARCHIVE; `undefined` when it is refused. */
   readonly dash: "standard input" | "standard output" | undefined;
+  /** Present when it works on no archive, and takes no arguments. */
+  readonly standalone?: true;
+  /** Options that take a value elsewhere and none here. */
+  readonly switches?: readonly FlagName[];
   /** The arguments after ARCHIVE. */
   readonly rest?: {
     readonly name: string;
@@ -29,13 +33,39 @@ const TALKING = ["quiet", "verbose", "json", "progress", "help", "version"] as c
 const OPENING = [
   "passphrase-file",
   "passphrase-command",
+  "key-file",
+  "identity",
+  "recovery-words",
   "max-kdf-memory",
   "max-kdf-work",
 ] as const satisfies FlagName[];
+const CHANGING = [...OPENING, "lock-wait", "quiet", "verbose", "json", "help", "version"] as const satisfies FlagName[];
+const NEW_KEYS = [
+  "new-passphrase-file",
+  "new-passphrase-command",
+  "generate-passphrase",
+  "ask-passphrase",
+  "new-key-file",
+  "both",
+  "new-recipient",
+  "kdf-log-n",
+] as const satisfies FlagName[];
 const OPENING_EXITS = [EXIT.notAnArchive, EXIT.wrongKey, EXIT.damaged, EXIT.truncated, EXIT.unsafe] as const;
 
-const NOTE_KEYS = "The passphrase is asked for on the terminal, unless an option names a source or the environment " +
-  "variable COFFER_PASSPHRASE is set. An option overrides the variable.";
+const NOTE_KEYS =
+  "A passphrase is asked for on the terminal, unless an option names a key or the environment variable " +
+  "COFFER_PASSPHRASE is set. An option overrides the variable.";
+const NOTE_TRIED = `${NOTE_KEYS} Every key given is tried on every key slot of its kind.`;
+const NOTE_NEW_KEYS =
+  "The archive is opened as always. A new passphrase is asked for on the terminal, twice, unless an " +
+  "option names a new key; COFFER_PASSPHRASE opens, and is never made a key.";
+const NOTE_IN_PLACE =
+  "Nothing but the header is written, in an order in which a crash leaves the keys as they were or as " +
+  "they are to be. Another program that is changing the archive is waited for only with --lock-wait.";
+/** What removing a key does not do, in one line. */
+export const REMOVAL_LIMIT =
+  "whoever used that key before may have kept a copy of the archive or of its header, and opens " +
+  "both with it for ever, and this archive too; to shut them out, coffer copy makes a new archive";
 const NOTE_PATTERNS =
   "A PATTERN that is equal to a path takes it and all below it. Otherwise it is a glob: * and ? do " +
   "not match a /, ** does, [a-z] is one of these, {a,b} is either, \\ takes the next character as it is. " +
@@ -72,6 +102,10 @@ export const VERBS = {
       "passphrase-file",
       "passphrase-command",
       "generate-passphrase",
+      "ask-passphrase",
+      "key-file",
+      "both",
+      "recipient",
       "jobs",
       ...TALKING,
     ],
@@ -80,10 +114,13 @@ export const VERBS = {
       "ARCHIVE appears under its name only when it is complete; an existing one is kept, unless --force is given.",
       "A leading / and everything through the last .. of a PATH are dropped from the stored names, with a note.",
       `${NOTE_KEYS} On the terminal it is asked for twice.`,
+      "Any one of the keys given opens the archive; with --both, each passphrase needs the key file too. Archives for " +
+      "recipients are not signed: anyone who knows a recipient can make one.",
     ],
     examples: [
       ["coffer create photos.coffer photos", "store the folder photos"],
       ["coffer create --generate-passphrase backup.coffer -C /home/ann .", "with a passphrase made for you"],
+      ["coffer create shared.coffer docs -r coffer1… -k spare.key", "for a colleague, and a key file in the safe"],
       ["coffer create - project | ssh host 'cat > project.coffer'", "store on another machine"],
       ["pg_dump shop | coffer create shop.coffer --stdin-name shop.sql", "store what a program prints"],
     ],
@@ -114,7 +151,7 @@ export const VERBS = {
       "Nothing that exists is replaced unless --overwrite says so, and nothing is ever written outside the folder. " +
       "Modes and times are restored; owners and set-id bits only on request.",
       NOTE_PATTERNS,
-      NOTE_KEYS,
+      NOTE_TRIED,
     ],
     examples: [
       ["coffer extract photos.coffer -C restored", "restore everything into the folder restored"],
@@ -129,7 +166,7 @@ export const VERBS = {
     rest: { name: "PATTERN", required: false },
     flags: ["long", "null", "exclude", "exclude-from", "literal", ...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
-    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_KEYS],
+    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_TRIED],
     examples: [
       ["coffer list photos.coffer", "one path a line"],
       ["coffer list -l photos.coffer 'photos/**.jpg'", "with details, of what matches"],
@@ -144,7 +181,7 @@ export const VERBS = {
     exits: [...OPENING_EXITS],
     notes: [
       "A PATH is exact, as the list shows it without escapes; it is no glob. Only what it needs is read.",
-      NOTE_KEYS,
+      NOTE_TRIED,
     ],
     examples: [["coffer cat shop.coffer shop.sql | psql shop", "use a file without extracting it"]],
   },
@@ -153,7 +190,7 @@ export const VERBS = {
     dash: "standard input",
     flags: ["against", ...OPENING, "jobs", ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
-    notes: [NOTE_KEYS],
+    notes: [NOTE_TRIED],
     examples: [
       ["coffer verify photos.coffer", "is it whole?"],
       ["coffer verify photos.coffer --against /home/ann", "and does it hold what is on the disk?"],
@@ -165,10 +202,134 @@ export const VERBS = {
     flags: [...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
     notes: [
-      "No passphrase is asked for. With one from an option or from COFFER_PASSPHRASE, the snapshot and its totals are " +
+      "No passphrase is asked for. With a key from an option or from COFFER_PASSPHRASE, the snapshot and its totals are " +
       "shown too.",
     ],
-    examples: [["coffer info photos.coffer", "version, cipher suite, and what trying a passphrase costs"]],
+    examples: [["coffer info photos.coffer", "version, cipher suite, which keys open it, and what a try costs"]],
+  },
+  "keys list": {
+    summary: "list the keys that open an archive",
+    dash: undefined,
+    flags: [...OPENING, "quiet", "verbose", "json", "help", "version"],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "No key is needed, and anyone who has the archive can see this much. With a key from an option or from " +
+      "COFFER_PASSPHRASE, the one that it opens is marked.",
+    ],
+    examples: [["coffer keys list photos.coffer", "each with its number, its kind, and what a try costs"]],
+  },
+  "keys add": {
+    summary: "let another key open an archive",
+    dash: undefined,
+    flags: [...NEW_KEYS, ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [NOTE_NEW_KEYS, NOTE_IN_PLACE],
+    examples: [
+      ["coffer keys add photos.coffer", "another passphrase"],
+      ["coffer keys add photos.coffer --new-key-file spare.key", "a key file"],
+      [
+        "coffer keys add photos.coffer -k spare.key --new-recipient ann.recipient",
+        "a recipient, opening with a key file",
+      ],
+    ],
+  },
+  "keys remove": {
+    summary: "let a key no longer open an archive",
+    dash: undefined,
+    rest: { name: "NUMBER", required: true },
+    flags: [...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "NUMBER is what coffer keys list shows; the keys behind it move up. The last key is never removed.",
+      `What it does not do: ${REMOVAL_LIMIT}.`,
+      NOTE_IN_PLACE,
+    ],
+    examples: [["coffer keys remove photos.coffer 2", "remove the second key"]],
+  },
+  "keys change": {
+    summary: "put a new key in the place of the one that opens an archive",
+    dash: undefined,
+    flags: [...NEW_KEYS, ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [NOTE_NEW_KEYS, `The old key is removed. What that does not do: ${REMOVAL_LIMIT}.`, NOTE_IN_PLACE],
+    examples: [["coffer keys change photos.coffer", "a new passphrase instead of the old one"]],
+  },
+  "keys backup": {
+    summary: "keep an archive's header, or its key as words, for the day they are lost",
+    dash: undefined,
+    flags: ["output", "words", ...OPENING, "quiet", "verbose", "json", "help", "version"],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "Both copies of the header lie in an archive's first kilobytes; without either, no key opens it. The backup is a " +
+      "text of a few kilobytes. It is no secret, but every key of today opens the archive with it, removed or not.",
+      "The 24 words of --words are the archive key itself. They open the archive without its header and without any of " +
+      "its keys, for ever: keep them on paper, and out of others' sight.",
+    ],
+    examples: [
+      ["coffer keys backup photos.coffer -o photos.header", "keep the header"],
+      ["coffer keys backup photos.coffer --words", "show the recovery words"],
+    ],
+  },
+  "keys restore": {
+    summary: "write an archive's lost header anew",
+    dash: undefined,
+    rest: { name: "BACKUP", required: false },
+    flags: [...NEW_KEYS, ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "From a BACKUP, the keys are those of that time; one of them has to be given. From --recovery-words without a " +
+      "BACKUP, the archive gets new keys, which are asked for or come from options.",
+      "The end of the archive has to be whole: it says where the content begins. What stood where the archive was " +
+      "overwritten stays lost; the rest can be extracted by name.",
+    ],
+    examples: [
+      ["coffer keys restore photos.coffer photos.header", "from a backup"],
+      ["coffer keys restore photos.coffer --recovery-words words", "from words; a new passphrase is asked for"],
+    ],
+  },
+  copy: {
+    summary: "write a copy under a fresh archive key, with new keys",
+    dash: undefined,
+    rest: { name: "NEW", required: true },
+    flags: [
+      "level",
+      "store",
+      "suite",
+      "pad",
+      "force",
+      ...NEW_KEYS,
+      ...OPENING,
+      "jobs",
+      ...TALKING,
+    ],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "NEW (- is standard output) gets the same entries, time and label, and no key of the old archive: whoever could open " +
+      "that one cannot open this one. Nothing is written to disk in clear. Holes are stored as zeros.",
+      NOTE_NEW_KEYS,
+    ],
+    examples: [
+      ["coffer copy photos.coffer photos-2.coffer", "with a new passphrase, to shut out a key that was removed"],
+      ["coffer copy photos.coffer ann.coffer --new-recipient ann.recipient", "for somebody else"],
+    ],
+  },
+  keygen: {
+    summary: "make a key file, or an identity for others to encrypt to",
+    dash: undefined,
+    standalone: true,
+    flags: ["output", "identity", "quiet", "verbose", "json", "help", "version"],
+    switches: ["identity"],
+    exits: [],
+    notes: [
+      "Both are 32 random bytes as a line of text with a checksum, in a file that only you can read. Nothing that exists " +
+      "is overwritten. Whoever has the file needs no passphrase: keep a copy where the archive is not.",
+      "An identity's recipient (coffer1…) is no secret: give it to those who are to make archives for you. It combines " +
+      "X25519 with ML-KEM-768, so that a future quantum computer alone does not open today's archives.",
+    ],
+    examples: [
+      ["coffer keygen -o spare.key", "a key file, for create -k and extract -k"],
+      ["coffer keygen --identity -o me.identity", "an identity, for extract -i; its recipient is shown"],
+    ],
   },
 } as const satisfies Readonly<Record<string, Verb>>;
 
@@ -183,9 +344,6 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
   update: "append a snapshot, storing only what changed",
   snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
-  keys: "list, add, remove, change and back up keys",
-  keygen: "make a key file or an identity",
-  copy: "write a compacted copy under a fresh archive key",
   salvage: "save everything intact from a damaged archive",
   repair: "mend what can be mended in a damaged archive",
 };
@@ -195,6 +353,16 @@ export function verbOf(name: VerbName): Verb {
   return VERBS[name];
 }
 
+/** Words that begin several verbs, and what these are for. */
+export const VERB_GROUPS: Readonly<Record<string, string>> = {
+  keys: "list, change and back up what opens an archive",
+};
+
+/** The verbs of a group. */
+export function verbsOf(group: string): readonly VerbName[] {
+  return VERB_NAMES.filter((name) => name.startsWith(`${group} `));
+}
+
 /** The verb meant by a name or an alias, or `undefined`. */
 export function findVerb(word: string): VerbName | undefined {
   return VERB_NAMES.find((name) => name === word || verbOf(name).alias === word);
@@ -202,7 +370,8 @@ export function findVerb(word: string): VerbName | undefined {
 
 /** How a verb is called: `coffer create [OPTIONS] ARCHIVE [PATH…]`. */
 export function usageLine(name: VerbName): string {
-  const { rest } = verbOf(name);
+  const { rest, standalone } = verbOf(name);
+  if (standalone) return `coffer ${name} [OPTIONS]`;
   const tail = rest === undefined ? "" : rest.required ? ` ${rest.name}…` : ` [${rest.name}…]`;
   return `coffer ${name} [OPTIONS] ARCHIVE${tail}`;
 }

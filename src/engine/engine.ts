@@ -38,6 +38,24 @@ export interface Aead {
   open(nonce: Bytes, sealed: Bytes, out: Bytes): boolean;
 }
 
+/** A key encapsulation that holds as long as either of X25519 and ML-KEM-768 does: X-Wing (draft-connolly-cfrg-xwing-kem). */
+export interface HybridKem {
+  /** The public key of an identity's 32 secret bytes; 1,216 bytes. */
+  publicKey(identity: Bytes): Bytes;
+  /**
+   * A fresh secret for who has the public key's identity: its 32 bytes, and the 1,120 bytes from which the identity
+   * makes it. `coins` are 64 random bytes that are used for nothing else.
+   *
+   * @throws {RangeError} when the public key is none.
+   */
+  encapsulate(publicKey: Bytes, coins: Bytes): { readonly encapsulated: Bytes; readonly sharedSecret: Bytes };
+  /**
+   * The secret that was encapsulated; another one when it was encapsulated for somebody else, and `undefined` when
+   * the bytes cannot have come from an encapsulation.
+   */
+  decapsulate(encapsulated: Bytes, identity: Bytes): Bytes | undefined;
+}
+
 /** The primitives of one platform. */
 export interface Engine {
   /** A short name for reports, such as `native`. */
@@ -52,6 +70,8 @@ export interface Engine {
   hkdfSha256(ikm: Bytes, salt: Bytes, info: Bytes, length: number): Bytes;
   /** scrypt (RFC 7914). The cost has been checked against its limits by the caller. */
   scrypt(passphrase: Bytes, salt: Bytes, cost: ScryptCost, length: number): Promise<Bytes>;
+  /** The hybrid key encapsulation, loaded when it is first asked for. */
+  hybridKem(): Promise<HybridKem>;
   /** CRC-32 (ISO-HDLC: reflected polynomial EDB88320, as in zip and gzip), as an unsigned number. */
   crc32(data: Bytes): number;
   /**

@@ -73,9 +73,19 @@ export function deriveRecordKey(
   return engine.hkdfSha256(archiveKey, salt, info(kind, Uint8Array.of(suite), id), KEY_BYTES);
 }
 
-/** The 64 bytes that wrap the archive key in a passphrase slot: `ikm` is scrypt's output (and later a key file's bytes behind it). */
+/** The 64 bytes that wrap the archive key in a passphrase slot: `ikm` is scrypt's output, and a key file's bytes behind it where one is needed. */
 export function derivePassphraseOkm(engine: Engine, ikm: Bytes): Bytes {
   return engine.hkdfSha256(ikm, NO_SALT, info("passphrase slot"), 2 * KEY_BYTES);
+}
+
+/** The 64 bytes that wrap the archive key in a key file slot, from the key file's 32 bytes and the slot's salt. */
+export function deriveKeyFileOkm(engine: Engine, keyFile: Bytes, salt: Bytes): Bytes {
+  return engine.hkdfSha256(keyFile, salt, info("key file slot"), 2 * KEY_BYTES);
+}
+
+/** The 64 bytes that wrap the archive key in a recipient slot, from the encapsulated secret. */
+export function deriveRecipientOkm(engine: Engine, sharedSecret: Bytes): Bytes {
+  return engine.hkdfSha256(sharedSecret, NO_SALT, info("recipient slot"), 2 * KEY_BYTES);
 }
 
 /** The tag of a key slot: commits to the archive key and covers the slot's bytes before it. */

@@ -11,6 +11,8 @@ export const HEADER_PAGE_COUNTS: readonly number[] = [1, 4, 16];
 export const MAX_SLOTS = 32;
 /** Key slots with a passphrase of one header. */
 export const MAX_PASSPHRASE_SLOTS = 8;
+/** Largest generation of a header. */
+export const MAX_GENERATION = 2 ** 32 - 1;
 /** scrypt: smallest logN a reader takes. */
 export const MIN_LOG_N = 10;
 /** scrypt: largest logN a reader takes. */

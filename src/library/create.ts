@@ -16,7 +16,7 @@ import { utf8Length } from "../format/path.ts";
 import type { Totals } from "../format/tables.ts";
 import { type Entry, plannedEntries, timeOf } from "./entry.ts";
 import { Intake, isValues, type Values } from "./intake.ts";
-import { type KeyOptions, keysOf } from "./keys.ts";
+import { type NewKeyOptions, newKeysOf } from "./keys.ts";
 import { handled, streamOfWrites } from "./outlet.ts";
 import { idText } from "./summary.ts";
 import { type Suite, suiteId } from "./suite.ts";
@@ -45,7 +45,7 @@ export interface CreateProgress {
 }
 
 /** How an archive is created. */
-export interface CreateOptions extends KeyOptions {
+export interface CreateOptions extends NewKeyOptions {
   /** The cipher; `"chacha20-poly1305"` unless given. */
   readonly suite?: Suite | undefined;
   /** zstd level, 1 to 19, or `"store"`; 3 unless given. Where the engine cannot compress, everything is stored. */
@@ -126,7 +126,7 @@ function coreOptions(options: CreateOptions): CoreCreateOptions & Required<Pick<
   }
   const sum = { entries: 0, bytes: 0 };
   return {
-    keys: keysOf(options),
+    keys: newKeysOf(options),
     suite: suiteId(suite),
     kdf: checkedCost(options.kdf ?? {}),
     level: checkedLevel(level),
@@ -146,7 +146,8 @@ function checkedLevel(level: Level): Level {
   throw new RangeError(`Cannot use the level ${level}: it is 1 to ${MAX_LEVEL}, or "store"`);
 }
 
-function checkedCost({ logN = DEFAULT_LOG_N, r = 8, p = 1 }: KdfOptions): ScryptCost {
+/** The cost, checked. @throws {RangeError} when it is out of range. */
+export function checkedCost({ logN = DEFAULT_LOG_N, r = 8, p = 1 }: KdfOptions): ScryptCost {
   const check = (name: string, value: number, least: number, most: number): void => {
     if (Number.isInteger(value) && value >= least && value <= most) return;
     throw new RangeError(`Cannot use the scrypt cost ${name} = ${value}: it is ${least} to ${most}`);

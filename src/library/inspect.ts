@@ -9,12 +9,16 @@ import { type Suite, suiteName } from "./suite.ts";
 /** One key slot, as anyone can see it. */
 export type KeySlotInfo =
   | {
-    /** A passphrase opens it. */
-    readonly kind: "passphrase";
+    /** A passphrase opens it; `"passphrase-and-key-file"` when a key file is needed besides. */
+    readonly kind: "passphrase" | "passphrase-and-key-file";
     /** What trying a passphrase costs. */
     readonly kdf: ScryptCost;
     /** Bytes of memory that it takes. */
     readonly kdfMemory: number;
+  }
+  | {
+    /** A key file, or one recipient's identity, opens it. */
+    readonly kind: "key-file" | "recipient";
   }
   | {
     /** This version cannot open it. */
@@ -70,7 +74,19 @@ function byRank(a: HeaderCopy, b: HeaderCopy): number {
   return Number(b.intact) - Number(a.intact) || b.header.generation - a.header.generation;
 }
 
-function slotInfo(slot: Slot): KeySlotInfo {
-  if (slot.kind === "unknown") return { kind: "unknown", number: slot.number };
-  return { kind: "passphrase", kdf: slot.cost, kdfMemory: kdfMemory(slot.cost) };
+/** A slot as it is shown. */
+export function slotInfo(slot: Slot): KeySlotInfo {
+  switch (slot.kind) {
+    case "unknown":
+      return { kind: "unknown", number: slot.number };
+    case "key-file":
+    case "recipient":
+      return { kind: slot.kind };
+    case "passphrase":
+      return {
+        kind: slot.withKeyFile ? "passphrase-and-key-file" : "passphrase",
+        kdf: slot.cost,
+        kdfMemory: kdfMemory(slot.cost),
+      };
+  }
 }

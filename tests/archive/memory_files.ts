@@ -116,10 +116,10 @@ export interface CreatedArchive {
 }
 
 /** Options of an archive that the test key opens and that comes out the same each time. */
-export const FIXED_OPTIONS: CreateOptions = {
-  keys: [{ kind: "archive-key", archiveKey: TEST_KEY }],
+export const FIXED_OPTIONS = {
+  keys: [{ kind: "archive-key" as const, archiveKey: TEST_KEY }],
   time: { seconds: 1_700_000_000, nanoseconds: 0 },
-};
+} satisfies CreateOptions;
 
 /** Creates an archive in memory. */
 export async function createInMemory(

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Flag, FLAGS } from "../../src/cli/flags.ts";
-import { mainHelp, verbHelp } from "../../src/cli/help.ts";
+import { groupHelp, mainHelp, verbHelp } from "../../src/cli/help.ts";
 import { parse } from "../../src/cli/parse.ts";
-import { LATER_VERBS, usageLine, VERB_NAMES, verbOf } from "../../src/cli/verbs.ts";
+import { LATER_VERBS, usageLine, VERB_GROUPS, VERB_NAMES, verbOf, verbsOf } from "../../src/cli/verbs.ts";
 import { commandWords } from "../../src/cli/values.ts";
 
 Deno.test("verbHelp() shows every option and exit code of its verb, and no other option", () => {
@@ -12,7 +12,9 @@ Deno.test("verbHelp() shows every option and exit code of its verb, and no other
     for (const [name, flag] of Object.entries<Flag>(FLAGS)) {
       const shown = new RegExp(`^ +(-., )?--${name}\\b(?!-)`, "m").test(help);
       assertEquals(shown, verbOf(verb).flags.some((own) => own === name), `${verb} --${name}`);
-      if (shown && flag.kind !== "switch" && flag.kind !== "later") {
+      if (
+        shown && flag.kind !== "switch" && flag.kind !== "later" && !verbOf(verb).switches?.some((own) => own === name)
+      ) {
         assertStringIncludes(help, `--${name} ${flag.value}`);
       }
     }
@@ -50,8 +52,13 @@ Deno.test("verbHelp() shows examples that parse", () => {
 
 Deno.test("mainHelp() names every verb and alias, the later verbs, and every exit code", () => {
   const help = mainHelp(80);
+  for (const [group, summary] of Object.entries(VERB_GROUPS)) {
+    assertStringIncludes(help, `  ${group} `);
+    assertStringIncludes(help, summary);
+  }
   for (const verb of VERB_NAMES) {
     const { alias, summary } = verbOf(verb);
+    if (verb.includes(" ")) continue;
     assertStringIncludes(help, `  ${verb}${alias === undefined ? "" : `, ${alias}`} `);
     assertStringIncludes(help, summary);
   }
@@ -61,6 +68,17 @@ Deno.test("mainHelp() names every verb and alias, the later verbs, and every exi
 
 Deno.test("mainHelp() is short when it was not asked for", () => {
   const short = mainHelp(80, true);
-  assert(short.split("\n").length <= 14);
-  for (const verb of VERB_NAMES) assertStringIncludes(short, verb);
+  assert(short.split("\n").length <= 17);
+  for (const verb of VERB_NAMES) assertStringIncludes(short, verb.split(" ")[0] as string);
+});
+
+Deno.test("groupHelp() shows what a group's verbs do", () => {
+  for (const group of Object.keys(VERB_GROUPS)) {
+    const help = groupHelp(group, 80);
+    assert(verbsOf(group).length > 1);
+    for (const verb of verbsOf(group)) assertStringIncludes(help, `  ${verb} `);
+    for (const request of [parse([group, "--help"]), parse(["help", group])]) {
+      assert(request.kind === "help" && request.group === group && request.asked);
+    }
+  }
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertObjectMatch, assertStringIncludes } from "@std/assert";
-import { options, refusal } from "./command_line.ts";
+import { keySources, options, refusal } from "./command_line.ts";
 
 Deno.test("interpret() fills in the defaults of every verb", () => {
   const common = {
@@ -8,7 +8,14 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     verbose: false,
     json: false,
     progress: "auto",
-    passphrase: { kind: "ask" },
+    keys: {
+      passphrases: [{ kind: "ask" }],
+      keyFiles: [],
+      identities: [],
+      recipients: [],
+      recoveryWords: undefined,
+      both: false,
+    },
   };
   const opening = { ...common, kdfLimits: { work: 2 ** 25, memory: 2 ** 30 } };
   const excludes = { exclude: [], excludeFrom: [] };
@@ -170,8 +177,6 @@ Deno.test("interpret() refuses values out of range, on each side of each limit",
 Deno.test("interpret() refuses options that contradict each other", () => {
   for (
     const args of [
-      ["create", "a", "p", "--passphrase-file=f", "--passphrase-command=c"],
-      ["create", "a", "p", "--passphrase-file=f", "--generate-passphrase"],
       ["create", "a", "p", "--level=3", "--store"],
       ["create", "a", "p", "--dry-run", "--verify"],
       ["extract", "a", "--overwrite", "--skip-existing"],
@@ -189,21 +194,28 @@ Deno.test("interpret() refuses two readers of standard input", () => {
       ["list", "-", "--exclude-from=-"],
       ["create", "a", "p", "--passphrase-file=-", "--files-from=-"],
       ["create", "a", "--stdin-name=n", "--files-from=-"],
+      ["create", "a", "p", "--passphrase-file=-", "-k", "-"],
+      ["list", "-", "--key-file=-"],
+      ["list", "a", "-i", "-", "-k", "-"],
       ["create", "a", "p", "--exclude-from=-", "--exclude-from=-"],
     ]
   ) {
     assertStringIncludes(refusal(...args).message, "both read standard input");
   }
   // The archive goes out, so standard input is free.
-  assertObjectMatch(options("create", "-", "p", "--passphrase-file=-"), { passphrase: { kind: "file", path: "-" } });
+  assertObjectMatch(options("create", "-", "p", "--passphrase-file=-"), {
+    keys: { passphrases: [{ kind: "file", path: "-" }] },
+  });
 });
 
 Deno.test("interpret() lets a passphrase command use standard input only when that is free", () => {
-  const source = (...args: string[]) => options(...args, "--passphrase-command", "pass 'my key'")["passphrase"];
+  const source = (...args: string[]) => keySources(...args, "--passphrase-command", "pass 'my key'").passphrases[0];
   assertEquals(source("list", "a"), { kind: "command", words: ["pass", "my key"], inheritInput: true });
   assertEquals(source("list", "-"), { kind: "command", words: ["pass", "my key"], inheritInput: false });
-  assertObjectMatch(source("create", "a", "--stdin-name=n") as Record<string, unknown>, { inheritInput: false });
-  assertObjectMatch(source("create", "-", "p") as Record<string, unknown>, { inheritInput: true });
+  assertObjectMatch(source("create", "a", "--stdin-name=n") ?? {}, {
+    inheritInput: false,
+  });
+  assertObjectMatch(source("create", "-", "p") ?? {}, { inheritInput: true });
 });
 
 Deno.test("interpret() says which argument is missing or too many", () => {
@@ -223,4 +235,56 @@ Deno.test("interpret() refuses what cannot work", () => {
   assertStringIncludes(refusal("create", "a", "-").hint ?? "", "--stdin-name");
   assertStringIncludes(refusal("cat", "-", "p").message, 'Cannot use "-" as ARCHIVE');
   assertStringIncludes(refusal("info", "-").message, 'Cannot use "-" as ARCHIVE');
+});
+
+Deno.test("interpret() collects keys of every kind, in any number", () => {
+  const keys = keySources(
+    "create",
+    "a",
+    "p",
+    "--passphrase-file=f",
+    "--passphrase-file=g",
+    "--passphrase-command=c x",
+    ..."-k=1 -k 2 -r 3 --recipient=4 --ask-passphrase".split(" "),
+  );
+  assertEquals(keys, {
+    passphrases: [
+      { kind: "file", path: "f" },
+      { kind: "file", path: "g" },
+      { kind: "command", words: ["c", "x"], inheritInput: true },
+      { kind: "prompt" },
+    ],
+    keyFiles: ["=1", "2"],
+    identities: [],
+    recipients: ["3", "4"],
+    recoveryWords: undefined,
+    both: false,
+  });
+  assertEquals(keySources("list", "a", "-i", "1", "-k", "2"), {
+    passphrases: [],
+    keyFiles: ["2"],
+    identities: ["1"],
+    recipients: [],
+    recoveryWords: undefined,
+    both: false,
+  });
+});
+
+Deno.test("interpret() asks for no passphrase when another key is given, unless both are needed", () => {
+  for (const args of [["-k", "f"], ["-r", "f"]]) {
+    assertEquals(keySources("create", "a", "p", ...args).passphrases, []);
+  }
+  assertEquals(keySources("create", "a", "p", "-k", "f", "--both").passphrases, [{ kind: "ask" }]);
+  assertStringIncludes(refusal("create", "a", "p", "--both").message, "no key file");
+  assertStringIncludes(refusal("create", "a", "p", "--both", "-k", "f", "-k", "g").message, "more than one");
+});
+
+Deno.test("interpret() takes keygen without an archive, and its --identity without a value", () => {
+  assertObjectMatch(options("keygen", "-o", "f"), { verb: "keygen", archive: "f", kind: "key-file" });
+  assertObjectMatch(options("keygen", "--identity", "-o", "f"), { archive: "f", kind: "identity" });
+  assertObjectMatch(options("keygen", "-io", "f"), { archive: "f", kind: "identity" });
+  assertStringIncludes(refusal("keygen").message, "no file is named");
+  assertStringIncludes(refusal("keygen", "--identity").message, "no file is named");
+  assertStringIncludes(refusal("keygen", "--identity=x", "-o", "f").message, "it takes none");
+  assertStringIncludes(refusal("keygen", "-o", "f", "g").message, "one argument too many");
 });

@@ -94,8 +94,8 @@ Deno.test("parse() says whose an option is that the verb does not have", () => {
     'Cannot use "-l" (--long): it is not an option of "create"; it belongs to "list"',
   );
   assertEquals(
-    refusal("cat", "a", "p", "--json").message,
-    'Cannot use "--json": it is not an option of "cat"; it belongs to "create", "extract", "list", "verify", "info"',
+    refusal("info", "a", "--exclude", "x").message,
+    'Cannot use "--exclude": it is not an option of "info"; it belongs to "create", "extract", "list"',
   );
 });
 

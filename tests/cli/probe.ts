@@ -5,8 +5,9 @@
 import { EXIT } from "../../src/cli/exit_codes.ts";
 import type { Command, CommandContext } from "../../src/cli/command.ts";
 import type { CommandOptions } from "../../src/cli/options.ts";
-import { run } from "../../src/cli/run.ts";
+import { type CommandLoaders, run } from "../../src/cli/run.ts";
 import { denoSystem } from "../../src/cli/system.ts";
+import { VERB_NAMES } from "../../src/cli/verbs.ts";
 
 function tell(ask: (context: CommandContext, options: CommandOptions) => Promise<string>) {
   const run: Command<CommandOptions> = async (context, options) => {
@@ -17,14 +18,12 @@ function tell(ask: (context: CommandContext, options: CommandOptions) => Promise
   return () => Promise.resolve({ run });
 }
 
-const create = tell((context, options) => context.newPassphrase(options));
-const open = tell((context, options) => context.existingPassphrase(options));
-Deno.exitCode = await run(Deno.args, denoSystem(), {
-  create,
-  extract: open,
-  list: open,
-  cat: open,
-  verify: open,
-  info: open,
-});
+const source = ({ keys }: CommandOptions) => keys.passphrases[0] ?? { kind: "ask" };
+const create = tell((context, options) => context.newPassphrase(source(options)));
+const open = tell((context, options) => context.existingPassphrase(source(options)));
+Deno.exitCode = await run(
+  Deno.args,
+  denoSystem(),
+  Object.fromEntries(VERB_NAMES.map((verb) => [verb, verb === "create" ? create : open])) as unknown as CommandLoaders,
+);
 if (Deno.exitCode === EXIT.interrupted) Deno.exit();

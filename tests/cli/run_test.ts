@@ -3,8 +3,10 @@ import { ArchiveError } from "../../src/format/errors.ts";
 import type { CommandContext } from "../../src/cli/command.ts";
 import { EXIT, type ExitCode } from "../../src/cli/exit_codes.ts";
 import type { CommandOptions } from "../../src/cli/options.ts";
+import type { PassphraseSource } from "../../src/cli/passphrase.ts";
 import { type CommandLoaders, run } from "../../src/cli/run.ts";
 import type { SignalSource } from "../../src/cli/signals.ts";
+import { VERB_NAMES } from "../../src/cli/verbs.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import { type FakeSetting, FakeSystem } from "./fake_system.ts";
 
@@ -34,14 +36,7 @@ async function call(
       run: async (context: CommandContext, options: CommandOptions) => await work(context, options, system),
     });
   };
-  const commands: CommandLoaders = {
-    create: loader("create"),
-    extract: loader("extract"),
-    list: loader("list"),
-    cat: loader("cat"),
-    verify: loader("verify"),
-    info: loader("info"),
-  };
+  const commands = Object.fromEntries(VERB_NAMES.map((verb) => [verb, loader(verb)])) as unknown as CommandLoaders;
   const exitCode = await run(args, system, commands, signals);
   return { exitCode, stdout: system.stdout.text, stderr: system.stderr.text, loaded };
 }
@@ -207,19 +202,26 @@ Deno.test("run() neither writes an archive to a terminal nor reads one from it",
   assertEquals((await call(["extract", "-"])).exitCode, 0);
 });
 
+/** The one passphrase source of some options. */
+function sourceOf({ keys }: CommandOptions): PassphraseSource {
+  const [source] = keys.passphrases;
+  assert(source !== undefined);
+  return source;
+}
+
 Deno.test("run() gives commands the passphrase of the options", async () => {
   const seen: unknown[] = [];
   const setting: FakeSetting = { stdin: "correct horse battery staple\n" };
   await call(["create", "a", "p", "--passphrase-file=-"], async (context, options) => {
-    seen.push(context.isPassphraseGiven(options), await context.newPassphrase(options));
+    seen.push(context.isPassphraseGiven(sourceOf(options)), await context.newPassphrase(sourceOf(options)));
     return EXIT.done;
   }, setting);
   await call(["list", "a", "--passphrase-file=-"], async (context, options) => {
-    seen.push(context.isPassphraseGiven(options), await context.existingPassphrase(options));
+    seen.push(context.isPassphraseGiven(sourceOf(options)), await context.existingPassphrase(sourceOf(options)));
     return EXIT.done;
   }, setting);
   await call(["info", "a"], (context, options) => {
-    seen.push(context.isPassphraseGiven(options));
+    seen.push(context.isPassphraseGiven(sourceOf(options)));
     return EXIT.done;
   });
   assertEquals(seen, [true, "correct horse battery staple", true, "correct horse battery staple", false]);

@@ -77,6 +77,13 @@ export class FaultyFiles implements FileLayer {
     return this.#open(file);
   }
 
+  /** Opens a file that is there, for writing in place. */
+  openExisting(path: string): WritableFile {
+    const file = this.#named(path);
+    this.openFiles++;
+    return this.#open(file);
+  }
+
   inspect(path: string): PathStatus | undefined {
     const file = this.#names.get(path);
     return file === undefined ? undefined : { kind: "file", dev: 1, inode: file + 1 };

@@ -53,16 +53,16 @@ Deno.test("decodeSlots() gives every field when a slot is of kind 1", () => {
 });
 
 Deno.test("decodeSlots() keeps a slot byte for byte when its kind is unknown", () => {
-  const slots = [unknownSlot(2, "aabb"), passphraseSlot(), unknownSlot(0xffff, ""), unknownSlot(0, "00")];
+  const slots = [unknownSlot(4, "aabb"), passphraseSlot(), unknownSlot(0xffff, ""), unknownSlot(0, "00")];
   const decoded = decode(slots);
   assertEquals(decoded.map((slot) => slot.kind), ["unknown", "passphrase", "unknown", "unknown"]);
-  assertEquals(decoded.map((slot) => slot.kind === "unknown" ? slot.number : 1), [2, 1, 0xffff, 0]);
+  assertEquals(decoded.map((slot) => slot.kind === "unknown" ? slot.number : 1), [4, 1, 0xffff, 0]);
   assertEquals(concat(decoded.map((slot) => Uint8Array.from(slotBytes(slot)))), concat(slots));
 });
 
 Deno.test("decodeSlots() keeps a passphrase slot like an unknown one when it has flags of a later version", () => {
   const slot = passphraseSlot({ logN: 255, r: 255, p: 255 });
-  for (const flags of [1, 0x80]) {
+  for (const flags of [2, 3, 0x80]) {
     slot[7] = flags;
     const longer = concat([Uint8Array.of(0, 1, 0, 101), slot.subarray(4), Uint8Array.of(9)]);
     for (const bytes of [slot, longer]) {
@@ -79,6 +79,30 @@ Deno.test("decodeSlots() refuses a slot of kind 1 when its value has another len
   const longer = concat([Uint8Array.of(0, 1, 0, 101), slot.subarray(4), Uint8Array.of(0)]);
   const empty = Uint8Array.of(0, 1, 0, 0);
   for (const bytes of [cut, longer, empty]) assertEquals(outcome(() => decode([bytes])), "malformed");
+});
+
+Deno.test("decodeSlots() gives every field of slots of kinds 2 and 3, and of kind 1 with a key file", () => {
+  const filled = (length: number, fill: number) => new Uint8Array(length).fill(fill);
+  const flagged = passphraseSlot();
+  flagged[7] = 1;
+  const keyFile = concat([Uint8Array.of(0, 2, 0, 96), filled(32, 1), filled(32, 2), filled(32, 3)]);
+  const recipient = concat([Uint8Array.of(0, 3, 4, 160), filled(1120, 4), filled(32, 5), filled(32, 6)]);
+  const [first, second, third] = decode([flagged, keyFile, recipient]);
+  assert(first?.kind === "passphrase" && second?.kind === "key-file" && third?.kind === "recipient");
+  assertEquals(first.withKeyFile, true);
+  assertEquals([second.salt[0], second.wrapped[0], second.tag[0], second.covered.length], [1, 2, 3, 68]);
+  assertEquals([third.encapsulated.length, third.wrapped[0], third.tag[0], third.covered.length], [1120, 5, 6, 1156]);
+  const slots = [first, second, third].map((slot) => Uint8Array.from(slotBytes(slot)));
+  assertEquals(concat(slots), concat([flagged, keyFile, recipient]));
+});
+
+Deno.test("decodeSlots() refuses slots of kinds 2 and 3 when their values have another length", () => {
+  for (const [kind, bytes] of [[2, 96], [3, 1184]] as const) {
+    for (const length of [0, 1, bytes - 1, bytes + 1]) {
+      assertEquals(outcome(() => decode([unknownSlot(kind, "00".repeat(length))])), "malformed");
+    }
+    assertEquals(outcome(() => decode([unknownSlot(kind, "00".repeat(bytes))])), undefined);
+  }
 });
 
 Deno.test("decodeSlots() refuses a cost when it is outside its range", () => {
@@ -115,7 +139,7 @@ Deno.test("decodeSlots() refuses slots when there are over 32", () => {
 
 Deno.test("decodeSlots() refuses slots when over 8 are of kind 1, whatever their flags", () => {
   const slots = Array.from({ length: MAX_PASSPHRASE_SLOTS }, () => passphraseSlot());
-  assertEquals(decode([unknownSlot(2, "aa"), ...slots]).length, 9);
+  assertEquals(decode([unknownSlot(9, "aa"), ...slots]).length, 9);
   const flagged = passphraseSlot();
   flagged[7] = 1;
   for (const ninth of [passphraseSlot(), flagged]) {
@@ -125,7 +149,7 @@ Deno.test("decodeSlots() refuses slots when over 8 are of kind 1, whatever their
 });
 
 Deno.test("decodeSlots() refuses slots when they do not fill their length exactly", () => {
-  const slots = [unknownSlot(2, "aabb"), unknownSlot(3, "cc")];
+  const slots = [unknownSlot(4, "aabb"), unknownSlot(5, "cc")];
   assertEquals(outcome(() => decode(slots, 1)), "malformed");
   assertEquals(outcome(() => decode(slots, 3)), "malformed");
   const bytes = concat(slots);

@@ -33,6 +33,6 @@ Deno.test("browser.ts works without Deno, Node's globals, shared memory, a netwo
 });
 
 Deno.test("browser.ts has what mod.ts has, but for files", () => {
-  const onlyNative = ["SourceError", "TargetError", "createArchiveFile", "fileSource"];
+  const onlyNative = ["LockError", "SourceError", "TargetError", "createArchiveFile", "fileSource", "lockFile"];
   assertEquals([...Object.keys(browser), ...onlyNative].sort(), Object.keys(native).sort());
 });

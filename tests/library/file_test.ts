@@ -74,7 +74,7 @@ Deno.test("createArchiveFile() leaves nothing behind when it fails or is aborted
     assertEquals(temporary.length, 1);
     assert(temporary[0] !== "a.coffer");
     await assertRejects(() => createArchiveFile(path, [{ path: "a" }], OPTIONS), TypeError, "needs content");
-    await assertRejects(() => createArchiveFile(path, [], {}), TypeError, "without a passphrase");
+    await assertRejects(() => createArchiveFile(path, [], {}), TypeError, "without a key");
     assertEquals(await namesIn(folder), []);
   }));
 

@@ -94,6 +94,7 @@ async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>):
       problems.push(`${name}: expected ${warnings} warnings, and got ${reading.warnings.length}`);
     }
   }
+  if (key.kind !== "passphrase" && key.kind !== "archive-key") throw new TypeError(`Cannot write a ${key.kind} to a vector`);
   const file: VectorFile = {
     about,
     key: key.kind === "passphrase"

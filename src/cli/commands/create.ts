@@ -1,5 +1,4 @@
 /** `coffer create` */
-import type { BlockBuilder, BlockSetting } from "../../archive/block_builder.ts";
 import { createArchive } from "../../archive/create.ts";
 import type { PlannedEntry } from "../../archive/planner.ts";
 import type { WrittenArchive } from "../../archive/writer.ts";
@@ -11,6 +10,7 @@ import { chunksOf } from "../../disk/streams.ts";
 import { systemReason } from "../../disk/system_error.ts";
 import { TEMPORARY_SUFFIX } from "../../disk/temporary_name.ts";
 import { walk, type WalkProblem } from "../../disk/walk.ts";
+import type { Bytes } from "../../engine/engine.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { DEFAULT_MAX_EXPANSION, FREE_EXPANSION_BYTES } from "../../format/limits.ts";
 import { isAtOrBelow, ROOT_PATH } from "../../format/path.ts";
@@ -20,6 +20,8 @@ import type { CommandContext } from "../command.ts";
 import { CommandError, UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
+import { builderFor } from "../block_builders.ts";
+import { newKeys } from "../keys.ts";
 import { readFileList } from "../lists.ts";
 import { checkWhole } from "../open_archive.ts";
 import type { CreateOptions } from "../options.ts";
@@ -41,7 +43,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   const plan = await planEntries(context, options);
   if (options.dryRun) return dryRun(context, plan);
   using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
-  const passphrase = await context.newPassphrase(options);
+  const keys = await newKeys(context, options.keys);
   using builders = new DisposableStack();
   const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Storing");
@@ -50,7 +52,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
     plan.entries(file === undefined ? [] : identitiesOf(file)),
     { write: file === undefined ? (bytes) => writeToStandardOutput(system, bytes) : (bytes) => file.write(bytes) },
     {
-      keys: [{ kind: "passphrase", passphrase }],
+      keys,
       suite: options.suite,
       kdf: { logN: options.kdfLogN, r: 8, p: 1 },
       level: options.store ? "store" : options.level,
@@ -74,23 +76,13 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   if (file !== undefined) {
     file.writeAt(0, written.header);
     progress.end();
-    if (options.verify) await verifyWritten(context, options, file, passphrase);
+    if (options.verify) await verifyWritten(context, options, file, written.archiveKey);
     signal.throwIfAborted();
     file.commit();
   }
   progress.end();
   report(context, options, plan, written);
   return plan.partial ? EXIT.partial : EXIT.done;
-}
-
-/** What builds blocks on several threads, which end with `owner`; `undefined` when they are to be built on this one. */
-async function builderFor(
-  jobs: number,
-  owner: DisposableStack,
-): Promise<((setting: BlockSetting) => BlockBuilder) | undefined> {
-  if (jobs === 1) return undefined;
-  const { buildInParallel } = await import("../../parallel/build_blocks.ts");
-  return (setting) => owner.use(buildInParallel(setting, { jobs }));
 }
 
 function nothingStored(): CommandError {
@@ -106,12 +98,12 @@ async function verifyWritten(
   { ui, signal }: CommandContext,
   options: CreateOptions,
   file: AtomicFile,
-  passphrase: string,
+  archiveKey: Bytes,
 ): Promise<void> {
   using progress = ui.progress("Verifying");
-  const keys = [{ kind: "passphrase" as const, passphrase }];
-  const kdfLimits = { work: Infinity, memory: Infinity };
-  await checkWhole(file.temporaryPath, { keys, kdfLimits }, {
+  // The key itself: a recipient's slot could not be opened here, and scrypt has run once already.
+  const keys = [{ kind: "archive-key" as const, archiveKey }];
+  await checkWhole(file.temporaryPath, { keys }, {
     jobs: options.jobs,
     signal,
     onProgress: (bytes) => progress.add(bytes, 0),

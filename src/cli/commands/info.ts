@@ -4,11 +4,12 @@ import { findCopies } from "../../archive/header_reader.ts";
 import { FileSource } from "../../disk/file_source.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { FORMAT_VERSION, type Header } from "../../format/header.ts";
-import { isCostInRange, kdfMemory, type Slot } from "../../format/slots.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { openOptions, peekAt } from "../open_archive.ts";
+import { areKeysGiven } from "../keys.ts";
+import { attempt, bestCopy, peekAt } from "../open_archive.ts";
 import type { InfoOptions } from "../options.ts";
+import { describeSlot, slotRecord } from "../slot_text.ts";
 import { escapeName } from "../ui/escape.ts";
 import { formatBytes, formatCount, formatItems } from "../ui/quantities.ts";
 import type { JsonRecord } from "../ui/ui.ts";
@@ -20,22 +21,21 @@ export async function run(context: CommandContext, options: InfoOptions): Promis
   const { ui } = context;
   using source = FileSource.open(options.archive);
   const { copies, faults } = await findCopies(nativeEngine, peekAt(source), "shown");
-  const best = copies.find((copy) => copy.intact) ?? copies[0];
-  const header = (best as typeof copies[number]).header;
+  const { header } = bestCopy(copies);
   for (const name of ["A", "B"] as const) {
     const copy = copies.find((copy) => copy.name === name);
     if (copy?.intact) continue;
     ui.warn(`header copy ${name} is damaged`, faults.get(name)?.message);
   }
-  const archive = context.isPassphraseGiven(options)
-    ? await Archive.open(nativeEngine, source, await openOptions(context, options))
+  const archive = areKeysGiven(context, options)
+    ? await attempt(context, options, peekAt(source), (how) => Archive.open(nativeEngine, source, how))
     : undefined;
   ui.result(
     () => [...outside(header, source.size), ...(archive === undefined ? [] : inside(archive))].join("\n"),
     () => json(header, source.size, archive, options.archive),
   );
   if (archive === undefined) {
-    ui.note("with a passphrase (--passphrase-file, COFFER_PASSPHRASE) it shows what is inside");
+    ui.note("with a key (--passphrase-file, --key-file, --identity, COFFER_PASSPHRASE) it shows what is inside");
   }
   return EXIT.done;
 }
@@ -52,13 +52,6 @@ function outside(header: Header, length: number): string[] {
     line("header generation", formatCount(header.generation)),
     ...header.slots.map((slot, i) => line(`key ${i + 1}`, describeSlot(slot))),
   ];
-}
-
-function describeSlot(slot: Slot): string {
-  if (slot.kind === "unknown") return `of kind ${slot.number}, which this version does not know`;
-  const { cost } = slot;
-  const price = isCostInRange(cost) ? `${formatBytes(kdfMemory(cost))} a try` : "refused: out of range";
-  return `passphrase, scrypt logN ${cost.logN}, r ${cost.r}, p ${cost.p} (${price})`;
 }
 
 function inside({ trailer, id }: Archive): string[] {
@@ -94,11 +87,7 @@ function json(header: Header, length: number, archive: Archive | undefined, name
     suite: SUITE_NAMES[header.suite],
     archiveBytes: length,
     generation: header.generation,
-    keys: header.slots.map((slot) =>
-      slot.kind === "unknown"
-        ? { kind: "unknown", number: slot.number }
-        : { kind: slot.kind, ...slot.cost, memory: isCostInRange(slot.cost) ? kdfMemory(slot.cost) : null }
-    ),
+    keys: header.slots.map(slotRecord),
   };
   if (archive === undefined) return { ...record, snapshot: null };
   const { trailer } = archive;

@@ -19,7 +19,7 @@ import {
 } from "node:crypto";
 import { constants, crc32, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
-import type { Aead, Bytes, Engine, ScryptCost, SuiteId } from "../engine.ts";
+import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
 import { isLoneZstdFrame, MAX_WINDOW_BYTES } from "../zstd_frame.ts";
 
 /** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
@@ -160,6 +160,9 @@ export const nativeEngine: Engine = {
         else resolve(new Uint8Array(key));
       });
     });
+  },
+  async hybridKem(): Promise<HybridKem> {
+    return (await import("../x_wing.ts")).xWing;
   },
   crc32(data: Bytes): number {
     return crc32(data);

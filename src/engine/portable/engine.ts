@@ -14,7 +14,7 @@ import { scryptAsync } from "@noble/hashes/scrypt.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import CRC32 from "crc-32";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
-import type { Aead, Bytes, Engine, ScryptCost, SuiteId } from "../engine.ts";
+import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
 import { decompress } from "./zstd.ts";
 
 /** `crypto.getRandomValues` gives no more at once. */
@@ -86,6 +86,9 @@ export const portableEngine: Engine = {
     const N = 2 ** logN;
     // noble's own default limit is 1 GiB; it counts N + p blocks and one for scratch.
     return scryptAsync(passphrase, salt, { N, r, p, dkLen: length, maxmem: 128 * r * (N + p + 1) });
+  },
+  async hybridKem(): Promise<HybridKem> {
+    return (await import("../x_wing.ts")).xWing;
   },
   crc32(data: Bytes): number {
     // The library gives a signed number.

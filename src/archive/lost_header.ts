@@ -1,0 +1,158 @@
+/**
+ * Archives whose header is lost, opened with the archive key: the locator at the end says how long the body is, and
+ * so where it begins (FORMAT.md, "Without the header").
+ */
+import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { bodyOffset, encodeHeaderCopy, type Header, type HeaderCopy } from "../format/header.ts";
+import { deriveArchiveId, deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
+import { HEADER_PAGE_COUNTS, MAX_GENERATION } from "../format/limits.ts";
+import { encodeState, RECORD_BYTES } from "../format/locator.ts";
+import type { Slot } from "../format/slots.ts";
+import { type OpenedHeader, openHeader, type PeekStart } from "./header_reader.ts";
+import { checkRoom, type WritableSource } from "./key_changes.ts";
+import { type RecordKeys, sealRecord } from "./record_cipher.ts";
+import { type FoundSegment, openLocator } from "./segment_tail.ts";
+import type { Source } from "./source.ts";
+import type { KdfLimits, Key } from "./unlock.ts";
+
+const SUITES: readonly SuiteId[] = [1, 2];
+
+interface FoundBody {
+  readonly keys: RecordKeys;
+  readonly segment: FoundSegment;
+  /** Pages of one header copy. */
+  readonly pages: number;
+}
+
+/** Where the body is, by the locator at the end; `undefined` when it is none of this archive key. */
+async function findBody(engine: Engine, source: Source, archiveKey: Bytes): Promise<FoundBody | undefined> {
+  if (source.size < RECORD_BYTES) return undefined;
+  const record = await source.read(source.size - RECORD_BYTES, RECORD_BYTES);
+  for (const suite of SUITES) {
+    const keys = { engine, suite, archiveKey, id: deriveArchiveId(engine, archiveKey) };
+    const segment = openLocator(keys, record);
+    if (segment === undefined) continue;
+    const start = source.size - (segment.locator.offset + segment.locator.length);
+    const pages = HEADER_PAGE_COUNTS.find((count) => bodyOffset(count) === start);
+    if (pages === undefined) {
+      throw new ArchiveError("truncated", "Cannot open the archive: bytes are missing from its middle or its start");
+    }
+    return { keys, segment, pages };
+  }
+  return undefined;
+}
+
+/** A header as the archive might have had it: its state is what the locator says. */
+function rebuilt({ keys, segment, pages }: FoundBody, generation: number, slots: readonly Slot[]): Header {
+  const state = encodeState({ kind: "known", locatorHash: segment.id, locator: segment.locator });
+  return {
+    pages,
+    suite: keys.suite,
+    generation,
+    readFeatures: 0,
+    writeFeatures: 0,
+    ignorableFeatures: 0,
+    state: sealRecord(keys, "state", state, keys.engine.randomBytes(KEY_BYTES)),
+    slots,
+  };
+}
+
+/**
+ * Opens the header of an archive with random access; when it is lost and the archive key was given, goes without it.
+ *
+ * @throws {ArchiveError} as {@linkcode openHeader}.
+ */
+export async function openAnyway(
+  engine: Engine,
+  source: Source,
+  keys: readonly Key[],
+  limits: KdfLimits,
+): Promise<OpenedHeader> {
+  const peek: PeekStart = (length) => source.read(0, Math.min(length, source.size));
+  try {
+    return await openHeader(engine, peek, keys, limits);
+  } catch (error) {
+    if (!(error instanceof ArchiveError) || error.code === "newer-version") throw error;
+    for (const key of keys) {
+      if (key.kind !== "archive-key") continue;
+      const body = await findBody(engine, source, key.archiveKey.slice());
+      if (body === undefined) continue;
+      const header = rebuilt(body, body.segment.locator.generation, []);
+      const { archiveKey, suite, id } = body.keys;
+      const bytes = encodeHeaderCopy(engine, header, "A", deriveHeaderKey(engine, archiveKey, suite, id));
+      const copy: HeaderCopy = {
+        name: "A",
+        header,
+        covered: bytes.slice(0, bytes.length - 2 * KEY_BYTES),
+        mac: bytes.slice(bytes.length - 2 * KEY_BYTES, bytes.length - KEY_BYTES),
+        intact: true,
+      };
+      const warnings = ["its header is lost, both copies; only the archive key opens it, until it is restored"];
+      return { keys: body.keys, copy, slot: undefined, bodyOffset: bodyOffset(body.pages), isLost: true, warnings };
+    }
+    throw error;
+  }
+}
+
+/**
+ * Writes both copies of a lost or damaged header anew, with the slots given.
+ *
+ * @throws {ArchiveError} `wrong-key` when the archive does not end in a locator of this archive key.
+ */
+export async function restoreHeader(
+  engine: Engine,
+  target: WritableSource,
+  archiveKey: Bytes,
+  slots: readonly Slot[],
+  leastGeneration: number,
+): Promise<void> {
+  const body = await findBody(engine, target, archiveKey);
+  if (body === undefined) {
+    throw new ArchiveError(
+      "wrong-key",
+      "Cannot restore the header: it is another archive's, or the end is damaged too",
+    );
+  }
+  const newest = Math.max(
+    leastGeneration,
+    body.segment.locator.generation,
+    await newestGeneration(engine, target, body),
+  );
+  const header = rebuilt(body, Math.min(newest + 1, MAX_GENERATION), slots);
+  checkRoom(header, slots);
+  const key = deriveHeaderKey(engine, archiveKey, header.suite, body.keys.id);
+  const copies = { A: encodeHeaderCopy(engine, header, "A", key), B: encodeHeaderCopy(engine, header, "B", key) };
+  await target.write(copies.A.length, copies.B);
+  await target.sync();
+  await target.write(0, copies.A);
+  await target.sync();
+}
+
+/** The highest generation of a copy that is there and whose MAC holds; 0 when there is none. */
+async function newestGeneration(engine: Engine, target: Source, { keys }: FoundBody): Promise<number> {
+  try {
+    const peek: PeekStart = (length) => target.read(0, Math.min(length, target.size));
+    const own = [{ kind: "archive-key", archiveKey: keys.archiveKey }] as const;
+    return (await openHeader(engine, peek, own, {})).copy.header.generation;
+  } catch (error) {
+    if (error instanceof ArchiveError) return 0;
+    throw error;
+  }
+}
+
+/** The slots of a header copy that was kept as a backup, opened by its own keys. */
+export async function openBackup(
+  engine: Engine,
+  backup: Bytes,
+  keys: readonly Key[],
+  limits: KdfLimits,
+): Promise<OpenedHeader> {
+  return await openHeader(engine, (length) => Promise.resolve(backup.subarray(0, length)), keys, limits);
+}
+
+/** One header copy as it stands in a backup: copy A, whichever counted. */
+export function backupBytes({ keys, copy }: OpenedHeader): Bytes {
+  const { engine, archiveKey, suite, id } = keys;
+  return encodeHeaderCopy(engine, copy.header, "A", deriveHeaderKey(engine, archiveKey, suite, id));
+}

@@ -1,0 +1,108 @@
+/** An archive on disk that is to be changed where it is: open for writing, under an exclusive lock. */
+import type { WritableSource } from "../archive/key_changes.ts";
+import type { Bytes } from "../engine/engine.ts";
+import { SourceError } from "./file_source.ts";
+import { type Identity, identityOf } from "./metadata.ts";
+
+/** Another program is changing the archive. */
+export class LockError extends Error {
+  /** `"LockError"`. */
+  override readonly name = "LockError";
+}
+
+/** How an archive is opened for changes. */
+export interface LockOptions {
+  /** How long to wait for another program to let go of it, in milliseconds; 0 unless given. */
+  readonly waitMs?: number | undefined;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds between two tries to get the lock. */
+const RETRY_MS = 50;
+
+/** A regular file, locked against other writers for as long as it is open. Readers are not kept out. */
+export class LockedFile implements WritableSource, Disposable {
+  /** Bytes when it was locked. */
+  readonly size: number;
+  readonly #file: Deno.FsFile;
+
+  private constructor(file: Deno.FsFile, size: number) {
+    this.#file = file;
+    this.size = size;
+  }
+
+  /**
+   * Opens and locks a file, following symlinks.
+   *
+   * @throws {SourceError} when it is not a regular file. @throws {LockError} when another program has locked it, or has
+   * put another file in its place meanwhile. I/O errors pass through.
+   */
+  static async open(path: string, options: LockOptions = {}): Promise<LockedFile> {
+    // Looked at first: opening a FIFO for reading and writing would not fail.
+    if (!Deno.statSync(path).isFile) throw new SourceError(`Cannot change "${path}": it is not a regular file`);
+    const file = Deno.openSync(path, { read: true, write: true });
+    try {
+      await lock(file, path, options);
+      const info = file.statSync();
+      if (!info.isFile || !isSame(identityOf(info), identityOf(Deno.statSync(path)))) {
+        throw new LockError(`Cannot change "${path}": another file was put in its place meanwhile`);
+      }
+      return new LockedFile(file, info.size);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** The bytes from `offset`, `length` of them or fewer where the file ends. */
+  // deno-lint-ignore require-await -- an async function, so that I/O errors reject
+  async read(offset: number, length: number): Promise<Bytes> {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
+    let filled = 0;
+    while (filled < bytes.length) {
+      const count = this.#file.readSync(bytes.subarray(filled));
+      if (count === null) break;
+      filled += count;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  /** Writes all of the bytes at `offset`; never beyond the end. */
+  // deno-lint-ignore require-await -- an async function, so that I/O errors reject
+  async write(offset: number, bytes: Bytes): Promise<void> {
+    if (offset + bytes.length > this.size) throw new RangeError("Cannot write beyond the end of the archive");
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
+    const own = new Uint8Array(bytes);
+    for (let done = 0; done < own.length;) done += this.#file.writeSync(own.subarray(done));
+  }
+
+  /** Resolves when all that was written is on the disk. */
+  async sync(): Promise<void> {
+    await this.#file.syncData();
+  }
+
+  /** Lets go of the file and of the lock. */
+  close(): void {
+    this.#file.close();
+  }
+
+  /** Calls {@linkcode close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function isSame(a: Identity, b: Identity): boolean {
+  return a.dev === b.dev && a.inode === b.inode;
+}
+
+async function lock(file: Deno.FsFile, path: string, { waitMs = 0, signal }: LockOptions): Promise<void> {
+  for (const end = performance.now() + waitMs; !(await file.tryLock(true));) {
+    signal?.throwIfAborted();
+    const left = end - performance.now();
+    if (left <= 0) throw new LockError(`Cannot change "${path}": another program is changing it`);
+    await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS, left)));
+  }
+}
