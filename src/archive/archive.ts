@@ -13,6 +13,7 @@ import { CatalogOrder } from "./catalog_order.ts";
 import { deriveSegmentKey } from "../format/keys.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
+import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openAnyway } from "./lost_header.ts";
 import { findSegment, type FoundSegment } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
@@ -26,6 +27,11 @@ export interface OpenOptions {
   readonly kdfLimits?: KdfLimits;
   /** Told what is wrong with an archive that opens all the same, such as one bad header copy. */
   readonly onWarning?: (warning: string) => void;
+  /**
+   * Whether an archive opens whose header cannot be read, when its archive key is among the keys. It is asked for,
+   * because a header says more than keys: that an archive was put back to an earlier state, for one.
+   */
+  readonly goWithoutHeader?: boolean;
 }
 
 /** Bytes of the catalog that are read at once. */
@@ -48,6 +54,12 @@ export interface FrameSetting {
 export interface CatalogEntry extends PageEntry {
   /** The entry before was the same, and this has further extents of it. */
   readonly continued: boolean;
+}
+
+async function readHeader(engine: Engine, source: Source, options: OpenOptions): Promise<OpenedHeader> {
+  const { keys, kdfLimits = {} } = options;
+  if (options.goWithoutHeader) return await openAnyway(engine, source, keys, kdfLimits);
+  return await openHeader(engine, (length) => source.read(0, Math.min(length, source.size)), keys, kdfLimits);
 }
 
 /** An opened archive. */
@@ -89,7 +101,7 @@ export class Archive {
    * @throws {ArchiveError} of every code; I/O errors pass through.
    */
   static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
-    const header = await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
+    const header = await readHeader(engine, source, options);
     for (const warning of header.warnings) options.onWarning?.(warning);
     const segment = await findSegment(source, header);
     const { locator } = segment;

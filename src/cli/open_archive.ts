@@ -32,6 +32,7 @@ function openOptions(context: CommandContext, options: OpeningOptions, keys: rea
   return {
     keys,
     kdfLimits: options.kdfLimits,
+    goWithoutHeader: options.keys.recoveryWords !== undefined,
     onWarning: (warning) => context.ui.warn(warning, "Make a fresh copy of the archive while it can be read"),
   };
 }

@@ -163,6 +163,12 @@ export interface OpenOptions extends KeyOptions {
   readonly maxKdfMemory?: number | undefined;
   /** Called with a sentence about what is wrong with an archive that opens all the same: a damaged copy of its header. */
   readonly onWarning?: ((warning: string) => void) | undefined;
+  /**
+   * Whether an archive opens whose header is lost, when `archiveKey` is given; `false` unless given. Only of an archive
+   * with random access. What a header guards against besides, such as a file that was put back as it was earlier, goes
+   * unnoticed then.
+   */
+  readonly goWithoutHeader?: boolean | undefined;
   /** Ends what is under way, and every later use of what was opened: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -251,5 +257,6 @@ export function coreOpenOptions(options: OpenOptions): CoreOpenOptions {
       memory: options.maxKdfMemory ?? DEFAULT_KDF_MEMORY,
     },
     onWarning: (warning) => options.onWarning?.(warning),
+    goWithoutHeader: options.goWithoutHeader ?? false,
   };
 }

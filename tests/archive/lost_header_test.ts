@@ -39,8 +39,10 @@ Deno.test("openAnyway() finds the body from the end, for every suite and size of
       const opened = await openAnyway(nativeEngine, sourceOf(bytes), [SELF], {});
       assertEquals([opened.bodyOffset, opened.keys.suite, opened.isLost, opened.slot], [start, suite, true, undefined]);
       assertEquals(opened.warnings.length, 1);
-      const { trailer } = await Archive.open(nativeEngine, sourceOf(bytes), { keys: [SELF] });
+      const { trailer } = await Archive.open(nativeEngine, sourceOf(bytes), { keys: [SELF], goWithoutHeader: true });
       assertEquals(trailer.totals.entries, 0);
+      const unasked = () => Archive.open(nativeEngine, sourceOf(bytes), { keys: [SELF] });
+      assertEquals((await assertRejects(unasked, ArchiveError)).code, "not-an-archive");
     }
   }
 });

@@ -103,7 +103,7 @@ Deno.test("a wrong passphrase, a stranger's file and a newer version have exit c
       expectExit(11, ["list", "-"], { ...wrong, stdin: bytes }),
     ];
     for (const { err, out } of await together(tried)) {
-      assertMatch(err, /error: Cannot open the archive: no key given opens it/);
+      assertMatch(err, /error: Cannot open the archive: the key given does not open it/);
       assertMatch(err, /hint: /);
       assertEquals(out, "");
     }

@@ -281,8 +281,8 @@ async function slotCases(): Promise<VectorCase[]> {
     ...outOfRange,
     slotCase("slot_spare_byte", "A passphrase slot has a byte too many", "damaged", [rawSlot(10, 8, 1, 0, 1)]),
     slotCase("slot_short", "A passphrase slot has a byte too few", "damaged", [rawSlot(10, 8, 1, 0, -1)]),
-    slotCase("slots_32", "There are 32 slots", "none", Array.from({ length: 32 }, (_, i) => unknownSlot(2 + i, 8))),
-    slotCase("slots_33", "There are 33 slots", "limit", Array.from({ length: 33 }, (_, i) => unknownSlot(2 + i, 8))),
+    slotCase("slots_32", "There are 32 slots", "none", Array.from({ length: 32 }, (_, i) => unknownSlot(4 + i, 8))),
+    slotCase("slots_33", "There are 33 slots", "limit", Array.from({ length: 33 }, (_, i) => unknownSlot(4 + i, 8))),
     slotCase("slots_8_passphrases", "There are 8 passphrase slots", "none", Array(8).fill(rawSlot(10, 8, 1))),
     slotCase("slots_9_passphrases", "There are 9 passphrase slots", "limit", Array(9).fill(rawSlot(10, 8, 1))),
     copies("slots_missing", "The header counts a slot that is not there", "damaged", 0, (copy, _, builder) =>
