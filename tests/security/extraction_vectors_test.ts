@@ -14,7 +14,7 @@ import type { Key } from "../../src/archive/unlock.ts";
 import { CountedSource } from "../archive/sources.ts";
 import { inFolder } from "../e2e/conditions.ts";
 import { describeTree, writeTree } from "../e2e/trees.ts";
-import { archiveOf, keyOf, readVector, vectorNames } from "../vectors/vector_file.ts";
+import { archiveOf, keysOf, readVector, vectorNames } from "../vectors/vector_file.ts";
 
 interface Extraction {
   /** The failure class, or `none`. */
@@ -22,9 +22,14 @@ interface Extraction {
   readonly problems: readonly RestoreProblem[];
 }
 
-async function extract(bytes: Bytes, key: Key, directory: string, way: "stream" | "seek"): Promise<Extraction> {
+async function extract(
+  bytes: Bytes,
+  keys: readonly Key[],
+  directory: string,
+  way: "stream" | "seek",
+): Promise<Extraction> {
   const problems: RestoreProblem[] = [];
-  const options = { keys: [key] };
+  const options = { keys };
   const settings = { place: ({ path }: { path: string }) => path, prefixes: [""], maxExpansion: 1000 };
   try {
     using target = RestoreTarget.open({ directory, onProblem: (problem) => problems.push(problem) });
@@ -51,7 +56,7 @@ for (const way of ["stream", "seek"] as const) {
       for (const name of vectorNames()) {
         const vector = readVector(name);
         const target = `${folder}/target`;
-        const { outcome, problems } = await extract(await archiveOf(vector), keyOf(vector), target, way);
+        const { outcome, problems } = await extract(await archiveOf(vector), keysOf(vector), target, way);
         const expected = vector[way].outcome;
         if (outcome !== expected) wrong.push(`${name}: ${outcome} instead of ${expected}`);
         for (const { error } of problems) assert(!(error instanceof TypeError), `${name}: ${error}`);

@@ -12,7 +12,7 @@ import { frameCases } from "./frame_cases.ts";
 import { headerCases } from "./header_cases.ts";
 import { rowCases } from "./row_cases.ts";
 import { ARCHIVE_KEY, type Outcome, type VectorCase } from "./vector_case.ts";
-import { type Expected, gzip, type Part, type VectorFile, vectorNames, vectorUrl } from "./vector_file.ts";
+import { type Expected, gzip, type Part, type VectorFile, vectorKey, vectorNames, vectorUrl } from "./vector_file.ts";
 import { zstdCases } from "./zstd_cases.ts";
 
 /** Vectors that others share bytes with: those are not written again. */
@@ -86,20 +86,17 @@ async function attempt(read: () => Promise<Reading>): Promise<Reading | undefine
 }
 
 async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>): Promise<void> {
-  const { name, about, bytes, key = ARCHIVE_KEY, warnings = 0 } = vector;
-  const stream = await attempt(() => readByStream(nativeEngine, [bytes], { keys: [key] }));
-  const seek = await attempt(() => readBySeeking(nativeEngine, new CountedSource(bytes), { keys: [key] }));
+  const { name, about, bytes, keys = [ARCHIVE_KEY], warnings = 0 } = vector;
+  const stream = await attempt(() => readByStream(nativeEngine, [bytes], { keys }));
+  const seek = await attempt(() => readBySeeking(nativeEngine, new CountedSource(bytes), { keys }));
   for (const reading of [stream, seek]) {
     if (reading !== undefined && reading.warnings.length !== warnings) {
       problems.push(`${name}: expected ${warnings} warnings, and got ${reading.warnings.length}`);
     }
   }
-  if (key.kind !== "passphrase" && key.kind !== "archive-key") throw new TypeError(`Cannot write a ${key.kind} to a vector`);
   const file: VectorFile = {
     about,
-    key: key.kind === "passphrase"
-      ? { passphrase: key.passphrase }
-      : { archiveKey: encodeHex(new Uint8Array(key.archiveKey)) },
+    key: vectorKey(keys),
     archive: BASES.includes(name) ? [{ gzip: await gzip(bytes) }] : await partsOf(bytes, windows),
     length: bytes.length,
     sha256: hash(bytes),

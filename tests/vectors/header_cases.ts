@@ -1,10 +1,11 @@
 /** Vectors about the header: its copies, its key slots, its state record. */
 import type { Bytes } from "../../src/engine/engine.ts";
 import type { Header, HeaderCopyName } from "../../src/format/header.ts";
-import type { PassphraseSlot, Slot } from "../../src/format/slots.ts";
+import type { KnownSlot, PassphraseSlot, Slot } from "../../src/format/slots.ts";
 import { encodeState } from "../../src/format/locator.ts";
 import type { RecordKind } from "../../src/archive/record_cipher.ts";
-import { type Key, wrapForPassphrase } from "../../src/archive/unlock.ts";
+import { type NewKey, wrapForKey, wrapForPassphrase, wrappingRandomness } from "../../src/archive/key_slots.ts";
+import type { Key } from "../../src/archive/unlock.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { type ArchiveBuilder, seededRandom, TEST_KEY } from "../archive/archive_builder.ts";
 import { type Draft, draftOf, joined, sealDraft } from "../archive/archive_draft.ts";
@@ -225,13 +226,13 @@ function slotCase(
   about: string,
   outcome: Outcome,
   slots: readonly Slot[],
-  key?: Key,
+  keys?: readonly Key[],
 ): VectorCase {
   const made = changed(name, about, outcome, (draft) => {
     draft.headerPages = 4;
     draft.slots = [...slots];
   });
-  return key === undefined ? made : { ...made, key };
+  return keys === undefined ? made : { ...made, keys };
 }
 
 async function slotCases(): Promise<VectorCase[]> {
@@ -252,7 +253,7 @@ async function slotCases(): Promise<VectorCase[]> {
     slotCase(`slot_${what}`, `A slot's scrypt cost is logN ${logN}, r ${r}, p ${p}`, "limit", [rawSlot(logN, r, p)])
   );
   const withKey = (name: string, about: string, outcome: Outcome, slots: readonly Slot[], text = "correct horse") =>
-    slotCase(name, about, outcome, slots, passphrase(text));
+    slotCase(name, about, outcome, slots, [passphrase(text)]);
   return [
     withKey("slot_passphrase", "A passphrase opens the archive", "none", [slot]),
     withKey("slot_passphrase_nfc", "A passphrase typed with a combining accent is the same in NFC", "none", [
@@ -300,12 +301,75 @@ async function slotCases(): Promise<VectorCase[]> {
       "damaged",
       0,
       (copy, _, builder) => builder.alterCopy(copy, set(40, 1, 2, 3), "checksum"),
-      { key: passphrase("correct horse"), bytes: alteredWithSlot(slot) },
+      { keys: [passphrase("correct horse")], bytes: alteredWithSlot(slot) },
     ),
     {
       ...slotCase("key_wrong_archive_key", "The archive key is another", "wrong-key", [slot]),
-      key: { kind: "archive-key", archiveKey: new Uint8Array(32) },
+      keys: [{ kind: "archive-key", archiveKey: new Uint8Array(32) }],
     },
+  ];
+}
+
+/** Slots of the kinds that take no passphrase, or not that alone. */
+async function keySlotCases(): Promise<VectorCase[]> {
+  const random = seededRandom(101);
+  const [keyFile, otherFile, identity] = [random(32), random(32), random(32)];
+  const publicKey = (await nativeEngine.hybridKem()).publicKey(identity);
+  const cost = { logN: 10, r: 8, p: 1 };
+  const wrap = async (key: NewKey) =>
+    await wrapForKey(nativeEngine, TEST_KEY, key, cost, random(wrappingRandomness(key)));
+  const ofFile = await wrap({ kind: "key-file", keyFile });
+  const ofRecipient = await wrap({ kind: "recipient", publicKey });
+  const ofBoth = await wrap({ kind: "passphrase", passphrase: "correct horse", keyFile });
+  const ofPassphrase = await wrap({ kind: "passphrase", passphrase: "correct horse" });
+  const all = [ofRecipient, ofBoth, ofFile, ofPassphrase];
+  const file = (bytes: Bytes): Key => ({ kind: "key-file", keyFile: bytes });
+  const self = (bytes: Bytes): Key => ({ kind: "identity", identity: bytes });
+  const cut = ({ kind: _, ...slot }: KnownSlot, number: number, bytes: number): Slot => {
+    const made = unknownSlot(number, slot.covered.length + slot.tag.length - 4 + bytes);
+    if (made.kind === "unknown") made.bytes.set(slot.covered.subarray(4), 4);
+    return made;
+  };
+  const altered = (slot: KnownSlot, at: number): Slot => ({ ...slot, covered: flip(slot.covered, at) });
+  return [
+    slotCase("slot_key_file", "A key file opens the archive", "none", [ofFile], [file(keyFile)]),
+    slotCase("slot_key_file_other", "The key file is another", "wrong-key", [ofFile], [file(otherFile)]),
+    slotCase("slot_key_file_altered", "A key file's slot has another salt", "wrong-key", [altered(ofFile, 4)], [
+      file(keyFile),
+    ]),
+    slotCase("slot_key_file_short", "A key file's slot has a byte too few", "damaged", [cut(ofFile, 2, -1)]),
+    slotCase("slot_key_file_long", "A key file's slot has a byte too many", "damaged", [cut(ofFile, 2, 1)]),
+    slotCase("slot_recipient", "A recipient's identity opens the archive", "none", [ofRecipient], [self(identity)]),
+    slotCase("slot_recipient_other", "The identity is another", "wrong-key", [ofRecipient], [self(otherFile)]),
+    slotCase(
+      "slot_recipient_altered",
+      "A recipient's slot has another encapsulation",
+      "wrong-key",
+      [altered(ofRecipient, 4 + 1100)],
+      [self(identity)],
+    ),
+    slotCase("slot_recipient_short", "A recipient's slot has a byte too few", "damaged", [cut(ofRecipient, 3, -1)]),
+    slotCase("slot_recipient_long", "A recipient's slot has a byte too many", "damaged", [cut(ofRecipient, 3, 1)]),
+    slotCase("slot_both", "A passphrase and a key file together open the archive", "none", [ofBoth], [
+      passphrase("correct horse"),
+      file(keyFile),
+    ]),
+    slotCase("slot_both_no_file", "The passphrase is right, and the key file it needs is missing", "wrong-key", [ofBoth], [
+      passphrase("correct horse"),
+    ]),
+    slotCase("slot_both_no_passphrase", "The key file is right, and the passphrase it needs is missing", "wrong-key", [
+      ofBoth,
+    ], [file(keyFile)]),
+    slotCase("slot_both_other_file", "The passphrase is right, and the key file is another", "wrong-key", [ofBoth], [
+      passphrase("correct horse"),
+      file(otherFile),
+    ]),
+    slotCase("slot_all_kinds_key_file", "Of four slots, one of each kind, the key file's opens", "none", all, [
+      file(keyFile),
+    ]),
+    slotCase("slot_all_kinds_passphrase", "Of four slots, one of each kind, the passphrase's opens", "none", all, [
+      passphrase("correct horse"),
+    ]),
   ];
 }
 
@@ -397,5 +461,5 @@ function wholeCases(): VectorCase[] {
 
 /** All vectors about the header. */
 export async function headerCases(): Promise<VectorCase[]> {
-  return [...wholeCases(), ...copyCases(), ...featureCases(), ...await slotCases(), ...stateCases()];
+  return [...wholeCases(), ...copyCases(), ...featureCases(), ...await slotCases(), ...await keySlotCases(), ...stateCases()];
 }

@@ -17,7 +17,7 @@ export interface VectorCase {
   readonly about: string;
   readonly bytes: Bytes;
   /** What opens it, or does not; the test key unless given. */
-  readonly key?: Key;
+  readonly keys?: readonly Key[];
   /** What a reader from front to back says. */
   readonly stream: Outcome;
   /** What a reader with random access says that reads every entry of the catalog. */

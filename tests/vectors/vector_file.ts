@@ -2,7 +2,8 @@
  * Golden vectors as they stand in this folder, one JSON file each:
  *
  *     about      what is special about the archive
- *     key        what is to open it: the archive key in hex, or a passphrase
+ *     key        what is to open it: a passphrase, or the 32 bytes in hex of the archive key, a key file or an
+ *                identity; a passphrase together with a key file where both are given
  *     archive    its bytes, as parts to be put together: gzip in Base64, or a range of another vector's archive
  *     length     their number
  *     sha256     their SHA-256 in hex
@@ -14,7 +15,7 @@
  * The files are the truth. `generate.ts` made them and makes new ones; compressed frames may come out differently under
  * another version of zstd, which is why no test makes them again.
  */
-import { decodeHex } from "@std/encoding/hex";
+import { decodeHex, encodeHex } from "@std/encoding/hex";
 import type { Bytes } from "../../src/engine/engine.ts";
 import type { Key } from "../../src/archive/unlock.ts";
 import { joined } from "../archive/archive_draft.ts";
@@ -33,10 +34,16 @@ export interface Expected {
   readonly released: string;
 }
 
+/** What is to open a vector's archive, all of it together. */
+export type VectorKey =
+  | { readonly archiveKey: string }
+  | { readonly identity: string }
+  | { readonly passphrase?: string; readonly keyFile?: string };
+
 /** A vector's file. */
 export interface VectorFile {
   readonly about: string;
-  readonly key: { readonly archiveKey: string } | { readonly passphrase: string };
+  readonly key: VectorKey;
   readonly archive: readonly Part[];
   readonly length: number;
   readonly sha256: string;
@@ -78,10 +85,26 @@ export async function archiveOf(vector: VectorFile): Promise<Bytes> {
 const bases = new Map<string, Bytes>();
 
 /** What is to open a vector's archive. */
-export function keyOf({ key }: VectorFile): Key {
-  return "passphrase" in key
-    ? { kind: "passphrase", passphrase: key.passphrase }
-    : { kind: "archive-key", archiveKey: decodeHex(key.archiveKey) };
+export function keysOf({ key }: VectorFile): readonly Key[] {
+  if ("archiveKey" in key) return [{ kind: "archive-key", archiveKey: decodeHex(key.archiveKey) }];
+  if ("identity" in key) return [{ kind: "identity", identity: decodeHex(key.identity) }];
+  const { passphrase, keyFile } = key;
+  return [
+    ...(passphrase === undefined ? [] : [{ kind: "passphrase", passphrase } as const]),
+    ...(keyFile === undefined ? [] : [{ kind: "key-file", keyFile: decodeHex(keyFile) } as const]),
+  ];
+}
+
+/** Keys as a vector's file has them: {@linkcode keysOf} read backwards. */
+export function vectorKey(keys: readonly Key[]): VectorKey {
+  const hex = (bytes: Bytes) => encodeHex(new Uint8Array(bytes));
+  let both: { passphrase?: string; keyFile?: string } = {};
+  for (const key of keys) {
+    if (key.kind === "archive-key") return { archiveKey: hex(key.archiveKey) };
+    if (key.kind === "identity") return { identity: hex(key.identity) };
+    both = key.kind === "passphrase" ? { ...both, passphrase: key.passphrase } : { ...both, keyFile: hex(key.keyFile) };
+  }
+  return both;
 }
 
 /** Compresses bytes for a vector's file. */
