@@ -16,6 +16,9 @@ import { type FoundSegment, openLocator } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
 
+/** How the warning about a header that is gone begins. */
+export const LOST_HEADER = "its header is lost, both copies";
+
 const SUITES: readonly SuiteId[] = [1, 2];
 
 interface FoundBody {
@@ -88,7 +91,7 @@ export async function openAnyway(
         mac: bytes.slice(bytes.length - 2 * KEY_BYTES, bytes.length - KEY_BYTES),
         intact: true,
       };
-      const warnings = ["its header is lost, both copies; only the archive key opens it, until it is restored"];
+      const warnings = [`${LOST_HEADER}; only the archive key opens it, until it is restored`];
       return { keys: body.keys, copy, slot: undefined, bodyOffset: bodyOffset(body.pages), isLost: true, warnings };
     }
     throw error;

@@ -42,8 +42,8 @@ export interface Unlocked {
 
 /**
  * Opens the header with the first key that does it, and decides which copy counts: the one of the highest generation
- * whose MAC holds. Keys that cost nothing are tried before passphrases, copies by falling generation; the work is
- * bounded over all slots of both copies together.
+ * whose MAC holds. Keys that cost nothing are tried before passphrases, and those by rising cost; the work is bounded
+ * over all slots of both copies together.
  *
  * @throws {ArchiveError} `wrong-key`, `limit` before any work that exceeds the limits, or `damaged` when a slot opens
  * but no MAC holds, or when no copy is intact.
@@ -116,7 +116,9 @@ class Attempt {
         if (archiveKey !== undefined) yield { archiveKey, slot };
       }
     }
-    for (const slot of this.#slots) if (slot.kind === "passphrase") yield* this.#passphrases(slot);
+    // Cheapest first: what a forged copy asks for must not use up the work allowed before an honest slot's turn.
+    const slots = this.#slots.filter((slot) => slot.kind === "passphrase");
+    for (const slot of slots.sort((a, b) => kdfWork(a.cost) - kdfWork(b.cost))) yield* this.#passphrases(slot);
   }
 
   /** Tries what takes no key derivation worth speaking of. */

@@ -7,6 +7,7 @@ import { nativeEngine } from "../engine/native/engine.ts";
 import { DEFAULT_LOG_N } from "../format/limits.ts";
 import type { Slot } from "../format/slots.ts";
 import type { CommandContext } from "./command.ts";
+import { warnOfSlots } from "./kdf_cost.ts";
 import { attempt, peekAt } from "./open_archive.ts";
 import type { ChangingOptions } from "./options.ts";
 import { describeSlot, numberedSlots } from "./slot_text.ts";
@@ -63,6 +64,7 @@ export function reportKeys(
   did: string,
   { after }: ChangedKeys,
 ): void {
+  warnOfSlots(ui, after);
   ui.result(() => undefined, () => ({ schema: "coffer/keys/1", archive, keys: numberedSlots(after) }));
   if (ui.json) return;
   ui.note(`${did} ${quoteName(archive)}; it has these keys now:`);

@@ -21,7 +21,7 @@ export interface Failure {
 }
 
 const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
-  "not-an-archive": "Is it the right file?",
+  "not-an-archive": "Is it the right file? If its start was overwritten, coffer keys restore can write its header anew",
   "newer-version": "A newer version of Coffer can read it",
   "wrong-key":
     "Of a passphrase, check capitals, the keyboard layout and blanks at either end; coffer info shows which keys there are",

@@ -3,6 +3,7 @@ import { abortable } from "../archive/abortable.ts";
 import { Archive, type OpenOptions } from "../archive/archive.ts";
 import { ByteQueue } from "../archive/byte_queue.ts";
 import { findCopies, type PeekStart } from "../archive/header_reader.ts";
+import { LOST_HEADER } from "../archive/lost_header.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Source } from "../archive/source.ts";
@@ -13,18 +14,27 @@ import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { HeaderCopy } from "../format/header.ts";
-import { DEFAULT_LOG_N } from "../format/limits.ts";
-import { kdfMemory } from "../format/slots.ts";
+import type { Slot } from "../format/slots.ts";
 import type { CommandContext } from "./command.ts";
+import { CommandError } from "./command_error.ts";
+import { EXIT } from "./exit_codes.ts";
 import { givenPassphrases, keysFromFiles } from "./keys.ts";
 import type { OpeningOptions } from "./options.ts";
+import { describeTryHere } from "./kdf_cost.ts";
 import { countSlots } from "./slot_text.ts";
-import { formatBytes } from "./ui/quantities.ts";
 
 /** An archive on disk, opened; disposing closes the file. */
 export interface OpenedFile extends Disposable {
   readonly archive: Archive;
   readonly source: FileSource;
+}
+
+const HINT_COPY = "Make a fresh copy of the archive while it can be read";
+const HINT_RESTORE = "coffer keys restore writes it anew: from a backup, or with --recovery-words";
+
+/** Whether a warning is about a header that is gone altogether. */
+function isLost(warning: string): boolean {
+  return warning.startsWith(LOST_HEADER);
 }
 
 /** How keys open an archive. */
@@ -33,12 +43,9 @@ function openOptions(context: CommandContext, options: OpeningOptions, keys: rea
     keys,
     kdfLimits: options.kdfLimits,
     goWithoutHeader: options.keys.recoveryWords !== undefined,
-    onWarning: (warning) => context.ui.warn(warning, "Make a fresh copy of the archive while it can be read"),
+    onWarning: (warning) => context.ui.warn(warning, isLost(warning) ? HINT_RESTORE : HINT_COPY),
   };
 }
-
-/** Memory that deriving a key takes when nobody asked for more. */
-const USUAL_KDF_MEMORY = kdfMemory({ logN: DEFAULT_LOG_N, r: 8, p: 1 });
 
 /** How often somebody at a terminal may try. */
 const ATTEMPTS = 3;
@@ -57,8 +64,18 @@ export async function attempt<T>(
   const copies = options.keys.recoveryWords === undefined ? (await findCopies(nativeEngine, peek)).copies : [];
   const slots = copies.flatMap((copy) => copy.header.slots);
   const others = await keysFromFiles(context, options.keys);
-  const tryKeys = (keys: readonly Key[]) =>
-    abortable(() => open(openOptions(context, options, [...others, ...keys])), context.signal);
+  const tryKeys = async (more: readonly Key[]) => {
+    const keys = [...others, ...more];
+    try {
+      return await abortable(() => open(openOptions(context, options, keys)), context.signal);
+    } catch (error) {
+      if (isWrongKey(error)) throw new WrongKeyError(error, keyHint(slots, keys));
+      // Reading from front to back, nothing can be found without a header.
+      const words = options.keys.recoveryWords;
+      if (words === undefined || !(error instanceof ArchiveError) || error.code !== "not-an-archive") throw error;
+      throw new CommandError(EXIT.notAnArchive, error.message, HINT_RESTORE, { cause: error });
+    }
+  };
   let { keys } = options;
   if (keys.passphrases.length === 0) {
     try {
@@ -66,39 +83,59 @@ export async function attempt<T>(
     } catch (error) {
       const completes = keys.keyFiles.length > 0 &&
         slots.some((slot) => slot.kind === "passphrase" && slot.withKeyFile);
-      if (!completes || !isWrongKey(error)) throw error;
+      if (!completes || !(error instanceof WrongKeyError)) throw error;
       keys = { ...keys, passphrases: [{ kind: "ask" }] };
     }
   }
   const isGiven = keys.passphrases.every((source) => context.isPassphraseGiven(source));
   // Nobody is asked for what could not help.
   if (!isGiven && !slots.some((slot) => slot.kind === "passphrase")) return await tryKeys([]);
-  if (!isGiven) announce(context, copies);
+  if (!isGiven) await announce(context, copies);
   for (let left = isGiven ? 1 : ATTEMPTS;; left--) {
     try {
       return await tryKeys(await givenPassphrases(context, keys));
     } catch (error) {
-      if (left === 1 || !isWrongKey(error)) throw error;
-      context.ui.warn(`${(error as ArchiveError).message}; try again`);
+      if (left === 1 || !(error instanceof WrongKeyError)) throw error;
+      context.ui.warn(`${error.message}; try again`);
     }
   }
 }
 
-function isWrongKey(error: unknown): boolean {
+/** No key opens the archive; says what might. */
+class WrongKeyError extends CommandError {
+  constructor(cause: ArchiveError, hint: string) {
+    super(EXIT.wrongKey, cause.message, hint, { cause });
+  }
+}
+
+function isWrongKey(error: unknown): error is ArchiveError {
   return error instanceof ArchiveError && error.code === "wrong-key";
 }
 
-/** Says which keys there are before a passphrase is asked for, unless it is the one that everybody expects. */
-function announce({ ui }: CommandContext, copies: readonly HeaderCopy[]): void {
-  const [newest] = copies.toSorted((a, b) => b.header.generation - a.header.generation);
-  const slots = newest?.header.slots ?? [];
-  const [only] = slots;
-  const usual = slots.length === 1 && only?.kind === "passphrase" && !only.withKeyFile &&
-    kdfMemory(only.cost) <= USUAL_KDF_MEMORY;
-  if (usual) return;
-  const memory = Math.max(0, ...slots.map((slot) => slot.kind === "passphrase" ? kdfMemory(slot.cost) : 0));
-  const cost = memory === 0 ? "" : `; a try takes up to ${formatBytes(memory)} of memory for each passphrase slot`;
-  ui.note(`what opens it: ${countSlots(slots)}${cost}`);
+/** Says which keys there are, and what a try costs, before a passphrase is asked for. */
+async function announce({ ui }: CommandContext, copies: readonly HeaderCopy[]): Promise<void> {
+  const { slots } = bestCopy(copies).header;
+  const cost = await describeTryHere(slots);
+  ui.note(`${countSlots(slots)} can open it${cost === undefined ? "" : `; a passphrase takes ${cost}`}`);
+}
+
+/** What to do about a key that does not open the archive, as far as that can be told. */
+function keyHint(slots: readonly Slot[], keys: readonly Key[]): string {
+  const needed = slots.flatMap((slot) => slot.kind === "unknown" ? [] : [slot.kind]);
+  const fits = keys.some(({ kind }) =>
+    kind === "identity" ? needed.includes("recipient") : needed.some((need) => need === kind)
+  );
+  if (fits) {
+    return "Of a passphrase, check capitals, the keyboard layout and blanks at either end; " +
+      "coffer info shows which keys there are";
+  }
+  const options = {
+    "passphrase": "--ask-passphrase or --passphrase-file F",
+    "key-file": "--key-file F",
+    "recipient": "--identity F",
+  };
+  const names = [...new Set(needed)].map((kind) => options[kind]);
+  return names.length === 0 ? "A newer version of Coffer may know them" : `Give what opens it with ${names.join(", ")}`;
 }
 
 /** The copy to show when no key says which one counts: one that holds together, then the newest. */

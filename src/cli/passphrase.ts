@@ -214,10 +214,14 @@ function openPrompt({ system, signal }: PassphraseSetting, exitCode: ExitCode, h
   throw new CommandError(exitCode, "Cannot ask for the passphrase: there is no terminal", hint);
 }
 
+function nameOf(archive: string, way: "input" | "output"): string {
+  return archive === "-" ? `the archive on standard ${way}` : quoteName(archive);
+}
+
 async function askOnce(setting: PassphraseSetting): Promise<string> {
   using prompt = openPrompt(setting, EXIT.wrongKey, HINT_SOURCES);
   for (let attempt = 1;; attempt++) {
-    const answer = await prompt.ask(`Passphrase for ${quoteName(setting.archive)}: `);
+    const answer = await prompt.ask(`Passphrase for ${nameOf(setting.archive, "input")}: `);
     const fault = passphraseFault(answer);
     if (fault === undefined) return answer;
     if (attempt === ATTEMPTS) throw new CommandError(EXIT.wrongKey, `Cannot use the passphrase: ${fault.reason}`);
@@ -228,7 +232,7 @@ async function askOnce(setting: PassphraseSetting): Promise<string> {
 async function askTwice(setting: PassphraseSetting): Promise<string> {
   using prompt = openPrompt(setting, EXIT.usage, `${HINT_SOURCES}, or use --generate-passphrase`);
   for (let attempt = 1;; attempt++) {
-    const answer = await prompt.ask(`New passphrase for ${quoteName(setting.archive)}: `);
+    const answer = await prompt.ask(`New passphrase for ${nameOf(setting.archive, "output")}: `);
     const fault = passphraseFault(answer)?.reason;
     if (fault === undefined && await prompt.ask("The same again: ") === answer) return answer;
     const problem = fault === undefined ? "the two are not the same" : `that cannot be a passphrase: ${fault}`;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openHeader } from "../../src/archive/header_reader.ts";
-import { changeKeys, type KeyChange, KeyChangeError, type WritableSource } from "../../src/archive/key_changes.ts";
+import { changeKeys, type KeyChange, KeyChangeError } from "../../src/archive/key_changes.ts";
 import type { NewKey } from "../../src/archive/key_slots.ts";
 import type { Key } from "../../src/archive/unlock.ts";
 import { createArchive } from "../../src/archive/create.ts";
@@ -12,6 +12,7 @@ import { encodeHeaderCopy, type Header } from "../../src/format/header.ts";
 import { deriveHeaderKey } from "../../src/format/keys.ts";
 import { type Slot, slotBytes } from "../../src/format/slots.ts";
 import { FaultyFiles } from "../faults/faulty_files.ts";
+import { targetOn } from "../faults/target_on.ts";
 
 const COST = { logN: 10, r: 8, p: 1 };
 const PATH = "/d/a.coffer";
@@ -37,30 +38,11 @@ async function archiveWith(keys: readonly NewKey[]): Promise<Uint8Array> {
   return whole;
 }
 
-/** A file of some files in memory, as what is changed in place. */
-function targetOn(files: FaultyFiles): WritableSource & Disposable {
-  const open = files.openExisting(PATH);
-  const content = () => files.files().get(PATH) as Uint8Array;
-  return {
-    size: content().length,
-    read: (offset, length) => Promise.resolve(content().subarray(offset, offset + length)),
-    // deno-lint-ignore require-await -- errors reject
-    async write(offset, bytes) {
-      for (let done = 0; done < bytes.length;) done += open.writeAt(offset + done, bytes.subarray(done));
-    },
-    // deno-lint-ignore require-await -- errors reject
-    async sync() {
-      open.sync();
-    },
-    [Symbol.dispose]: () => open.close(),
-  };
-}
-
 const header = (bytes: Uint8Array, keys: readonly Key[]) =>
   openHeader(nativeEngine, (length) => Promise.resolve(bytes.slice(0, length)), keys, {});
 
 async function change(files: FaultyFiles, keys: readonly Key[], what: KeyChange): Promise<readonly Slot[]> {
-  using target = targetOn(files);
+  using target = targetOn(files, PATH);
   const opened = await openHeader(nativeEngine, (length) => target.read(0, length), keys, {});
   return await changeKeys(target, opened, what, COST);
 }

@@ -1,12 +1,17 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Archive } from "../../src/archive/archive.ts";
+import { openHeader } from "../../src/archive/header_reader.ts";
+import { wrapForKeyFile } from "../../src/archive/key_slots.ts";
 import { createArchive } from "../../src/archive/create.ts";
-import { openAnyway } from "../../src/archive/lost_header.ts";
+import { openAnyway, restoreHeader } from "../../src/archive/lost_header.ts";
 import type { Key } from "../../src/archive/unlock.ts";
 import type { Bytes, SuiteId } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
+import { FaultyFiles } from "../faults/faulty_files.ts";
+import { targetOn } from "../faults/target_on.ts";
 
+const PATH = "/d/a.coffer";
 const KEY = Uint8Array.from({ length: 32 }, (_, i) => i);
 const SELF: Key = { kind: "archive-key", archiveKey: KEY };
 
@@ -60,4 +65,44 @@ Deno.test("openAnyway() opens nothing with another archive key, without the end,
   assertEquals(await code(new Uint8Array(100), [SELF]), "not-an-archive");
   const opened = await openAnyway(nativeEngine, sourceOf(bytes), [{ kind: "passphrase", passphrase: "x" }, SELF], {});
   assert(opened.isLost);
+});
+
+Deno.test("restoreHeader(), cut off anywhere, leaves an archive that opens by its words or by its new keys", async () => {
+  const bytes = await archive(1, 0);
+  const keyFile = new Uint8Array(32).fill(9);
+  const slot = wrapForKeyFile(nativeEngine, KEY, keyFile, new Uint8Array(32).fill(5));
+  const body = bytes.slice(8192);
+  let states = 0;
+  // Both copies lost, one of them torn, or what another program wrote over them.
+  for (const start of [new Uint8Array(8192), bytes.slice(0, 8192).fill(0, 0, 4100), new Uint8Array(8192).fill(0x5a)]) {
+    const lost = bytes.slice();
+    lost.set(start);
+    const files = new FaultyFiles(new Map([[PATH, lost]]));
+    using target = targetOn(files, PATH);
+    await restoreHeader(nativeEngine, target, KEY, [slot], 0);
+    const check = async (after: Uint8Array, what: string) => {
+      assertEquals(after.subarray(8192), body, what);
+      const words = { keys: [SELF], goWithoutHeader: true };
+      assertEquals((await Archive.open(nativeEngine, sourceOf(after), words)).trailer.totals.entries, 0, what);
+    };
+    for (const { label, files: there } of files.replay()) {
+      states++;
+      await check(there.get(PATH) as Uint8Array, label);
+    }
+    const done = files.files().get(PATH) as Uint8Array;
+    const opened = await Archive.open(nativeEngine, sourceOf(done), { keys: [{ kind: "key-file", keyFile }] });
+    assertEquals(opened.header.slots.length, 1);
+    // A second try after any crash ends well too.
+    for (const { label, files: there } of files.replay()) {
+      const again = new FaultyFiles(new Map([[PATH, there.get(PATH) as Uint8Array]]));
+      using second = targetOn(again, PATH);
+      await restoreHeader(nativeEngine, second, KEY, [slot], 0);
+      const mended = again.files().get(PATH) as Uint8Array;
+      const reopened = await openHeader(nativeEngine, (length) => Promise.resolve(mended.slice(0, length)), [
+        { kind: "key-file", keyFile },
+      ], {});
+      assertEquals(reopened.warnings, [], label);
+    }
+  }
+  assert(states > 15, `${states} states`);
 });

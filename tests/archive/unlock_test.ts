@@ -160,6 +160,17 @@ Deno.test("openHeader() sums the work of the slots of both copies, and each pass
   }
 });
 
+Deno.test("openHeader() reaches an honest slot behind whatever a forged copy asks for", async () => {
+  // Eight slots that would use up all the work allowed: 8 · 2^22.
+  const forged = Array.from({ length: 8 }, () => costly({ logN: 19, r: 8, p: 1 }));
+  const header = joined(copyOf(forged, "A", { generation: 9 }), copyOf([await wrap("first")], "B"));
+  header[3000] = (header[3000] ?? 0) ^ 1;
+  const { engine, costs } = counting();
+  const { slot } = await open(engine, header, [passphrase("first")]);
+  assert(slot !== undefined);
+  assertEquals(costs, [COST]);
+});
+
 Deno.test("openHeader() passes over a slot that costs too much: another may be honest", async () => {
   const { engine, costs } = counting();
   const header = bothCopies([costly({ logN: 24, r: 32, p: 16 }), await wrap("first")]);

@@ -201,6 +201,9 @@ Deno.test("keys backup and restore, and recovery words, bring back an archive wh
     await expectExit(10, folder, "list", "x.coffer", ...by);
     const { err } = await expectExit(0, folder, "list", "x.coffer", "--recovery-words", "words");
     assertMatch(err, /header is lost/);
+    assertMatch(err, /keys restore writes it anew/);
+    const read = await expectExit(10, folder, "verify", "x.coffer", "--recovery-words", "words");
+    assertMatch(read.err, /keys restore writes it anew/);
     await expectExit(0, folder, "extract", "x.coffer", "-C", "out", "--recovery-words", "words", "tree/b", "tree/c");
     for (const [name, bytes] of contents.slice(1)) {
       assertEquals(await Deno.readFile(`${folder}/out/tree/${name}`), bytes);

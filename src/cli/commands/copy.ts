@@ -7,6 +7,7 @@ import { builderFor } from "../block_builders.ts";
 import type { CommandContext } from "../command.ts";
 import { UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { warnOfCosts } from "../kdf_cost.ts";
 import { newKeys } from "../keys.ts";
 import { openFile } from "../open_archive.ts";
 import type { CopyOptions } from "../options.ts";
@@ -26,6 +27,8 @@ export async function run(context: CommandContext, options: CopyOptions): Promis
   const { archive } = opened;
   using file = target === "-" ? undefined : AtomicFile.create(target, { overwrite: options.force });
   const keys = await newKeys(context, options.newKeys);
+  const kdf = { logN: options.kdfLogN, r: 8, p: 1 };
+  warnOfCosts(ui, keys.filter(({ kind }) => kind === "passphrase").map(() => kdf));
   using builders = new DisposableStack();
   const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Copying");
@@ -37,7 +40,7 @@ export async function run(context: CommandContext, options: CopyOptions): Promis
     {
       keys,
       suite: options.suite ?? archive.header.suite,
-      kdf: { logN: options.kdfLogN, r: 8, p: 1 },
+      kdf,
       level: options.store ? "store" : options.level,
       pad: options.pad,
       label,

@@ -21,6 +21,7 @@ import { CommandError, UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
 import { builderFor } from "../block_builders.ts";
+import { warnOfCosts } from "../kdf_cost.ts";
 import { newKeys } from "../keys.ts";
 import { readFileList } from "../lists.ts";
 import { checkWhole } from "../open_archive.ts";
@@ -44,6 +45,8 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   if (options.dryRun) return dryRun(context, plan);
   using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
   const keys = await newKeys(context, options.keys);
+  const kdf = { logN: options.kdfLogN, r: 8, p: 1 };
+  warnOfCosts(ui, keys.filter(({ kind }) => kind === "passphrase").map(() => kdf));
   using builders = new DisposableStack();
   const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Storing");
@@ -54,7 +57,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
     {
       keys,
       suite: options.suite,
-      kdf: { logN: options.kdfLogN, r: 8, p: 1 },
+      kdf,
       level: options.store ? "store" : options.level,
       pad: options.pad,
       label: options.label ?? "",

@@ -7,6 +7,7 @@ import { FORMAT_VERSION, type Header } from "../../format/header.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { areKeysGiven } from "../keys.ts";
+import { describeTryHere } from "../kdf_cost.ts";
 import { attempt, bestCopy, peekAt } from "../open_archive.ts";
 import type { InfoOptions } from "../options.ts";
 import { describeSlot, slotRecord } from "../slot_text.ts";
@@ -30,8 +31,9 @@ export async function run(context: CommandContext, options: InfoOptions): Promis
   const archive = areKeysGiven(context, options)
     ? await attempt(context, options, peekAt(source), (how) => Archive.open(nativeEngine, source, how))
     : undefined;
+  const cost = ui.json ? undefined : await describeTryHere(header.slots);
   ui.result(
-    () => [...outside(header, source.size), ...(archive === undefined ? [] : inside(archive))].join("\n"),
+    () => [...outside(header, source.size, cost), ...(archive === undefined ? [] : inside(archive))].join("\n"),
     () => json(header, source.size, archive, options.archive),
   );
   if (archive === undefined) {
@@ -44,13 +46,14 @@ function line(name: string, value: string): string {
   return `${`${name}:`.padEnd(20)}${value}`;
 }
 
-function outside(header: Header, length: number): string[] {
+function outside(header: Header, length: number, cost: string | undefined): string[] {
   return [
     line("format", `Coffer, version ${FORMAT_VERSION}`),
     line("cipher suite", SUITE_NAMES[header.suite]),
     line("length", `${formatCount(length)} bytes (${formatBytes(length)})`),
     line("header generation", formatCount(header.generation)),
     ...header.slots.map((slot, i) => line(`key ${i + 1}`, describeSlot(slot))),
+    ...(cost === undefined ? [] : [line("passphrase", `${cost} for each one tried`)]),
   ];
 }
 
