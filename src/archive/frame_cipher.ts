@@ -104,6 +104,43 @@ export class FrameCipher {
   }
 
   /**
+   * Opens the head of a frame whose mark may be damaged; `undefined` when its tag does not hold. The tag alone says
+   * that the head is genuine and has this number.
+   *
+   * @throws {ArchiveError} `malformed` or `limit` for what was sealed.
+   */
+  tryHead(frame: number, bytes: Bytes): FrameHead | undefined {
+    if (bytes.length < FRAME_OVERHEAD) return undefined;
+    const head = new Uint8Array(HEAD_BYTES);
+    writeNonce(this.#nonce, frame, 0, NONCE_FLAG.head);
+    const opened = this.#aead.open(this.#nonce, bytes.subarray(MARK_BYTES, FRAME_OVERHEAD), head);
+    return opened ? decodeHead(head, frame) : undefined;
+  }
+
+  /**
+   * Opens each chunk of a frame for itself, into fresh memory: the stored bytes, zeros where a chunk does not
+   * authenticate or is not among the bytes given, and which chunks do.
+   */
+  openChunksApart(frame: number, head: FrameHead, chunks: Bytes): { readonly stored: Bytes; readonly held: boolean[] } {
+    const padded = paddedLength(head.stored);
+    const opened = new Uint8Array(padded);
+    const count = chunkCount(head.stored);
+    const held: boolean[] = [];
+    for (let chunk = 0; chunk < count; chunk++) {
+      const start = chunk * MAX_CHUNK_BYTES;
+      const end = Math.min(start + MAX_CHUNK_BYTES, padded);
+      const at = start + chunk * TAG_BYTES;
+      writeNonce(this.#nonce, frame, chunk, chunk === count - 1 ? NONCE_FLAG.last : NONCE_FLAG.more);
+      const sealed = chunks.subarray(at, at + end - start + TAG_BYTES);
+      held.push(
+        sealed.length === end - start + TAG_BYTES &&
+          this.#aead.open(this.#nonce, sealed, opened.subarray(start, end)),
+      );
+    }
+    return { stored: opened.subarray(0, head.stored), held };
+  }
+
+  /**
    * Opens a frame's chunks and gives its raw bytes, checked against the checksum taken when they were read. They are
    * put into what `allocate` gives: fresh memory unless the caller reuses some.
    *

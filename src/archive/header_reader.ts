@@ -27,6 +27,8 @@ export interface OpenedHeader {
   readonly bodyOffset: number;
   /** Present when there is no header any more, and this one was put together from the archive's end. */
   readonly isLost?: true;
+  /** The copies that are damaged or out of date. */
+  readonly badCopies: readonly HeaderCopyName[];
   /** What is wrong with the other copy, as sentences; the archive opens all the same. */
   readonly warnings: readonly string[];
 }
@@ -100,5 +102,12 @@ export async function openHeader(
   const { suite, pages } = copy.header;
   const names = new Set<HeaderCopyName>([...bad.map((other) => other.name), ...found.faults.keys()]);
   const warnings = [...names].map((name) => `header copy ${name} is damaged or out of date; the other one is good`);
-  return { keys: { engine, suite, archiveKey, id }, copy, slot, bodyOffset: bodyOffset(pages), warnings };
+  return {
+    keys: { engine, suite, archiveKey, id },
+    copy,
+    slot,
+    bodyOffset: bodyOffset(pages),
+    badCopies: [...names],
+    warnings,
+  };
 }

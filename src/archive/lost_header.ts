@@ -92,7 +92,16 @@ export async function openAnyway(
         intact: true,
       };
       const warnings = [`${LOST_HEADER}; only the archive key opens it, until it is restored`];
-      return { keys: body.keys, copy, slot: undefined, bodyOffset: bodyOffset(body.pages), isLost: true, warnings };
+      const badCopies = ["A", "B"] as const;
+      return {
+        keys: body.keys,
+        copy,
+        slot: undefined,
+        bodyOffset: bodyOffset(body.pages),
+        isLost: true,
+        badCopies,
+        warnings,
+      };
     }
     throw error;
   }

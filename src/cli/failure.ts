@@ -26,11 +26,12 @@ const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "wrong-key":
     "Of a passphrase, check capitals, the keyboard layout and blanks at either end; coffer info shows which keys there are",
   "damaged":
-    "What is not damaged can still be extracted by name (coffer extract ARCHIVE PATH); compare with another copy",
+    "coffer salvage ARCHIVE -C DIR takes out everything that is intact; compare with another copy of the archive",
   "malformed": "A faulty program wrote it, or somebody made it so on purpose",
   "inconsistent": "A faulty program wrote it, or somebody made it so on purpose",
   "trailing-data": "Something was added to the file after the archive was written",
-  "truncated": "A copy or download may have ended early: compare its length with the original's",
+  "truncated":
+    "A copy or download may have ended early: compare its length with the original's; coffer salvage takes out what is there",
   "rolled-back": "An older copy may have been put in its place",
   "unsafe": "The archive may be hostile: its other contents deserve no trust either",
   "limit": "If you trust the archive, --max-expansion, --max-kdf-memory and --max-kdf-work raise their limits",

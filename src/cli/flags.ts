@@ -95,6 +95,7 @@ export const FLAGS = {
     summary: {
       create: "take the PATHs from DIR instead of the current folder",
       extract: "restore into DIR, which is made if it is absent (default: the current folder)",
+      salvage: "restore into DIR, which is made if it is absent (default: the current folder)",
     },
   },
   "exclude": {

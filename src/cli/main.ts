@@ -10,6 +10,7 @@ export async function main(args: readonly string[]): Promise<number> {
     list: () => import("./commands/list.ts"),
     cat: () => import("./commands/cat.ts"),
     verify: () => import("./commands/verify.ts"),
+    salvage: () => import("./commands/salvage.ts"),
     info: () => import("./commands/info.ts"),
     "keys list": () => import("./commands/keys_list.ts"),
     "keys add": () => import("./commands/keys_add.ts"),

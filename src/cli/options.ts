@@ -138,6 +138,18 @@ export interface VerifyOptions extends OpeningOptions, WorkOptions {
   readonly against: string | undefined;
 }
 
+/** `coffer salvage`. */
+export interface SalvageOptions extends OpeningOptions {
+  readonly verb: "salvage";
+  /** The folder to restore into; default: the current one. */
+  readonly directory: string | undefined;
+  readonly existing: "refuse" | "overwrite" | "skip";
+  readonly sameOwner: boolean;
+  readonly samePermissions: boolean;
+  /** Restored bytes allowed for each byte of the archive. */
+  readonly maxExpansion: number;
+}
+
 /** `coffer info`. */
 export interface InfoOptions extends OpeningOptions {
   readonly verb: "info";
@@ -224,6 +236,7 @@ export interface OptionsByVerb {
   readonly cat: CatOptions;
   readonly verify: VerifyOptions;
   readonly info: InfoOptions;
+  readonly salvage: SalvageOptions;
   readonly "keys list": KeysListOptions;
   readonly "keys add": KeysAddOptions;
   readonly "keys remove": KeysRemoveOptions;
@@ -363,6 +376,8 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return { ...opening, ...work(typed), verb, against: typed.against };
     case "info":
       return { ...opening, verb };
+    case "salvage":
+      return { ...opening, ...restoring(typed), verb };
   }
 }
 
@@ -418,15 +433,22 @@ function extractOptions(opening: OpeningOptions, typed: TypedFlags, patterns: re
     ...excludes(typed),
     ...work(typed),
     verb: "extract",
+    ...restoring(typed),
     patterns,
     literal: typed.literal ?? false,
-    directory: typed.directory,
     stripComponents: typed["strip-components"] ?? 0,
+    dryRun: typed["dry-run"] ?? false,
+  };
+}
+
+/** How entries are put on a disk. */
+function restoring(typed: TypedFlags): Omit<SalvageOptions, "verb" | keyof OpeningOptions> {
+  return {
+    directory: typed.directory,
     existing: typed.overwrite ? "overwrite" : typed["skip-existing"] ? "skip" : "refuse",
     sameOwner: typed["same-owner"] ?? false,
     samePermissions: typed["same-permissions"] ?? false,
     maxExpansion: typed["max-expansion"] ?? DEFAULT_MAX_EXPANSION,
-    dryRun: typed["dry-run"] ?? false,
   };
 }
 

@@ -196,6 +196,36 @@ export const VERBS = {
       ["coffer verify photos.coffer --against /home/ann", "and does it hold what is on the disk?"],
     ],
   },
+  salvage: {
+    summary: "save everything intact from a damaged archive",
+    dash: "standard input",
+    flags: [
+      "directory",
+      "overwrite",
+      "skip-existing",
+      "same-owner",
+      "same-permissions",
+      "max-expansion",
+      ...OPENING,
+      ...TALKING,
+    ],
+    exits: [EXIT.partial, ...OPENING_EXITS],
+    notes: [
+      "For an archive with a hole in it, without its end, without its catalog, or with pieces in the wrong places. What is " +
+      "intact comes out, each file that is not whole is named with the bytes that it lacks, and so is each that is lost, as " +
+      "far as anything still names it. ARCHIVE is only read.",
+      "A file that lost a part has zeros there. DIR then holds a list, coffer-salvage.damaged, of all that is missing. The " +
+      "exit code is 0 when nothing is lost, and 12 when something is, or may be.",
+      "Without its header an archive takes --recovery-words. From standard input, it is first kept, still encrypted, in a " +
+      "temporary file beside DIR.",
+      NOTE_TRIED,
+    ],
+    examples: [
+      ["coffer salvage photos.coffer -C saved", "everything that is left, into the folder saved"],
+      ["coffer salvage photos.coffer -C saved --recovery-words words", "also when its header is gone"],
+      ["ssh host cat photos.coffer | coffer salvage - -C saved --json", "from another machine, for programs"],
+    ],
+  },
   info: {
     summary: "show what an archive is, without its key what anyone can see",
     dash: undefined,
@@ -344,7 +374,6 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
   update: "append a snapshot, storing only what changed",
   snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
-  salvage: "save everything intact from a damaged archive",
   repair: "mend what can be mended in a damaged archive",
 };
 

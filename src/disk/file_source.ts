@@ -66,6 +66,11 @@ export class FileSource implements Source, Disposable {
     }
   }
 
+  /** Takes over a descriptor that is open for reading; `name` is for messages. */
+  static adopt(name: string, descriptor: number): FileSource {
+    return new FileSource(name, descriptor, statusOfDescriptor(descriptor));
+  }
+
   /** Its descriptor, which other threads may read by position, while it is open. */
   get descriptor(): number {
     if (this.#descriptor === undefined) throw new TypeError(`Cannot read "${this.#path}": it is closed`);

@@ -252,6 +252,26 @@ export class RestoreTarget implements Disposable {
     });
   }
 
+  /** Whether this run wrote a file of this path, and it is there. */
+  wrote(path: string): boolean {
+    return this.#names.isOurs(path) && this.#statusAt(path)?.isFile === true;
+  }
+
+  /** Whether anything has this path. */
+  isTaken(path: string): boolean {
+    return this.#statusAt(path) !== undefined;
+  }
+
+  #statusAt(path: string): ReturnType<DiskCalls["lookAt"]> {
+    if (path === ROOT_PATH || nameFault(path) !== undefined) return undefined;
+    try {
+      return this.#calls.lookAt(this.#folders.at(this.#folders.enter(parentPath(path)), lastPart(path)));
+    } catch (error) {
+      if (error instanceof Refusal || systemCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
   /** Removes a file that this run wrote, and nothing else; returns whether it did. */
   removeFile(path: string): boolean {
     return this.#attempt(path, () => {

@@ -85,6 +85,12 @@ export interface Engine {
    * input and never allocates by a number found in it. What `out` then holds is unspecified.
    */
   decompress(stored: Bytes, out: Bytes): boolean;
+  /**
+   * Decodes what it can of the beginning of a zstd frame whose content was `out.length` bytes, as far as its blocks
+   * are whole, and returns how many bytes of `out` that gave; the rest of `out` is zero. Refuses the same frames as
+   * `decompress`, by giving 0 bytes. What comes out is as authentic as what went in, but nobody has seen the rest.
+   */
+  decompressBeginning(beginning: Bytes, out: Bytes): number;
   /** Bytes from the platform's cryptographic generator. */
   randomBytes(length: number): Bytes;
   /** Whether two byte strings are equal, in time that depends on their lengths alone. */

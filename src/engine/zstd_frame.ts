@@ -59,6 +59,42 @@ export function isLoneZstdFrame(frame: Bytes, contentBytes: number): boolean {
   return at === frame.length;
 }
 
+/**
+ * The whole blocks that a frame of that shape begins with, as a frame of their own that does not state its content
+ * size: what can still be decoded when the rest is lost. `undefined` when there is none.
+ */
+export function wholeBlocksOf(beginning: Bytes, contentBytes: number): Bytes | undefined {
+  const header = readHeader(beginning, contentBytes);
+  if (header === undefined) return undefined;
+  let at = header.bytes;
+  let last: number | undefined;
+  while (beginning.length - at >= BLOCK_HEADER_BYTES) {
+    const field = readLittleEndian(beginning, at, BLOCK_HEADER_BYTES);
+    const type = Math.floor(field / 2) % 4;
+    const size = Math.floor(field / 8);
+    const next = at + BLOCK_HEADER_BYTES + (type === 1 ? 1 : size);
+    if (type === 3 || size > header.maxBlockBytes || next > beginning.length) break;
+    last = at;
+    at = next;
+    if (field % 2 === 1) break;
+  }
+  if (last === undefined) return undefined;
+  const blocks = beginning.subarray(header.bytes, at);
+  const frame = new Uint8Array(MAGIC.length + 2 + blocks.length);
+  frame.set(MAGIC);
+  // No content size, hence not a single segment, hence a window of its own, which may be larger than needed.
+  frame[MAGIC.length + 1] = windowFor(contentBytes);
+  frame.set(blocks, MAGIC.length + 2);
+  const lastAt = MAGIC.length + 2 + last - header.bytes;
+  frame[lastAt] = frame[lastAt]! | 1;
+  return frame;
+}
+
+/** The window descriptor of the smallest power of two that holds so many bytes, which are at most 16 MiB. */
+function windowFor(contentBytes: number): number {
+  return Math.max(0, Math.ceil(Math.log2(Math.max(1, contentBytes))) - 10) << 3;
+}
+
 /** Reads and judges the frame header; `undefined` when it is not of the shape above. */
 function readHeader(frame: Bytes, contentBytes: number): FrameHeader | undefined {
   if (!MAGIC.every((byte, i) => frame[i] === byte)) return undefined;

@@ -171,3 +171,42 @@ Deno.test("native compress() takes levels 1 to 19 and no others", () => {
 Deno.test("portable engine cannot compress, and says so", () => {
   assertEquals(portableEngine.compress, undefined);
 });
+
+/** Text that compresses, but not to nothing. */
+function text(length: number): Bytes {
+  const out = new Uint8Array(length);
+  let state = 1;
+  for (let i = 0; i < length; i++) {
+    state = (state * 48_271) % 0x7fff_ffff;
+    out[i] = 97 + (state % 7 < 3 ? i % 11 : state % 13);
+  }
+  return out;
+}
+
+testEverywhere("decompressBeginning() gives what the whole blocks of a cut frame hold", (engine, memory) => {
+  for (const length of [5, 70_000, 300_000, 1_000_000]) {
+    const content = text(length);
+    const frame = compress(content, 3);
+    let last = 0;
+    const steps = Math.min(frame.length, 60);
+    for (let step = 0; step <= steps; step++) {
+      const cut = Math.floor(frame.length * step / steps);
+      const out = memory.allocate(length);
+      const given = engine.decompressBeginning(place(memory, frame.subarray(0, cut)), out);
+      assertEquals(out.subarray(0, given), content.subarray(0, given));
+      assert(given >= last && out.subarray(given).every((byte) => byte === 0));
+      last = given;
+    }
+    assertEquals(last, length);
+  }
+});
+
+testEverywhere("decompressBeginning() gives nothing of what is no frame of its shape", (engine, memory) => {
+  for (const [why, frame, length] of REFUSED) {
+    const out = memory.allocate(length).fill(9);
+    const bytes = place(memory, decodeHex(frame.replaceAll(" ", "")));
+    const given = engine.decompressBeginning(bytes, out);
+    assert(given <= length, why);
+    assert(out.subarray(given).every((byte) => byte === 0), why);
+  }
+});

@@ -20,7 +20,7 @@ import {
 import { constants, crc32, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
 import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
-import { isLoneZstdFrame, MAX_WINDOW_BYTES } from "../zstd_frame.ts";
+import { isLoneZstdFrame, MAX_WINDOW_BYTES, wholeBlocksOf } from "../zstd_frame.ts";
 
 /** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
 type AeadName = "chacha20-poly1305";
@@ -131,6 +131,23 @@ function decompress(stored: Bytes, out: Bytes): boolean {
   return true;
 }
 
+function decompressBeginning(beginning: Bytes, out: Bytes): number {
+  out.fill(0);
+  const frame = wholeBlocksOf(beginning, out.length);
+  if (frame === undefined || out.length === 0) return 0;
+  try {
+    const content = zstdDecompressSync(frame, {
+      maxOutputLength: out.length,
+      chunkSize: Math.max(out.length, MIN_CHUNK_BYTES),
+      params: { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) },
+    });
+    out.set(content);
+    return content.length;
+  } catch {
+    return 0;
+  }
+}
+
 /** The engine of `mod.ts` and the command line: `node:crypto` and `node:zlib`. */
 export const nativeEngine: Engine = {
   name: "native",
@@ -169,6 +186,7 @@ export const nativeEngine: Engine = {
   },
   compress,
   decompress,
+  decompressBeginning,
   randomBytes(length: number): Bytes {
     return randomFillSync(new Uint8Array(length));
   },

@@ -15,7 +15,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import CRC32 from "crc-32";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
 import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
-import { decompress } from "./zstd.ts";
+import { decompress, decompressBeginning } from "./zstd.ts";
 
 /** `crypto.getRandomValues` gives no more at once. */
 const MAX_RANDOM_BYTES = 65_536;
@@ -96,6 +96,7 @@ export const portableEngine: Engine = {
   },
   compress: undefined,
   decompress,
+  decompressBeginning,
   randomBytes(length: number): Bytes {
     const bytes = new Uint8Array(length);
     for (let at = 0; at < length; at += MAX_RANDOM_BYTES) {

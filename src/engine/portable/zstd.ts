@@ -1,6 +1,6 @@
 import { ZSTDDecoder } from "zstddec";
 import type { Bytes } from "../engine.ts";
-import { isLoneZstdFrame } from "../zstd_frame.ts";
+import { isLoneZstdFrame, wholeBlocksOf } from "../zstd_frame.ts";
 
 // zstd's reference decoder as WebAssembly, rather than one written in JavaScript: fzstd 0.1.1 loops for ever on a
 // frame of 20 bytes (Huffman weights whose states take no bits), and is more than ten times slower.
@@ -28,4 +28,22 @@ export function decompress(stored: Bytes, out: Bytes): boolean {
   if (content.length !== out.length) return false;
   out.set(content);
   return true;
+}
+
+/**
+ * `Engine.decompressBeginning` over WebAssembly.
+ *
+ * @throws {Error} If the platform refused to load the decoder; never because of what `beginning` holds.
+ */
+export function decompressBeginning(beginning: Bytes, out: Bytes): number {
+  out.fill(0);
+  const frame = wholeBlocksOf(beginning, out.length);
+  if (frame === undefined || out.length === 0) return 0;
+  if (loadFailure !== undefined) {
+    throw new Error("Cannot decompress: the zstd decoder could not be loaded here", { cause: loadFailure });
+  }
+  const content = decoder.decode(frame, out.length);
+  if (content.length > out.length) return 0;
+  out.set(content);
+  return content.length;
 }

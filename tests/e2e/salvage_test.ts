@@ -1,0 +1,96 @@
+/** `salvage` as a program: damaged files and pipes, exit codes, the list of what is missing. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { inFolder } from "./conditions.ts";
+import { create, expectExit, jsonLines, together } from "./program.ts";
+import { exists, leftovers, randomBytes, writeTree } from "./trees.ts";
+
+const REPORT = "coffer-salvage.damaged";
+
+/** A tree, its archive, and a copy of that with a hole in the first large file. */
+async function damaged(folder: string): Promise<{ noise: Uint8Array; bytes: Uint8Array<ArrayBuffer> }> {
+  const noise = randomBytes(5_000_000);
+  writeTree(folder, { "in/a": "first", "in/empty": "", "in/noise": noise, "in/sub/z": "last", "in/to": { link: "a" } });
+  await create(`${folder}/good.coffer`, ["in"], { cwd: folder });
+  const bytes = Deno.readFileSync(`${folder}/good.coffer`);
+  bytes.fill(0, 400_000, 410_000);
+  Deno.writeFileSync(`${folder}/bad.coffer`, bytes);
+  return { noise, bytes };
+}
+
+Deno.test("salvage restores what is intact, names what is not, and exits with 12", async () => {
+  await inFolder(async (folder) => {
+    const { noise, bytes } = await damaged(folder);
+    const at = { cwd: folder };
+    const [plain, json, piped] = await together([
+      expectExit(12, ["salvage", "bad.coffer", "-C", "out"], at),
+      expectExit(12, ["salvage", "bad.coffer", "-C", "out-json", "--json"], at),
+      expectExit(12, ["salvage", "-", "-C", "out-pipe"], { ...at, stdin: bytes }),
+    ]);
+    assertStringIncludes(plain.out, "damaged: in/noise: of 5,000,000 bytes, ");
+    const [entry, end] = jsonLines(json.out) as [{ lost: { start: number; end: number }[] }, Record<string, unknown>];
+    const { start, end: stop } = entry.lost[0] as { start: number; end: number };
+    assert(start % 16 < 16 && stop - start >= 10_000 && stop - start <= 3 * 65_520);
+    assertEquals([end["schema"], end["damagedFiles"], end["lostEntries"]], ["coffer/salvage/1", 1, 0]);
+    const wanted = noise.slice().fill(0, start, stop);
+    for (const out of ["out", "out-json", "out-pipe"]) {
+      assertEquals(Deno.readTextFileSync(`${folder}/${out}/in/a`), "first");
+      assertEquals(Deno.readTextFileSync(`${folder}/${out}/in/to`), "first");
+      assertEquals(Deno.readTextFileSync(`${folder}/${out}/in/sub/z`), "last");
+      assert(exists(`${folder}/${out}/in/empty`));
+      assertEquals(Deno.readFileSync(`${folder}/${out}/in/noise`), wanted);
+      const report = Deno.readTextFileSync(`${folder}/${out}/${REPORT}`);
+      assertStringIncludes(report, `damaged: in/noise\n  bytes ${start} to ${stop - 1}, ${stop - start} of 5000000\n`);
+    }
+    assertStringIncludes(piped.err, "still encrypted");
+    assertEquals(leftovers(folder), []);
+  });
+});
+
+Deno.test("salvage of a whole archive exits with 0 and leaves no list", async () => {
+  await inFolder(async (folder) => {
+    await damaged(folder);
+    const { err } = await expectExit(0, ["salvage", "good.coffer", "-C", "out"], { cwd: folder });
+    assertStringIncludes(err, "nothing is lost");
+    assert(!exists(`${folder}/out/${REPORT}`));
+    await expectExit(0, ["verify", "good.coffer", "--against", "out"], { cwd: folder });
+  });
+});
+
+Deno.test("salvage keeps what stands in its way, and gives its list another name", async () => {
+  await inFolder(async (folder) => {
+    await damaged(folder);
+    writeTree(folder, { "out/in/a": "mine", [`out/${REPORT}`]: "mine too" });
+    const { err } = await expectExit(12, ["salvage", "bad.coffer", "-C", "out"], { cwd: folder });
+    assertStringIncludes(err, 'Cannot restore "in/a": it exists already');
+    assertEquals(Deno.readTextFileSync(`${folder}/out/in/a`), "mine");
+    assertEquals(Deno.readTextFileSync(`${folder}/out/${REPORT}`), "mine too");
+    assert(exists(`${folder}/out/coffer-salvage-2.damaged`));
+    assertEquals(leftovers(folder), []);
+  });
+});
+
+Deno.test("salvage takes recovery words where both header copies are gone, and says so without them", async () => {
+  await inFolder(async (folder) => {
+    const { bytes } = await damaged(folder);
+    const at = { cwd: folder };
+    const { out } = await expectExit(0, ["keys", "backup", "good.coffer", "--words"], at);
+    Deno.writeTextFileSync(`${folder}/words`, out);
+    Deno.writeFileSync(`${folder}/bad.coffer`, bytes.fill(0, 0, 8192));
+    const { err } = await expectExit(10, ["salvage", "bad.coffer", "-C", "none"], at);
+    assertStringIncludes(err, "--recovery-words");
+    assert(!exists(`${folder}/none`));
+    await expectExit(12, ["salvage", "bad.coffer", "-C", "out", "--recovery-words", "words"], at);
+    assertEquals(Deno.readTextFileSync(`${folder}/out/in/sub/z`), "last");
+  });
+});
+
+Deno.test("salvage of an archive that was cut names what it knows and says that there may be more", async () => {
+  await inFolder(async (folder) => {
+    await damaged(folder);
+    const cut = Deno.readFileSync(`${folder}/good.coffer`).slice(0, 3_000_000);
+    const { out, err } = await expectExit(12, ["salvage", "-", "-C", "out"], { cwd: folder, stdin: cut });
+    assertStringIncludes(out, "damaged: in/noise: its first ");
+    assertStringIncludes(err, "More may be lost than is named");
+    assertEquals(Deno.readTextFileSync(`${folder}/out/in/a`), "first");
+  });
+});
