@@ -59,6 +59,8 @@ class BlockSide {
    * the file was given up and must be an orphan. Otherwise a reader from front to back would lose its beginning.
    */
   #run: Run | undefined;
+  /** Every file's slices rise from block to block: who reads a pipe in order cannot go back. */
+  rises = true;
 
   constructor(items: Items) {
     this.#items = items;
@@ -66,7 +68,7 @@ class BlockSide {
 
   take({ row, provisional, slices }: BlockEntry, frame: number): void {
     if (this.#run?.path !== row.path) this.endRun();
-    const run = this.#run ?? { path: row.path, frame, slices: [], counted: false };
+    const run = this.#run ?? { path: row.path, frame, slices: [], counted: false, end: 0 };
     this.#goOn(run, slices, frame);
     this.#run = provisional ? run : undefined;
     if (provisional) return;
@@ -89,7 +91,10 @@ class BlockSide {
 
   /** Keeps a file's slices while they all lie in one block, as the catalog's side does, and counts them when not. */
   #goOn(run: Run, slices: readonly Slice[], frame: number): void {
-    if (slices.length === 0) return;
+    const [first, last] = [slices[0], slices[slices.length - 1]];
+    if (first === undefined || last === undefined) return;
+    if (first.fileOffset < run.end) this.rises = false;
+    run.end = last.fileOffset + last.length;
     if (!run.counted && (run.slices.length === 0 || run.frame === frame)) {
       run.frame = frame;
       run.slices = run.slices.length === 0 ? slices : [...run.slices, ...slices];
@@ -115,6 +120,8 @@ interface Run {
   slices: readonly Slice[];
   /** Slices of it were counted one by one. */
   counted: boolean;
+  /** Where its slices end. */
+  end: number;
 }
 
 /** Adds up the facts of blocks and takes away those of pages. */
@@ -201,9 +208,9 @@ export class Agreement {
     for (const extent of open.extents) this.#items.slice(open.row.path, extent, frame, -1);
   }
 
-  /** Whether everything added was taken away. */
+  /** Whether everything added was taken away, and files came in order. */
   holds(): boolean {
-    return this.#items.sum.every((word) => word === 0);
+    return this.#blocks.rises && this.#items.sum.every((word) => word === 0);
   }
 }
 

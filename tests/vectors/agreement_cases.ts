@@ -1,7 +1,7 @@
 /** Vectors about copies of one fact: blocks and catalog, catalog and index, content and trailer. */
 import type { Bytes } from "../../src/engine/engine.ts";
 import type { BlockEntry } from "../../src/format/block.ts";
-import type { Row } from "../../src/format/row.ts";
+import type { Row, Slice } from "../../src/format/row.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
 import type { Totals } from "../../src/format/tables.ts";
 import { type Draft, draftOf, type PageEntryDraft, type SealedArchive, sealDraft } from "../archive/archive_draft.ts";
@@ -61,6 +61,15 @@ function blockCases(): VectorCase[] {
         extents: entry.extents.map((extent) => ({ ...extent, fileOffset: 1 })),
       }));
       onBlockEntry(draft, "c.txt", (entry) => [{ ...entry, row: { ...entry.row, size: 100 } }]);
+    }),
+    changed("disagree_slices_fall", "A file's second slice stands in the block before its first", ["inconsistent", "none"], (draft) => {
+      const length = draft.blocks[0]?.data.length as number;
+      const begins = (slice: Slice) => ({ ...slice, fileOffset: slice.fileOffset === 0 ? 300 - length : 0 });
+      onBlockEntry(draft, "a/b.txt", (entry) => [{ ...entry, slices: entry.slices.map(begins) }]);
+      onPageEntry(draft, "a/b.txt", (entry) => ({
+        ...entry,
+        extents: entry.extents.map((extent) => ({ ...extent, ...begins(extent) })).reverse(),
+      }));
     }),
     changed("disagree_extent_dropped", "The catalog lacks a file's first slice", ["inconsistent", "none"], (draft) =>
       onPageEntry(draft, "a/b.txt", (entry) => ({ ...entry, extents: entry.extents.slice(1) }))),
