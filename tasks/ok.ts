@@ -16,6 +16,7 @@ const ENTRIES = ["mod.ts", "browser.ts", "cli.ts"];
 const PORTABLE = [
   "browser.ts",
   "src/format",
+  "src/recovery",
   "src/archive",
   "src/library",
   "src/engine/engine.ts",

@@ -35,7 +35,8 @@ const LAYERS: readonly Layer[] = [
   { name: "portable", holds: inFolder("src/engine/portable/"), mayImport: ["contract", "engine"], mayUse: ["npm"] },
   { name: "format", holds: inFolder("src/format/"), mayImport: ["contract"], mayUse: [] },
   { name: "text", holds: inFolder("src/text/"), mayImport: ["contract", "format"], mayUse: ["npm"] },
-  { name: "archive", holds: inFolder("src/archive/"), mayImport: ["contract", "format"], mayUse: [] },
+  { name: "recovery", holds: inFolder("src/recovery/"), mayImport: ["contract", "format"], mayUse: [] },
+  { name: "archive", holds: inFolder("src/archive/"), mayImport: ["contract", "format", "recovery"], mayUse: [] },
   {
     name: "library",
     holds: inFolder("src/library/"),
@@ -45,19 +46,19 @@ const LAYERS: readonly Layer[] = [
   {
     name: "disk",
     holds: inFolder("src/disk/"),
-    mayImport: ["contract", "format", "archive", "library"],
+    mayImport: ["contract", "format", "recovery", "archive", "library"],
     mayUse: ["node", "npm", "std"],
   },
   {
     name: "parallel",
     holds: inFolder("src/parallel/"),
-    mayImport: ["contract", "native", "format", "archive", "disk"],
+    mayImport: ["contract", "native", "format", "recovery", "archive", "disk"],
     mayUse: ["node"],
   },
   {
     name: "cli",
     holds: inFolder("src/cli/"),
-    mayImport: ["contract", "native", "format", "text", "archive", "library", "disk", "parallel"],
+    mayImport: ["contract", "native", "format", "recovery", "text", "archive", "library", "disk", "parallel"],
     mayUse: ["node", "npm", "std"],
   },
   {

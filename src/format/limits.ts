@@ -87,3 +87,14 @@ export const MAX_TIME_SECONDS = 253_402_300_799;
 export const DEFAULT_MAX_EXPANSION = 1000;
 /** Restored bytes that are always allowed on top of the expansion factor. */
 export const FREE_EXPANSION_BYTES = 2 ** 30;
+
+/** Smallest percentage of a recovery layer. */
+export const MIN_RECOVERY_PERCENT = 1;
+/** Largest percentage of a recovery layer. */
+export const MAX_RECOVERY_PERCENT = 50;
+/** Bytes of a cell of the recovery layer. */
+export const RECOVERY_CELL_BYTES = 4096;
+/** Codewords of a region, unless it has fewer data cells. */
+export const RECOVERY_CODEWORDS = 64;
+/** Checksums in one table page of the recovery layer. */
+export const RECOVERY_TABLE_ENTRIES = 1008;
