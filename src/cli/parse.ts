@@ -119,6 +119,15 @@ function requireVerb(word: string): VerbName {
   if (Object.hasOwn(LATER_VERBS, word)) {
     throw new UsageError(`Cannot ${word}: this verb is not in this version`, "coffer --help lists the verbs that are");
   }
+  if (/^[-A-Za-z]*[cxt][-A-Za-z]*f[-A-Za-z]*$/.test(word)) {
+    throw new UsageError(
+      `Cannot find the verb "${word}"`,
+      "There is no -f: coffer c ARCHIVE PATH… stores, coffer x ARCHIVE restores, coffer t ARCHIVE lists",
+    );
+  }
+  if (word.endsWith(".coffer")) {
+    throw new UsageError(`Cannot find the verb "${word}"`, `coffer list ${word} shows what is in it`);
+  }
   const guess = nearest(word, [...VERB_NAMES, ...Object.keys(VERB_GROUPS), ...Object.keys(LATER_VERBS), "help"]);
   throw new UsageError(
     `Cannot find the verb "${word}"`,

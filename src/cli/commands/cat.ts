@@ -4,6 +4,7 @@ import { pauseEvery } from "../../archive/pause.ts";
 import { storedName } from "../../disk/names.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { nearPath } from "../near_path.ts";
 import { openFile } from "../open_archive.ts";
 import type { CatOptions } from "../options.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
@@ -17,11 +18,16 @@ export async function run(context: CommandContext, options: CatOptions): Promise
     const fault = await writeContent(file.archive, storedName(path).stored, context);
     if (fault === undefined) continue;
     failed = true;
-    context.ui.error(`Cannot show ${quoteName(path)}: ${fault}`);
+    const near = fault === ABSENT ? await nearPath(file.archive, path, context.signal) : undefined;
+    context.ui.error(
+      `Cannot show ${quoteName(path)}: ${fault}`,
+      near === undefined ? undefined : `Did you mean ${quoteName(near)}?`,
+    );
   }
   return failed ? EXIT.failed : EXIT.done;
 }
 
+const ABSENT = "it is not in the archive";
 const ZEROS = new Uint8Array(2 ** 16);
 
 /** Writes one file; returns why it cannot be shown, as the end of a sentence. */
@@ -58,7 +64,7 @@ async function writeContent(
       written += bytes.length;
     }
   }
-  if (size === undefined) return "it is not in the archive";
+  if (size === undefined) return ABSENT;
   await fillTo(size);
   return undefined;
 }

@@ -2,7 +2,7 @@
 import { createArchive } from "../../archive/create.ts";
 import type { PlannedEntry } from "../../archive/planner.ts";
 import type { WrittenArchive } from "../../archive/writer.ts";
-import { AtomicFile } from "../../disk/atomic_file.ts";
+import { AtomicFile, TargetError } from "../../disk/atomic_file.ts";
 import { fileContent } from "../../disk/content.ts";
 import type { Identity } from "../../disk/metadata.ts";
 import { planRoots, type Root, storedName } from "../../disk/names.ts";
@@ -13,6 +13,7 @@ import { walk, type WalkProblem } from "../../disk/walk.ts";
 import type { Bytes } from "../../engine/engine.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { DEFAULT_MAX_EXPANSION, FREE_EXPANSION_BYTES } from "../../format/limits.ts";
+import { hasMagic, MAGIC_BYTES } from "../../format/header.ts";
 import { isAtOrBelow, ROOT_PATH } from "../../format/path.ts";
 import type { Row } from "../../format/row.ts";
 import { provisionalRow } from "../../format/rows.ts";
@@ -43,7 +44,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   }
   const plan = await planEntries(context, options);
   if (options.dryRun) return dryRun(context, plan);
-  using file = options.archive === "-" ? undefined : AtomicFile.create(options.archive, { overwrite: options.force });
+  using file = options.archive === "-" ? undefined : openTarget(options.archive, options.force);
   const keys = await newKeys(context, options.keys);
   const kdf = { logN: options.kdfLogN, r: 8, p: 1 };
   warnOfCosts(ui, keys.filter(({ kind }) => kind === "passphrase").map(() => kdf));
@@ -86,6 +87,27 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   progress.end();
   report(context, options, plan, written);
   return plan.partial ? EXIT.partial : EXIT.done;
+}
+
+/** An archive under a temporary name. What is no archive is not offered for replacement: it may be meant to be stored. */
+function openTarget(archive: string, overwrite: boolean): AtomicFile {
+  try {
+    return AtomicFile.create(archive, { overwrite });
+  } catch (error) {
+    if (!(error instanceof TargetError) || !error.replaceable || isArchive(archive)) throw error;
+    const hint = "It is no Coffer archive: ARCHIVE comes first, then the PATHs";
+    throw new CommandError(EXIT.failed, error.message, hint, { cause: error });
+  }
+}
+
+function isArchive(path: string): boolean {
+  try {
+    using file = Deno.openSync(path);
+    const start = new Uint8Array(MAGIC_BYTES);
+    return file.readSync(start) === start.length && hasMagic(start, "A");
+  } catch {
+    return false;
+  }
 }
 
 function nothingStored(): CommandError {

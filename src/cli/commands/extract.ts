@@ -15,6 +15,8 @@ import { formatBytes, formatItems } from "../ui/quantities.ts";
 import type { Progress } from "../ui/ui.ts";
 import { tellUnmatched } from "./list.ts";
 
+const HINT_UNMATCHED = "coffer list ARCHIVE shows the paths; to restore into a folder, name it with -C DIR";
+
 /** Restores entries into a folder. */
 export async function run(context: CommandContext, options: ExtractOptions): Promise<ExitCode> {
   const choice = new Choice(options, compileExcludes(await excludeGlobs(context, options)));
@@ -105,7 +107,7 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
     target.finish();
   }
   report(context, options, problems, done);
-  if (tellUnmatched(ui, choice.patterns)) return EXIT.failed;
+  if (await tellUnmatched(context, choice.patterns, undefined, HINT_UNMATCHED)) return EXIT.failed;
   return exitCodeFor(problems);
 }
 
@@ -170,7 +172,7 @@ async function dryRun(context: CommandContext, options: ExtractOptions, choice: 
       if (!entry.continued) say(entry.row);
     }
   }
-  return tellUnmatched(ui, choice.patterns) ? EXIT.failed : EXIT.done;
+  return await tellUnmatched(context, choice.patterns, undefined, HINT_UNMATCHED) ? EXIT.failed : EXIT.done;
 }
 
 function sayPage(entries: readonly PageEntry[], continues: boolean, say: (row: Row) => void): void {

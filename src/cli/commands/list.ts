@@ -1,15 +1,17 @@
 /** `coffer list` */
+import type { Archive } from "../../archive/archive.ts";
 import { entriesBeginning } from "../../archive/ranges.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import type { Row } from "../../format/row.ts";
 import type { CommandContext } from "../command.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { nearPath } from "../near_path.ts";
 import { openFile, openStream } from "../open_archive.ts";
 import type { ListOptions } from "../options.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
-import type { JsonRecord, Ui } from "../ui/ui.ts";
+import type { JsonRecord } from "../ui/ui.ts";
 
 /** Lists the paths in an archive. */
 export async function run(context: CommandContext, options: ListOptions): Promise<ExitCode> {
@@ -38,14 +40,27 @@ export async function run(context: CommandContext, options: ListOptions): Promis
       signal.throwIfAborted();
       if (!entry.continued) show(entry.row);
     }
+    return await tellUnmatched(context, patterns, file.archive) ? EXIT.failed : EXIT.done;
   }
-  return tellUnmatched(ui, patterns) ? EXIT.failed : EXIT.done;
+  return await tellUnmatched(context, patterns) ? EXIT.failed : EXIT.done;
 }
 
-/** Names each pattern that matched nothing; returns whether there was one. */
-export function tellUnmatched(ui: Ui, patterns: Patterns): boolean {
+/**
+ * Names each pattern that matched nothing, and a path that it may have meant if the archive can be looked into; returns
+ * whether there was one.
+ */
+export async function tellUnmatched(
+  { ui, signal }: CommandContext,
+  patterns: Patterns,
+  archive?: Archive,
+  otherwise = "coffer list ARCHIVE shows the paths",
+): Promise<boolean> {
   const unmatched = patterns.unmatched();
-  for (const pattern of unmatched) ui.error(`${quoteName(pattern)} matches nothing in the archive`);
+  for (const pattern of unmatched) {
+    const near = archive === undefined ? undefined : await nearPath(archive, pattern, signal);
+    const hint = near === undefined ? otherwise : `Did you mean ${quoteName(near)}?`;
+    ui.error(`${quoteName(pattern)} matches nothing in the archive`, hint);
+  }
   return unmatched.length > 0;
 }
 
