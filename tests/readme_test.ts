@@ -229,11 +229,12 @@ Deno.test("README names no option that the program, or the verb it stands with, 
 });
 
 Deno.test("README's table of JSON schemas has those that the commands write", async () => {
-  const folder = join(ROOT, "src/cli/commands");
   const written = new Set<string>();
-  for await (const { name } of Deno.readDir(folder)) {
-    const source = await Deno.readTextFile(join(folder, name));
-    for (const [, schema = ""] of source.matchAll(/schema: "([^"]+)"/g)) written.add(schema);
+  for (const folder of ["src/cli", "src/cli/commands"]) {
+    for await (const { name, isFile } of Deno.readDir(join(ROOT, folder))) {
+      const source = isFile ? await Deno.readTextFile(join(ROOT, folder, name)) : "";
+      for (const [, schema = ""] of source.matchAll(/schema: "([^"]+)"/g)) written.add(schema);
+    }
   }
   assertEquals(tableOf("JSON").map(([schema]) => schema).sort(), [...written].sort());
 });

@@ -9,6 +9,7 @@ import { comparePaths } from "../format/path.ts";
 import type { BlockPlace } from "../format/row.ts";
 import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
 import { IndexedBlock } from "./block_index.ts";
+import { contentError } from "./content_error.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import { deriveSegmentKey } from "../format/keys.ts";
 import { FrameCipher } from "./frame_cipher.ts";
@@ -193,7 +194,16 @@ export class Archive {
    */
   async *read(entry: PageEntry): AsyncGenerator<{ readonly fileOffset: number; readonly bytes: Bytes }> {
     for (const extent of entry.extents) {
-      const block = await this.#block(extent.block);
+      let block: IndexedBlock;
+      try {
+        block = await this.#block(extent.block);
+      } catch (error) {
+        throw contentError(
+          error,
+          entry.row.path,
+          entry.extents.filter(({ block }) => block.frame === extent.block.frame),
+        );
+      }
       yield { fileOffset: extent.fileOffset, bytes: block.slice(entry.row, extent) };
     }
   }

@@ -164,8 +164,15 @@ export async function openFile(context: CommandContext, options: OpeningOptions)
   }
 }
 
-/** Opens an archive to be read from front to back, from standard input or from disk. */
-export async function openStream(context: CommandContext, options: OpeningOptions): Promise<ArchiveStream> {
+/**
+ * Opens an archive to be read from front to back, from standard input or from disk. `onOpening` hears with what, the
+ * last time with what opened it.
+ */
+export async function openStream(
+  context: CommandContext,
+  options: OpeningOptions,
+  onOpening: (how: OpenOptions) => void = () => {},
+): Promise<ArchiveStream> {
   const pieces = options.archive === "-"
     ? chunksOf(context.system.stdin)
     : readThrough(FileSource.open(options.archive));
@@ -175,7 +182,10 @@ export async function openStream(context: CommandContext, options: OpeningOption
       context,
       options,
       (length) => queue.peek(length),
-      (how) => ArchiveStream.open(nativeEngine, queue, how),
+      (how) => {
+        onOpening(how);
+        return ArchiveStream.open(nativeEngine, queue, how);
+      },
     );
   } catch (error) {
     await queue.close();

@@ -190,7 +190,11 @@ export const VERBS = {
     dash: "standard input",
     flags: ["against", ...OPENING, "jobs", ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
-    notes: [NOTE_TRIED],
+    notes: [
+      "Of a file that is not whole, the damage is shown as a map, the files that it touches are named (with --json all of " +
+      "them, and every range), and the exit code is that of the first error.",
+      NOTE_TRIED,
+    ],
     examples: [
       ["coffer verify photos.coffer", "is it whole?"],
       ["coffer verify photos.coffer --against /home/ann", "and does it hold what is on the disk?"],

@@ -1,4 +1,5 @@
 /** Restoring the files of an archive with random access on several threads. */
+import { contentError } from "../archive/content_error.ts";
 import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
 import type { FileCrew, FileHost } from "../disk/extract.ts";
 import type { PartFile } from "../disk/restore.ts";
@@ -242,7 +243,7 @@ class FilesInParallel implements FileCrew {
     try {
       done = await reply;
     } catch (error) {
-      throw error instanceof WorkerFailure ? namedFailure(error, group) : error;
+      throw error instanceof WorkerFailure ? namedFailure(error, group) : namedDamage(error, group);
     }
     this.#underWay.shift();
     group.batch[Symbol.dispose]();
@@ -315,6 +316,12 @@ function byBlock(extents: readonly Extent[]): Extent[][] {
     else runs.push([extent]);
   }
   return runs;
+}
+
+function namedDamage(error: unknown, { files }: Group): unknown {
+  const [first] = files;
+  if (first === undefined) return error;
+  return contentError(error, first.entry.row.path, first.entry.extents, files.length - 1);
 }
 
 function namedFailure(error: WorkerFailure, { files }: Group): WorkerFailure {

@@ -1,5 +1,5 @@
 /** `salvage` as a program: damaged files and pipes, exit codes, the list of what is missing. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inFolder } from "./conditions.ts";
 import { create, expectExit, jsonLines, together } from "./program.ts";
 import { exists, leftovers, randomBytes, writeTree } from "./trees.ts";
@@ -92,5 +92,45 @@ Deno.test("salvage of an archive that was cut names what it knows and says that 
     assertStringIncludes(out, "damaged: in/noise: its first ");
     assertStringIncludes(err, "More may be lost than is named");
     assertEquals(Deno.readTextFileSync(`${folder}/out/in/a`), "first");
+  });
+});
+
+Deno.test("verify of a damaged file goes on, draws the damage and names what it touches", async () => {
+  await inFolder(async (folder) => {
+    const { bytes } = await damaged(folder);
+    bytes.fill(0, 3_000_000, 3_000_100);
+    Deno.writeFileSync(`${folder}/bad.coffer`, bytes);
+    const at = { cwd: folder };
+    const [plain, json, piped] = await together([
+      expectExit(12, ["verify", "bad.coffer"], at),
+      expectExit(12, ["verify", "bad.coffer", "--json"], at),
+      expectExit(12, ["verify", "-"], { ...at, stdin: bytes }),
+    ]);
+    assertStringIncludes(plain.out, "in/noise: damaged, ");
+    assertMatch(plain.err, /damage: \[\.+#+\.+#+\.+\]/);
+    assertStringIncludes(plain.err, "coffer salvage");
+    const [entry, end] = jsonLines(json.out) as [{ lost: unknown[] }, { damage: unknown[]; code: string }];
+    assertEquals([entry.lost.length, end.damage.length, end.code], [2, 2, "damaged"]);
+    assertEquals(piped.out, "");
+  });
+});
+
+Deno.test("extract and cat of a damaged archive name the file, its bytes and salvage", async () => {
+  await inFolder(async (folder) => {
+    await damaged(folder);
+    const at = { cwd: folder };
+    const runs = await together([
+      expectExit(12, ["extract", "bad.coffer", "-C", "out"], at),
+      expectExit(12, ["extract", "bad.coffer", "-C", "out", "--jobs", "2"], at),
+      expectExit(12, ["cat", "bad.coffer", "in/noise"], at),
+    ]);
+    for (const { err } of runs) {
+      assertMatch(
+        err,
+        /Cannot read "in\/noise": bytes \d+ to \d+ of it(, and \w+ other files?,)? lie in a damaged block/,
+      );
+      assertStringIncludes(err, "coffer salvage ARCHIVE -C DIR");
+    }
+    assert(!exists(`${folder}/out`));
   });
 });

@@ -1,10 +1,13 @@
 /** `coffer verify` */
+import type { OpenOptions } from "../../archive/archive.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
+import { ArchiveError } from "../../format/errors.ts";
 import type { Trailer } from "../../format/tables.ts";
 import { type CheckedBlock, checkInParallel } from "../../parallel/check_blocks.ts";
 import type { CommandContext } from "../command.ts";
+import { tellDamage } from "../survey.ts";
 import { CommandError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { openStream } from "../open_archive.ts";
@@ -16,7 +19,8 @@ import { formatBytes, formatItems } from "../ui/quantities.ts";
 export async function run(context: CommandContext, options: VerifyOptions): Promise<ExitCode> {
   const { ui, signal } = context;
   if (options.against !== undefined) checkFolder(options.against);
-  const stream = await openStream(context, options);
+  let how: OpenOptions = { keys: [] };
+  const stream = await openStream(context, options, (tried) => how = tried);
   const differences: Difference[] = [];
   using progress = ui.progress("Verifying");
   const comparison = options.against === undefined ? undefined : new TreeComparison({
@@ -41,6 +45,10 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
       id = event.id.toHex();
       length = event.length;
     }
+  } catch (error) {
+    progress.end();
+    if (error instanceof ArchiveError) await tellDamage(context, options, how, error);
+    throw error;
   } finally {
     comparison?.close();
   }
