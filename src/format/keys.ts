@@ -61,6 +61,23 @@ export function deriveMarkKey(engine: Engine, segmentKey: Bytes): Bytes {
   return engine.hkdfSha256(segmentKey, NO_SALT, info("mark"), KEY_BYTES);
 }
 
+/** What decides where deduplicated content is cut: 256 values of 32 bits, one for each byte. */
+export function deriveGearTable(engine: Engine, archiveKey: Bytes): Uint32Array {
+  const bytes = engine.hkdfSha256(archiveKey, NO_SALT, info("gear"), 4 * 256);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Uint32Array.from({ length: 256 }, (_, i) => view.getUint32(4 * i));
+}
+
+/** The key of the ids of deduplicated chunks. */
+export function deriveChunkIdKey(engine: Engine, archiveKey: Bytes): Bytes {
+  return engine.hkdfSha256(archiveKey, NO_SALT, info("chunk id"), KEY_BYTES);
+}
+
+/** The key of the content hashes in rows. */
+export function deriveContentHashKey(engine: Engine, archiveKey: Bytes): Bytes {
+  return engine.hkdfSha256(archiveKey, NO_SALT, info("content hash"), KEY_BYTES);
+}
+
 /** The AEAD key of one locator or of one state record, under its own fresh salt. */
 export function deriveRecordKey(
   engine: Engine,

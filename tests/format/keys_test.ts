@@ -7,6 +7,9 @@ import type { Bytes, SuiteId } from "../../src/engine/engine.ts";
 import { nativeEngine as engine } from "../../src/engine/native/engine.ts";
 import {
   deriveArchiveId,
+  deriveChunkIdKey,
+  deriveContentHashKey,
+  deriveGearTable,
   deriveHeaderKey,
   deriveMarkKey,
   derivePassphraseOkm,
@@ -65,6 +68,18 @@ Deno.test("deriveSegmentKey() gives another key when any field of the segment di
   ];
   const keys = variants.map((segment) => deriveSegmentKey(engine, ARCHIVE_KEY, 1, ID, segment).toHex());
   assertEquals(new Set(keys).size, variants.length);
+});
+
+Deno.test("deriveGearTable() is 256 big-endian numbers of HKDF when it is given the archive key", async () => {
+  const bytes = await hkdf(ARCHIVE_KEY, NONE, label("gear"), 1024);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const table = deriveGearTable(engine, ARCHIVE_KEY);
+  assertEquals([...table], Array.from({ length: 256 }, (_, i) => view.getUint32(4 * i)));
+});
+
+Deno.test("deriveChunkIdKey() and deriveContentHashKey() give keys of their own when the archive key is one", async () => {
+  assertEquals(deriveChunkIdKey(engine, ARCHIVE_KEY), await hkdf(ARCHIVE_KEY, NONE, label("chunk id"), 32));
+  assertEquals(deriveContentHashKey(engine, ARCHIVE_KEY), await hkdf(ARCHIVE_KEY, NONE, label("content hash"), 32));
 });
 
 Deno.test("deriveRecordKey() gives another key when the kind of record, the suite or the salt differs", async () => {

@@ -1,0 +1,151 @@
+/**
+ * Which chunks are stored, and where: ids to places, in typed arrays, because a map of objects would take ten times
+ * the memory (FORMAT.md, "Deduplication").
+ */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import type { BlockPlace } from "../format/row.ts";
+
+/** Bytes of a chunk's id. */
+export const CHUNK_ID_BYTES = 16;
+/** Chunks that an index remembers unless it is told otherwise: some 30 GB of content, in at most 220 MB. */
+export const MAX_INDEXED_CHUNKS = 6_500_000;
+
+/** Where the bytes of a chunk lie. */
+export interface ChunkPlace {
+  /** The block. */
+  readonly block: BlockPlace;
+  /** Byte offset in the block's data. */
+  readonly dataOffset: number;
+  /** Bytes; at least 1. */
+  readonly length: number;
+}
+
+/** The id of a chunk's bytes: equal bytes have equal ids in one archive, and it takes the archive's key to know them. */
+export function chunkId(engine: Engine, key: Bytes, chunk: Bytes): Bytes {
+  return engine.hmacSha256(key, chunk).subarray(0, CHUNK_ID_BYTES);
+}
+
+const FIRST_SLOTS = 2 ** 10;
+/** Beyond this share of its slots an index grows: longer searches, for less memory. */
+const MAX_LOAD = 0.8;
+/** Words of an id. */
+const WORDS = CHUNK_ID_BYTES / 4;
+
+/** Chunks by id, in bounded memory: a chunk that it has no room for is stored again when it comes again. */
+export class ChunkIndex {
+  readonly #most: number;
+  readonly #blocks: BlockPlace[] = [];
+  #slots = FIRST_SLOTS;
+  #ids = new Uint32Array(FIRST_SLOTS * WORDS);
+  /** Number of the block, counted from 1; 0 is a slot that is free. */
+  #block = new Uint32Array(FIRST_SLOTS);
+  #offset = new Uint32Array(FIRST_SLOTS);
+  #length = new Uint16Array(FIRST_SLOTS);
+  #size = 0;
+  readonly #words = new Uint32Array(WORDS);
+
+  /** Makes one that remembers at most so many chunks. */
+  constructor(most: number = MAX_INDEXED_CHUNKS) {
+    this.#most = most;
+  }
+
+  /** How many chunks it remembers. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether it has no room for another. */
+  get isFull(): boolean {
+    return this.#size >= this.#most;
+  }
+
+  /** Bytes of memory it takes, but for the places of blocks. */
+  get memoryBytes(): number {
+    return this.#slots * (CHUNK_ID_BYTES + 4 + 4 + 2);
+  }
+
+  /** Names a block, so that chunks can be said to lie in it. */
+  addBlock(place: BlockPlace): number {
+    return this.#blocks.push(place);
+  }
+
+  /** Where the chunk of that id is. */
+  find(id: Bytes): ChunkPlace | undefined {
+    const slot = this.#slotOf(id);
+    const number = this.#block[slot] as number;
+    if (number === 0) return undefined;
+    return {
+      block: this.#blocks[number - 1] as BlockPlace,
+      dataOffset: this.#offset[slot] as number,
+      length: this.#length[slot] as number,
+    };
+  }
+
+  /**
+   * Remembers where a chunk is; of several places the first is kept. `block` is a number that
+   * {@linkcode addBlock} gave.
+   *
+   * @returns Whether the chunk is remembered now.
+   */
+  add(id: Bytes, block: number, dataOffset: number, length: number): boolean {
+    if (block < 1 || block > this.#blocks.length || length < 1 || length > 0xffff) {
+      throw new RangeError(`Cannot remember a chunk: ${length} bytes in block ${block} are out of range`);
+    }
+    let slot = this.#slotOf(id);
+    if (this.#block[slot] !== 0) return true;
+    if (this.isFull) return false;
+    if (this.#size + 1 > this.#slots * MAX_LOAD) {
+      this.#grow();
+      slot = this.#slotOf(id);
+    }
+    this.#ids.set(this.#words, slot * WORDS);
+    this.#block[slot] = block;
+    this.#offset[slot] = dataOffset;
+    this.#length[slot] = length;
+    this.#size++;
+    return true;
+  }
+
+  /** The slot that holds the id, or the free one where it belongs; its words are then at hand. */
+  #slotOf(id: Bytes): number {
+    const words = this.#words;
+    for (let i = 0; i < WORDS; i++) {
+      const at = 4 * i;
+      words[i] = ((id[at] as number) << 24) | ((id[at + 1] as number) << 16) | ((id[at + 2] as number) << 8) |
+        (id[at + 3] as number);
+    }
+    return this.#search();
+  }
+
+  #search(): number {
+    const ids = this.#ids;
+    const [first, second, third, fourth] = this.#words as unknown as [number, number, number, number];
+    // Ids are as good as random: their own bits spread them.
+    let slot = first & (this.#slots - 1);
+    for (;;) {
+      const at = slot * WORDS;
+      const isHere = this.#block[slot] === 0 ||
+        (ids[at] === first && ids[at + 1] === second && ids[at + 2] === third && ids[at + 3] === fourth);
+      if (isHere) return slot;
+      slot = slot + 1 === this.#slots ? 0 : slot + 1;
+    }
+  }
+
+  #grow(): void {
+    const before = { ids: this.#ids, block: this.#block, offset: this.#offset, length: this.#length };
+    this.#slots *= 2;
+    this.#ids = new Uint32Array(this.#slots * WORDS);
+    this.#block = new Uint32Array(this.#slots);
+    this.#offset = new Uint32Array(this.#slots);
+    this.#length = new Uint16Array(this.#slots);
+    for (let old = 0; old < before.block.length; old++) {
+      if (before.block[old] === 0) continue;
+      this.#words.set(before.ids.subarray(old * WORDS, old * WORDS + WORDS));
+      const slot = this.#search();
+      this.#ids.set(this.#words, slot * WORDS);
+      this.#block[slot] = before.block[old] as number;
+      this.#offset[slot] = before.offset[old] as number;
+      this.#length[slot] = before.length[old] as number;
+    }
+  }
+}
