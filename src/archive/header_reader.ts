@@ -36,7 +36,9 @@ export interface OpenedHeader {
 const LARGEST_PAGES = Math.max(...HEADER_PAGE_COUNTS);
 
 /**
- * Finds both copies; limits on their key slots are kept unless they are only to be shown. Copy B is looked for in all its possible places unless an intact copy A names the right one.
+ * Finds both copies; limits on their key slots are kept unless they are only to be shown. Copy B is looked for where
+ * an intact copy A says; when no intact one is there, in all its possible places, and all that can be decoded are
+ * given: what A says may be forged.
  *
  * @throws {ArchiveError} `not-an-archive`, `newer-version`, `truncated`, `limit` or `damaged` when no copy can be used.
  */
@@ -55,7 +57,8 @@ export async function findCopies(
       return copy;
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;
-      if (!faults.has(name) || error.code !== "not-an-archive") faults.set(name, error);
+      const isFound = copies.some((copy) => copy.name === name);
+      if (!isFound && (!faults.has(name) || error.code !== "not-an-archive")) faults.set(name, error);
       return undefined;
     }
   };
@@ -63,13 +66,12 @@ export async function findCopies(
   const namedPages = hasMagic(start, "A") ? start[10] ?? 1 : 1;
   if (namedPages > 1 && HEADER_PAGE_COUNTS.includes(namedPages)) start = await peek(bodyOffset(namedPages));
   const a = attempt(start, "A");
-  if (a?.intact) {
-    attempt(start.subarray(a.header.pages * HEADER_PAGE_BYTES), "B");
-  } else {
+  const named = a?.intact ? a.header.pages : undefined;
+  const b = named === undefined ? undefined : attempt(start.subarray(named * HEADER_PAGE_BYTES), "B");
+  if (!b?.intact) {
     start = await peek(bodyOffset(LARGEST_PAGES));
     for (const pages of HEADER_PAGE_COUNTS) {
-      const b = attempt(start.subarray(pages * HEADER_PAGE_BYTES), "B");
-      if (b !== undefined) break;
+      if (pages !== named) attempt(start.subarray(pages * HEADER_PAGE_BYTES), "B");
     }
   }
   if (copies.length === 0) throw noCopy(start, faults);

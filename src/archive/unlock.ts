@@ -42,8 +42,8 @@ export interface Unlocked {
 
 /**
  * Opens the header with the first key that does it, and decides which copy counts: the one of the highest generation
- * whose MAC holds. Keys that cost nothing are tried before passphrases, and those by rising cost; the work is bounded
- * over all slots of both copies together.
+ * whose MAC holds. Keys that cost nothing are tried before passphrases, and those by rising cost and copy by copy in
+ * turns; the work is bounded over all slots of all copies together.
  *
  * @throws {ArchiveError} `wrong-key`, `limit` before any work that exceeds the limits, or `damaged` when a slot opens
  * but no MAC holds, or when no copy is intact.
@@ -55,7 +55,7 @@ export async function unlock(
   limits: KdfLimits = {},
 ): Promise<Unlocked> {
   const ordered = [...copies].sort((a, b) => b.header.generation - a.header.generation);
-  const attempt = new Attempt(engine, distinctSlots(ordered), keys, limits);
+  const attempt = new Attempt(engine, ordered, keys, limits);
   let slotOpened = false;
   for await (const { archiveKey, slot } of attempt.candidates()) {
     slotOpened ||= slot !== undefined;
@@ -84,6 +84,26 @@ function distinctSlots(copies: readonly HeaderCopy[]): KnownSlot[] {
   return [...slots.values()];
 }
 
+/**
+ * The copies' slots for passphrases, each once, the cheapest first and the copies by turns: by the work that a copy
+ * asks for up to and with a slot. What a forged copy asks for, however many slots it has and however cheap they are,
+ * so uses up no more of the work allowed before an honest copy's slot than the honest copy does itself.
+ */
+function inTurns(copies: readonly HeaderCopy[]): PassphraseSlot[] {
+  const ranked = new Map<string, { readonly slot: PassphraseSlot; readonly rank: number }>();
+  for (const { header } of copies) {
+    const slots = header.slots.filter((slot) => slot.kind === "passphrase");
+    let rank = 0;
+    for (const slot of slots.sort((a, b) => kdfWork(a.cost) - kdfWork(b.cost))) {
+      rank += kdfWork(slot.cost);
+      const name = slotBytes(slot).toHex();
+      const known = ranked.get(name);
+      if (known === undefined || rank < known.rank) ranked.set(name, { slot, rank });
+    }
+  }
+  return [...ranked.values()].sort((a, b) => a.rank - b.rank).map(({ slot }) => slot);
+}
+
 /** An archive key that may be the right one, and the slot it came from. */
 interface Candidate {
   readonly archiveKey: Bytes;
@@ -94,14 +114,17 @@ interface Candidate {
 class Attempt {
   readonly #engine: Engine;
   readonly #slots: readonly KnownSlot[];
+  /** Slots for passphrases, in the order in which they are tried. */
+  readonly #turns: readonly PassphraseSlot[];
   readonly #keys: readonly Key[];
   readonly #budget: KdfBudget;
   /** Slots on which something was tried. */
   readonly #tried = new Set<Slot>();
 
-  constructor(engine: Engine, slots: readonly KnownSlot[], keys: readonly Key[], limits: KdfLimits) {
+  constructor(engine: Engine, copies: readonly HeaderCopy[], keys: readonly Key[], limits: KdfLimits) {
     this.#engine = engine;
-    this.#slots = slots;
+    this.#slots = distinctSlots(copies);
+    this.#turns = inTurns(copies);
     this.#keys = keys;
     this.#budget = new KdfBudget(limits);
   }
@@ -116,9 +139,7 @@ class Attempt {
         if (archiveKey !== undefined) yield { archiveKey, slot };
       }
     }
-    // Cheapest first: what a forged copy asks for must not use up the work allowed before an honest slot's turn.
-    const slots = this.#slots.filter((slot) => slot.kind === "passphrase");
-    for (const slot of slots.sort((a, b) => kdfWork(a.cost) - kdfWork(b.cost))) yield* this.#passphrases(slot);
+    for (const slot of this.#turns) yield* this.#passphrases(slot);
   }
 
   /** Tries what takes no key derivation worth speaking of. */

@@ -171,6 +171,57 @@ Deno.test("openHeader() reaches an honest slot behind whatever a forged copy ask
   assertEquals(costs, [COST]);
 });
 
+Deno.test("openHeader() reaches an honest slot though a forged copy's slots are cheaper and many", async () => {
+  const cheap = { logN: 10, r: 15, p: 1 };
+  const own = { logN: 11, r: 8, p: 1 };
+  const work = ({ logN, r, p }: ScryptCost) => 2 ** logN * r * p;
+  assert(work(cheap) < work(own));
+  const forged = Array.from({ length: 8 }, () => costly(cheap));
+  const honest = [await wrap("first", own), await wrap("second", own)];
+  const cases: readonly (readonly [string, readonly string[], number])[] = [["first", ["first"], 1], [
+    "second",
+    ["second"],
+    2,
+  ], ["second of two given", ["no", "second"], 4]];
+  for (const names of [["A", "B"], ["B", "A"]] as const) {
+    for (const [what, passphrases, tries] of cases) {
+      const copies = {
+        [names[0]]: copyOf(forged, names[0], { generation: 9 }),
+        [names[1]]: copyOf(honest, names[1]),
+      } as Record<HeaderCopyName, Bytes>;
+      const header = joined(builder.alterCopy(copies.A, () => {}, "checksum"), copies.B);
+      const { engine, costs } = counting();
+      // Twice what the honest copy alone takes at most.
+      const limits = { work: 2 * tries * work(own) };
+      const { slot } = await open(engine, header, passphrases.map(passphrase), limits);
+      assert(slot?.kind === "passphrase" && slot.cost.logN === own.logN, what);
+      assert(costs.reduce((sum, cost) => sum + work(cost), 0) <= limits.work);
+    }
+  }
+});
+
+Deno.test("openHeader() finds a good copy B wherever a forged copy A says that it is", async () => {
+  const slots = [await wrap("first")];
+  for (const pages of [1, 4, 16]) {
+    for (const claimed of [1, 4, 16]) {
+      if (claimed === pages) continue;
+      const header = joined(copyOf(slots, "A", { pages }), copyOf(slots, "B", { pages }), new Uint8Array(2 ** 17));
+      const forged = copyOf([costly(COST)], "A", { pages: claimed, generation: 9 });
+      // It takes no more than is copy A's: what is longer would lie over copy B.
+      const most = pages * 4096;
+      if (forged.length <= most) header.set(builder.alterCopy(forged, (bytes) => bytes.fill(1, 40, 50), "checksum"));
+      else header[10] = claimed;
+      const opened = await open(nativeEngine, header, [passphrase("first")]);
+      const what = `${pages} pages, ${claimed} claimed`;
+      assertEquals([opened.copy.name, opened.bodyOffset, opened.warnings.length], ["B", 2 * most, 1], what);
+    }
+  }
+  // A is good and B is not: nothing else is taken for it.
+  const header = joined(copyOf(slots, "A"), new Uint8Array(2 ** 17));
+  const opened = await open(nativeEngine, header, [passphrase("first")]);
+  assertEquals([opened.copy.name, opened.bodyOffset, opened.warnings.length], ["A", 8192, 1]);
+});
+
 Deno.test("openHeader() passes over a slot that costs too much: another may be honest", async () => {
   const { engine, costs } = counting();
   const header = bothCopies([costly({ logN: 24, r: 32, p: 16 }), await wrap("first")]);

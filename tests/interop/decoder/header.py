@@ -101,7 +101,7 @@ class Opened:
 
 
 def find_copies(data):
-    """Copies A and B, None for one that cannot be decoded, and why."""
+    """Copy A and all copies B, as far as they can be decoded, and why others cannot."""
     failures = []
 
     def attempt(at, magic):
@@ -112,18 +112,17 @@ def find_copies(data):
             return None
 
     a = attempt(0, MAGIC_A)
-    if a is not None and a.checksum_holds:
-        return a, attempt(a.pages * PAGE, MAGIC_B), failures
-    for pages in (1, 4, 16):
-        b = attempt(pages * PAGE, MAGIC_B)
-        if b is not None:
-            return a, b, failures
-    return a, None, failures
+    expected = a.pages if a is not None and a.checksum_holds else None
+    b = attempt(expected * PAGE, MAGIC_B) if expected is not None else None
+    if b is not None and b.checksum_holds:
+        return a, [b], failures
+    others = [attempt(pages * PAGE, MAGIC_B) for pages in (1, 4, 16) if pages != expected]
+    return a, [copy for copy in (b, *others) if copy is not None], failures
 
 
 def open_header(data, keys):
-    a, b, failures = find_copies(data)
-    copies = [copy for copy in (a, b) if copy is not None]
+    a, bs, failures = find_copies(data)
+    copies = [copy for copy in (a, *bs) if copy is not None]
     if not copies:
         if all(code == "not-an-archive" for code in failures):
             raise Failure("not-an-archive", "no magic")
@@ -138,7 +137,7 @@ def open_header(data, keys):
             continue
         for copy in copies:
             if _mac_holds(copy, archive_key):
-                return _opened(copy, a, b, archive_key)
+                return _opened(copy, a, bs, archive_key)
         if archive_key not in keys.archive_keys:
             raise Failure("damaged", "a slot opened, but no MAC holds")
     need(any(copy.checksum_holds for copy in copies), "damaged", "no checksum holds")
@@ -150,7 +149,7 @@ def _mac_holds(copy, archive_key):
     return hmac.compare_digest(ArchiveKeys(archive_key, copy.suite).header_mac(copy.covered), copy.mac)
 
 
-def _opened(copy, a, b, archive_key):
+def _opened(copy, a, bs, archive_key):
     def is_right(other):
         right = other is not None and other.checksum_holds and _mac_holds(other, archive_key)
         return right and other.said == copy.said
@@ -158,7 +157,7 @@ def _opened(copy, a, b, archive_key):
     return Opened(
         copy=copy,
         keys=ArchiveKeys(archive_key, copy.suite),
-        warnings=sum(not is_right(other) for other in (a, b)),
+        warnings=(not is_right(a)) + (not bs or not all(is_right(b) for b in bs)),
         body=2 * copy.pages * PAGE,
     )
 

@@ -134,10 +134,9 @@ def archive_keys_of(slots_of_copies, keys):
                 archive_key = open_key_file_slot(slot, key_file)
                 if archive_key is not None:
                     yield archive_key
-    known = [slot for slot in slots if slot[:2] == b"\0\1" and slot[7] <= 1]
     work = 0
     passed_over = False
-    for slot in sorted(known, key=lambda slot: _work(slot)):
+    for slot in _by_rank(slots_of_copies):
         if slot[7] == 1 and not keys.key_files:
             continue
         n, r, _ = passphrase_cost(slot)
@@ -151,6 +150,17 @@ def archive_keys_of(slots_of_copies, keys):
                 yield archive_key
     if passed_over:
         yield "limit"
+
+
+def _by_rank(slots_of_copies):
+    """The slots for passphrases, in the order in which they are tried."""
+    ranks = {}
+    for slots in slots_of_copies:
+        rank = 0
+        for slot in sorted((slot for slot in slots if slot[:2] == b"\0\1" and slot[7] <= 1), key=_work):
+            rank += _work(slot)
+            ranks[slot] = min(rank, ranks.get(slot, rank))
+    return sorted(ranks, key=ranks.get)
 
 
 def _work(slot):
