@@ -21,6 +21,12 @@ import { openArchive as open } from "./src/library/archive.ts";
 import { type ArchiveCreation, createArchive as create, type CreateOptions } from "./src/library/create.ts";
 import type { WritableSource } from "./src/archive/key_changes.ts";
 import { changeKeys as change, type ChangeKeysOptions, type KeyChange } from "./src/library/change_keys.ts";
+import {
+  backupHeader as backup,
+  type HeaderBackup,
+  type HeaderRestore,
+  restoreHeader as restore,
+} from "./src/library/lost_header.ts";
 import type { Entry } from "./src/library/entry.ts";
 import type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
 import {
@@ -63,6 +69,7 @@ export {
   Recipient,
 } from "./src/library/keys.ts";
 export type { ChangeKeysOptions, KeyChange } from "./src/library/change_keys.ts";
+export type { HeaderBackup, HeaderRestore } from "./src/library/lost_header.ts";
 export { KeyChangeError, type WritableSource } from "./src/archive/key_changes.ts";
 export { decodeRecoveryWords, encodeRecoveryWords } from "./src/text/recovery_words.ts";
 export { KeyTextError } from "./src/text/key_text.ts";
@@ -262,6 +269,36 @@ export function changeKeys(
   options: ChangeKeysOptions,
 ): Promise<readonly KeySlotInfo[]> {
   return change(portableEngine, target, how, options);
+}
+
+/**
+ * Keeps what brings an archive back whose first kilobytes are lost: its header as text, and the archive key.
+ *
+ * @throws {TypeError} without a key, or when `input` is no archive in any of the ways that one can be given.
+ * @throws {RangeError} for a passphrase or a key that is not allowed.
+ * @throws {ArchiveError} as `openArchive`, as far as its header goes. What the source throws passes through.
+ */
+export function backupHeader(input: ArchiveInput, options: OpenOptions): Promise<HeaderBackup> {
+  return backup(portableEngine, input, options);
+}
+
+/**
+ * Writes both copies of an archive's header anew: as a backup has it, which its own keys open, or with new keys when
+ * it is lost and `options` have the archive key. Nothing behind the header is touched. Returns the keys as they are
+ * then. The keys of a backup are those of its day: one that was removed since comes back with it.
+ *
+ * @throws {TypeError} without a key, or when a header that is not lost is to get new keys.
+ * @throws {RangeError} for a backup, a passphrase, a key or a cost that is not allowed.
+ * @throws {KeyChangeError} when the keys find no room in the header; nothing was written.
+ * @throws {ArchiveError} `wrong-key` also when the backup is another archive's; otherwise as `openArchive`. What the
+ * target throws passes through.
+ */
+export function restoreHeader(
+  target: WritableSource,
+  from: HeaderRestore,
+  options: ChangeKeysOptions,
+): Promise<readonly KeySlotInfo[]> {
+  return restore(portableEngine, target, from, options);
 }
 
 /**
