@@ -1,6 +1,7 @@
 /** Keys from the options: key files, identities and recipients, and the passphrases that go with them. */
 import type { NewKey } from "../archive/key_slots.ts";
 import type { Key } from "../archive/unlock.ts";
+import { slotsFault } from "../format/slots.ts";
 import { systemCode, systemReason } from "../disk/system_error.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { decodeKeyLines, decodeKeyText, KeyTextError, type KeyTextKind, MAX_KEY_FILE_TEXT } from "../text/key_text.ts";
@@ -99,6 +100,8 @@ export async function newKeys(context: CommandContext, sources: KeySources): Pro
   }
   if (!sources.both) { for (const keyFile of keyFiles) keys.push({ kind: "key-file", keyFile }); }
   const [keyFile] = keyFiles;
+  const fault = slotsFault([...sources.passphrases.map(() => ({ kind: "passphrase" }) as const), ...keys]);
+  if (fault !== undefined) throw new CommandError(EXIT.usage, `Cannot use these keys: ${fault}`);
   // Last: whoever is asked should not have typed in vain because a file is not there.
   const passphrases: NewKey[] = [];
   for (const source of sources.passphrases) {

@@ -275,3 +275,78 @@ Deno.test("copy gives the same entries under a fresh archive key, and none of th
     await expectExit(2, folder, "copy", "a.coffer", ...by);
   });
 });
+
+Deno.test("a copy's files are the same when they are extracted, holes or not, also through a pipe", async () => {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/tree`);
+    const sparse = await Deno.open(`${folder}/tree/sparse`, { write: true, create: true });
+    await sparse.truncate(5_000_001);
+    await sparse.seek(3_000_000, Deno.SeekMode.Start);
+    await sparse.write(new TextEncoder().encode("in the middle"));
+    sparse.close();
+    const by = ["--passphrase-file", "one"];
+    await expectExit(0, folder, "create", ...QUICK, "a.coffer", "tree", ...by);
+    await expectExit(0, folder, "copy", "a.coffer", "b.coffer", ...by, "--new-key-file", "k.key");
+    const piped = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", PROGRAM, "copy", "a.coffer", "-", ...by, "--new-key-file", "k.key", "-q"],
+      cwd: folder,
+      stdin: "null",
+    });
+    await Deno.writeFile(`${folder}/c.coffer`, (await piped.output()).stdout);
+    for (const name of ["b", "c"]) {
+      await expectExit(0, folder, "extract", `${name}.coffer`, "-C", name, "-k", "k.key");
+      assertEquals(
+        await Deno.readFile(`${folder}/${name}/tree/sparse`),
+        await Deno.readFile(`${folder}/tree/sparse`),
+        name,
+      );
+    }
+  });
+});
+
+Deno.test("an archive has 32 keys at most: the 33rd is refused, and the others open it", async () => {
+  await inFolder(async (folder) => {
+    const names = Array.from({ length: 33 }, (_, i) => `${i}.key`);
+    const keys = await Promise.all(names.slice(0, 4).map(() => expectExit(0, folder, "keygen", "-qo", "-")));
+    // Four keys, of eight slots each: what counts is the slots.
+    for (const [i, name] of names.entries()) await Deno.writeTextFile(`${folder}/${name}`, keys[i % 4]?.out ?? "");
+    const all = names.flatMap((name) => ["-k", name]);
+    assertMatch((await expectExit(2, folder, "create", "-q", "a.coffer", "file", ...all)).err, /32 keys at most/);
+    const nine = Array.from({ length: 9 }, () => ["--passphrase-file", "one"]).flat();
+    assertMatch(
+      (await expectExit(2, folder, "create", "-q", "a.coffer", "file", ...nine)).err,
+      /8 passphrases at most/,
+    );
+    await expectExit(0, folder, "create", "-q", "a.coffer", "file", ...all.slice(0, 64));
+    for (const name of names.slice(0, 4)) await expectExit(0, folder, "cat", "a.coffer", "file", "-k", name);
+    const before = await Deno.readFile(`${folder}/a.coffer`);
+    const { err } = await expectExit(1, folder, "keys", "add", "a.coffer", "-k", "0.key", "--new-key-file", "32.key");
+    assertMatch(err, /Cannot add the key: .*32/);
+    assertEquals(await Deno.readFile(`${folder}/a.coffer`), before);
+  });
+});
+
+Deno.test("Ctrl-C ends a key derivation at once, with exit code 130 and nothing left", async () => {
+  await inFolder(async (folder) => {
+    // Seconds of work, and 2 GiB of memory.
+    const costly = ["--kdf-log-n", "21", "--passphrase-file", "one"];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", PROGRAM, "create", "a.coffer", "file", ...costly],
+      cwd: folder,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    // It says what opening will cost right before it begins.
+    let said = "";
+    while (!said.includes("--max-kdf-memory")) said += (await reader.read()).value ?? "";
+    const begun = performance.now();
+    child.kill("SIGINT");
+    const { code } = await child.status;
+    await reader.cancel();
+    assertEquals(code, 130);
+    assert(performance.now() - begun < 4000);
+    assertEquals([...Deno.readDirSync(folder)].filter(({ name }) => name.includes("coffer")), []);
+  });
+});
