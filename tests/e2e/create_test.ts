@@ -58,7 +58,7 @@ Deno.test("create keeps an existing ARCHIVE unless --force is given, and replace
     const args = ["create", ...QUICK];
     const refused = await expectExit(1, [...args, "x.coffer", "in"], { cwd: folder });
     assertStringIncludes(refused.err, '"x.coffer": it exists already');
-    assertStringIncludes(refused.err, "--force");
+    assertStringIncludes(refused.err, "ARCHIVE comes first");
     assertEquals(Deno.readTextFileSync(`${folder}/x.coffer`), "precious");
     await expectExit(1, [...args, "--force", "folder", "in"], { cwd: folder });
     await expectExit(1, [...args, "--force", "folder/", "in"], { cwd: folder });
