@@ -71,7 +71,7 @@ export function readVector(name: string): VectorFile {
 }
 
 /** Puts a vector's archive together. */
-export async function archiveOf(vector: VectorFile): Promise<Bytes> {
+export async function archiveOf(vector: Pick<VectorFile, "archive">): Promise<Bytes> {
   const parts = vector.archive.map(async (part) => {
     if ("gzip" in part) return await gunzip(Uint8Array.fromBase64(part.gzip));
     const whole = bases.get(part.copyOf) ?? await archiveOf(readVector(part.copyOf));
