@@ -2,24 +2,15 @@
  * Changes the keys of an archive in place: both header copies, in an order in which a crash at any moment leaves the
  * archive with its old keys or its new ones (FORMAT.md, "Writing").
  */
-import type { Bytes, ScryptCost } from "../engine/engine.ts";
-import { ArchiveError } from "../format/errors.ts";
-import { encodeHeaderCopy, type Header, type HeaderCopyName, slotRoom } from "../format/header.ts";
-import { deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
-import { HEADER_PAGE_BYTES, MAX_GENERATION } from "../format/limits.ts";
+import type { ScryptCost } from "../engine/engine.ts";
+import { type Header, slotRoom } from "../format/header.ts";
+import { MAX_GENERATION } from "../format/limits.ts";
 import { sameSlot, type Slot, slotBytes, slotsFault } from "../format/slots.ts";
 import type { OpenedHeader } from "./header_reader.ts";
+import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
 import { type NewKey, type Random, wrapForKey, wrappingRandomness } from "./key_slots.ts";
-import { openRecord, sealRecord } from "./record_cipher.ts";
-import type { Source } from "./source.ts";
 
-/** An archive that can be changed where it is. Whoever gives it sees to it that nobody else changes it meanwhile. */
-export interface WritableSource extends Source {
-  /** Writes all of the bytes at `offset`, which lies within it. I/O errors reject. */
-  write(offset: number, bytes: Bytes): Promise<void>;
-  /** Resolves when all that was written is on the disk. */
-  sync(): Promise<void>;
-}
+export type { WritableSource } from "./header_rewrite.ts";
 
 /** A change of an archive's keys. Keys are numbered from 1, in the order in which they stand. */
 export type KeyChange =
@@ -63,12 +54,11 @@ export async function changeKeys(
 ): Promise<readonly Slot[]> {
   const { engine, archiveKey } = opened.keys;
   const { header } = opened.copy;
-  if (header.writeFeatures !== 0) {
-    throw new ArchiveError("newer-version", "Cannot change the archive: only a newer version of Coffer may");
-  }
+  checkWritable(header);
   const make = (key: NewKey) => wrapForKey(engine, archiveKey, key, cost, random(wrappingRandomness(key)));
   const slots = await changedSlots(header.slots, opened.slot, change, make);
-  await rewriteHeader(target, opened, slots, random);
+  checkRoom(header, slots);
+  await rewriteHeader(target, opened, { slots }, random);
   return slots;
 }
 
@@ -110,49 +100,6 @@ function withoutSlots(slots: readonly Slot[], numbers: ReadonlySet<number>): rea
     throw new KeyChangeError("last-key", `Cannot remove the key: ${left}, and nobody could open the archive`);
   }
   return rest;
-}
-
-/**
- * Writes both header copies anew, with other slots and all else as it was. First both are made equal to the one that
- * counts, or a crash could bring back what an earlier, interrupted change had removed.
- */
-async function rewriteHeader(
-  target: WritableSource,
-  opened: OpenedHeader,
-  slots: readonly Slot[],
-  random: Random,
-): Promise<void> {
-  const { keys, copy } = opened;
-  const { engine, suite, archiveKey, id } = keys;
-  const { header } = copy;
-  checkRoom(header, slots);
-  const plain = openRecord(keys, "state", header.state);
-  if (plain === undefined) {
-    throw new ArchiveError("malformed", "Cannot accept the header: its state does not authenticate");
-  }
-  const headerKey = deriveHeaderKey(engine, archiveKey, suite, id);
-  const encode = (of: Header, name: HeaderCopyName) => encodeHeaderCopy(engine, of, name, headerKey);
-  const place = { A: 0, B: header.pages * HEADER_PAGE_BYTES };
-  const changed: Header = {
-    ...header,
-    generation: header.generation + 1,
-    state: sealRecord(keys, "state", plain, random(KEY_BYTES)),
-    slots,
-  };
-  // All is made before anything is written.
-  const next = { A: encode(changed, "A"), B: encode(changed, "B") };
-  const put = async (name: HeaderCopyName, bytes: Bytes) => {
-    await target.write(place[name], bytes);
-    await target.sync();
-  };
-  const other = copy.name === "A" ? "B" : "A";
-  for (const name of [other, copy.name] as const) {
-    const bytes = encode(header, name);
-    const there = await target.read(place[name], bytes.length);
-    if (!engine.equal(bytes, there)) await put(name, bytes);
-  }
-  await put("B", next.B);
-  await put("A", next.A);
 }
 
 /**

@@ -26,10 +26,12 @@ const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "wrong-key":
     "Of a passphrase, check capitals, the keyboard layout and blanks at either end; coffer info shows which keys there are",
   "damaged":
-    "coffer salvage ARCHIVE -C DIR takes out everything that is intact; compare with another copy of the archive",
+    "coffer salvage ARCHIVE -C DIR takes out everything that is intact; coffer repair mends headers and ends; compare " +
+    "with another copy",
   "malformed": "A faulty program wrote it, or somebody made it so on purpose",
   "inconsistent": "A faulty program wrote it, or somebody made it so on purpose",
-  "trailing-data": "Something was added to the file after the archive was written",
+  "trailing-data":
+    "Something was added to the file after the archive was written; coffer repair --cut-trailing removes it",
   "truncated":
     "A copy or download may have ended early: compare its length with the original's; coffer salvage takes out what is there",
   "rolled-back": "An older copy may have been put in its place",

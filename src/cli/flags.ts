@@ -240,7 +240,13 @@ export const FLAGS = {
     summary: {
       create: "write nothing, only say what would be stored",
       extract: "write nothing, only say what would be restored",
+      repair: "write nothing, only say what is wrong and what would be done",
     },
+  },
+  "cut-trailing": {
+    kind: "switch",
+    group: "Checking",
+    summary: "cut off bytes behind the archive that do not belong to it",
   },
   "long": {
     kind: "switch",

@@ -29,7 +29,7 @@ export interface OpenedFile extends Disposable {
   readonly source: FileSource;
 }
 
-const HINT_COPY = "Make a fresh copy of the archive while it can be read";
+const HINT_COPY = "coffer repair writes it anew";
 const HINT_RESTORE = "coffer keys restore writes it anew: from a backup, or with --recovery-words";
 
 /** Whether a warning is about a header that is gone altogether. */

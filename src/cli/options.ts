@@ -150,6 +150,14 @@ export interface SalvageOptions extends OpeningOptions {
   readonly maxExpansion: number;
 }
 
+/** `coffer repair`. */
+export interface RepairOptions extends ChangingOptions {
+  readonly verb: "repair";
+  readonly dryRun: boolean;
+  /** Whether bytes behind the archive are cut off. */
+  readonly cutTrailing: boolean;
+}
+
 /** `coffer info`. */
 export interface InfoOptions extends OpeningOptions {
   readonly verb: "info";
@@ -237,6 +245,7 @@ export interface OptionsByVerb {
   readonly verify: VerifyOptions;
   readonly info: InfoOptions;
   readonly salvage: SalvageOptions;
+  readonly repair: RepairOptions;
   readonly "keys list": KeysListOptions;
   readonly "keys add": KeysAddOptions;
   readonly "keys remove": KeysRemoveOptions;
@@ -376,6 +385,10 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return { ...opening, ...work(typed), verb, against: typed.against };
     case "info":
       return { ...opening, verb };
+    case "repair": {
+      const [dryRun, cutTrailing] = [typed["dry-run"] ?? false, typed["cut-trailing"] ?? false];
+      return { ...changingOptions(opening, typed), verb, dryRun, cutTrailing };
+    }
     case "salvage":
       return { ...opening, ...restoring(typed), verb };
   }

@@ -230,6 +230,26 @@ export const VERBS = {
       ["ssh host cat photos.coffer | coffer salvage - -C saved --json", "from another machine, for programs"],
     ],
   },
+  repair: {
+    summary: "mend what can be mended in a damaged archive",
+    dash: undefined,
+    flags: ["dry-run", "cut-trailing", ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "A damaged copy of the header is written anew from the good one, and the record that ends the archive from the header, " +
+      "or from what the archive holds. Content that is damaged stays so: coffer salvage takes out the rest. When both copies " +
+      "of the header are gone, coffer keys restore is the command.",
+      "Where the record at the end had to be written anew, the archive has another id from then on.",
+      "It is done in place, in an order in which a crash leaves the archive no worse. The exit code is 0 when nothing is " +
+      "wrong any more, and that of the damage otherwise, also with --dry-run. Another program that is changing the archive is " +
+      "waited for only with --lock-wait.",
+    ],
+    examples: [
+      ["coffer repair photos.coffer --dry-run", "what is wrong, and what would be done?"],
+      ["coffer repair photos.coffer", "do it"],
+      ["coffer repair photos.coffer --cut-trailing", "also remove what was appended to the file"],
+    ],
+  },
   info: {
     summary: "show what an archive is, without its key what anyone can see",
     dash: undefined,
@@ -378,7 +398,6 @@ export const LATER_VERBS: Readonly<Record<string, string>> = {
   update: "append a snapshot, storing only what changed",
   snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
-  repair: "mend what can be mended in a damaged archive",
 };
 
 /** The table's entry of a verb. */

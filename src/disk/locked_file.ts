@@ -23,13 +23,22 @@ const RETRY_MS = 50;
 
 /** A regular file, locked against other writers for as long as it is open. Readers are not kept out. */
 export class LockedFile implements WritableSource, Disposable {
-  /** Bytes when it was locked. */
-  readonly size: number;
+  #size: number;
   readonly #file: Deno.FsFile;
 
   private constructor(file: Deno.FsFile, size: number) {
     this.#file = file;
-    this.size = size;
+    this.#size = size;
+  }
+
+  /** Bytes now. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Which file it is. */
+  identity(): Identity {
+    return identityOf(this.#file.statSync());
   }
 
   /**
@@ -72,10 +81,30 @@ export class LockedFile implements WritableSource, Disposable {
   /** Writes all of the bytes at `offset`; never beyond the end. */
   // deno-lint-ignore require-await -- an async function, so that I/O errors reject
   async write(offset: number, bytes: Bytes): Promise<void> {
-    if (offset + bytes.length > this.size) throw new RangeError("Cannot write beyond the end of the archive");
+    if (offset + bytes.length > this.#size) throw new RangeError("Cannot write beyond the end of the archive");
+    this.#writeAt(offset, bytes);
+  }
+
+  #writeAt(offset: number, bytes: Bytes): void {
     this.#file.seekSync(offset, Deno.SeekMode.Start);
-    const own = new Uint8Array(bytes);
+    // Memory that workers share is not taken as it is.
+    const own = bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
     for (let done = 0; done < own.length;) done += this.#file.writeSync(own.subarray(done));
+  }
+
+  /** Writes all of the bytes at the end. */
+  // deno-lint-ignore require-await -- an async function, so that I/O errors reject
+  async append(bytes: Bytes): Promise<void> {
+    const end = this.#size;
+    // Also what a write that failed has written is to be removed again.
+    this.#size = end + bytes.length;
+    this.#writeAt(end, bytes);
+  }
+
+  /** Makes it shorter. */
+  async truncate(length: number): Promise<void> {
+    await this.#file.truncate(length);
+    this.#size = length;
   }
 
   /** Resolves when all that was written is on the disk. */

@@ -68,7 +68,8 @@ Deno.test("mainHelp() names every verb and alias, the later verbs, and every exi
 
 Deno.test("mainHelp() is short when it was not asked for", () => {
   const short = mainHelp(80, true);
-  assert(short.split("\n").length <= 17);
+  // On the smallest terminal, without scrolling.
+  assert(short.split("\n").length < 24);
   for (const verb of VERB_NAMES) assertStringIncludes(short, verb.split(" ")[0] as string);
 });
 

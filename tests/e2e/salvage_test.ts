@@ -1,4 +1,4 @@
-/** `salvage` as a program: damaged files and pipes, exit codes, the list of what is missing. */
+/** `salvage` and `repair` as a program: damaged files and pipes, exit codes, the list of what is missing. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { inFolder } from "./conditions.ts";
 import { create, expectExit, jsonLines, together } from "./program.ts";
@@ -132,5 +132,48 @@ Deno.test("extract and cat of a damaged archive name the file, its bytes and sal
       assertStringIncludes(err, "coffer salvage ARCHIVE -C DIR");
     }
     assert(!exists(`${folder}/out`));
+  });
+});
+
+Deno.test("repair mends header and end in place, tells with --dry-run, and cuts only when asked", async () => {
+  await inFolder(async (folder) => {
+    await damaged(folder);
+    const at = { cwd: folder };
+    const good = Deno.readFileSync(`${folder}/good.coffer`);
+    const bad = new Uint8Array(good.length + 9);
+    bad.set(good);
+    bad.fill(0, 0, 4096).fill(0, good.length - 256, good.length).fill(7, good.length);
+    Deno.writeFileSync(`${folder}/bad.coffer`, bad);
+    const dry = await expectExit(12, ["repair", "bad.coffer", "--dry-run"], at);
+    assertStringIncludes(dry.err, "header copy A is damaged or out of date; would be mended by writing copy A anew");
+    assertEquals(Deno.readFileSync(`${folder}/bad.coffer`), bad);
+    const { out } = await expectExit(12, ["repair", "bad.coffer", "--json"], at);
+    const [{ findings }] = jsonLines(out) as [{ findings: { what: string; mended: boolean }[] }];
+    assertEquals(findings.map(({ what, mended }) => [what, mended]), [
+      ["header", true],
+      ["locator", true],
+      ["trailing bytes", false],
+    ]);
+    assertEquals(Deno.statSync(`${folder}/bad.coffer`).size, bad.length);
+    await expectExit(0, ["repair", "bad.coffer", "--cut-trailing"], at);
+    const { err } = await expectExit(0, ["verify", "bad.coffer", "--against", "."], at);
+    assert(!err.includes("warning"));
+    assertStringIncludes((await expectExit(0, ["repair", "bad.coffer"], at)).err, "needs no repair");
+  });
+});
+
+Deno.test("repair of what it cannot mend says what can be done, with the exit code of the damage", async () => {
+  await inFolder(async (folder) => {
+    await damaged(folder);
+    const at = { cwd: folder };
+    const good = Deno.readFileSync(`${folder}/good.coffer`);
+    Deno.writeFileSync(`${folder}/cut.coffer`, good.slice(0, 1_000_000));
+    Deno.writeFileSync(`${folder}/headless.coffer`, good.slice().fill(0, 0, 8192));
+    const [cut, headless] = await together([
+      expectExit(13, ["repair", "cut.coffer"], at),
+      expectExit(10, ["repair", "headless.coffer"], at),
+    ]);
+    assertStringIncludes(cut.err, "coffer salvage takes out what is there");
+    assertStringIncludes(headless.err, "coffer keys restore");
   });
 });

@@ -114,7 +114,7 @@ Deno.test("coffer refuses wrong usage with exit code 2, says what is wrong and w
 });
 
 /** What CLI.md promises for later versions. */
-const LATER_VERBS = ["update", "snapshots", "diff", "repair"];
+const LATER_VERBS = ["update", "snapshots", "diff"];
 const LATER_OPTIONS: readonly (readonly [verb: string, ...words: string[]])[] = [
   ["extract", "--snapshot", "latest"],
   ["list", "--snapshot=1"],

@@ -1,0 +1,325 @@
+/**
+ * Mends what can be mended in an archive without its content: a header copy, the locator, what stands behind the end
+ * (FORMAT.md, "Repair"). Each repair is a step of its own; a crash between any two writes leaves an archive that is no
+ * worse and that the next run goes on with.
+ */
+import type { Bytes } from "../engine/engine.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_OVERHEAD, FRAME_TYPE, frameLength } from "../format/frame.ts";
+import { encodeHeaderCopy } from "../format/header.ts";
+import { deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
+import { HEADER_PAGE_BYTES, MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
+import { decodeLocator, decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
+import { decodeTrailer, type Trailer } from "../format/tables.ts";
+import { findFrames } from "./frame_search.ts";
+import type { OpenedHeader } from "./header_reader.ts";
+import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
+import type { Random } from "./key_slots.ts";
+import { openRecord, sealRecord } from "./record_cipher.ts";
+import { segmentCipher } from "./segment_tail.ts";
+
+/** An archive that can be changed where it is, and made longer or shorter. */
+export interface MendableSource extends WritableSource {
+  /** Writes all of the bytes at the end. I/O errors reject. */
+  append(bytes: Bytes): Promise<void>;
+  /** Makes it shorter. */
+  truncate(length: number): Promise<void>;
+}
+
+/** What may be done. */
+export interface RepairOptions {
+  /** Whether nothing is written. */
+  readonly dryRun?: boolean;
+  /** Whether bytes behind the archive that are not part of it are cut off. */
+  readonly cutTrailing?: boolean;
+  /** Where salts come from; the engine's generator unless given. */
+  readonly random?: Random;
+  /** Ends the work before anything is written. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is wrong, and what is done about it. */
+export interface RepairFinding {
+  /** What it is about. */
+  readonly what: "header" | "locator" | "state" | "trailing bytes" | "content";
+  /** What is wrong: a sentence without its full stop. */
+  readonly problem: string;
+  /** How it is mended, or would be: `writing it anew`. Nothing when this cannot be mended, or was not asked for. */
+  readonly action: string | undefined;
+  /** What else could be done about it. */
+  readonly hint?: string;
+  /** Whether the archive ends too early, rather than being damaged. */
+  readonly isCutOff?: true;
+}
+
+/** What the steps share. */
+interface Repair {
+  readonly target: MendableSource;
+  readonly opened: OpenedHeader;
+  readonly options: RepairOptions;
+  readonly random: Random;
+  /** The last segment that is known to be complete, once that is found out. */
+  last: LastSegment | undefined;
+}
+
+interface LastSegment {
+  readonly locator: Locator;
+  /** Its locator as it stands, or as it will. */
+  readonly record: Bytes;
+  /** Where it ends, from the source's start. */
+  readonly end: number;
+}
+
+/** One kind of repair: what is wrong, and a function that mends it. */
+interface RepairStep {
+  readonly finding: RepairFinding;
+  readonly mend?: () => Promise<void>;
+}
+
+/** The kinds of repair, in the order in which they are made. */
+const STEPS: readonly ((repair: Repair) => Promise<RepairStep | undefined>)[] = [mendHeader, mendEnd, cutTrailing];
+
+/**
+ * Looks for everything that can be mended and, unless this is a dry run, mends it. The header has been opened from this
+ * very target, under its lock. Returns what was wrong; nothing when all was well.
+ *
+ * @throws {ArchiveError} `newer-version` when only a newer program may change the archive, or `malformed`. I/O errors
+ * pass through.
+ */
+export async function repairArchive(
+  target: MendableSource,
+  opened: OpenedHeader,
+  options: RepairOptions = {},
+): Promise<readonly RepairFinding[]> {
+  checkWritable(opened.copy.header);
+  const { engine } = opened.keys;
+  const random = options.random ?? ((length: number) => engine.randomBytes(length));
+  const repair: Repair = { target, opened, options, random, last: undefined };
+  const findings: RepairFinding[] = [];
+  for (const step of STEPS) {
+    const found = await step(repair);
+    if (found === undefined) continue;
+    findings.push(found.finding);
+    options.signal?.throwIfAborted();
+    if (options.dryRun !== true) await found.mend?.();
+  }
+  return findings;
+}
+
+/** Writes a bad copy of the header anew, from the good one. */
+// deno-lint-ignore require-await -- a step is asynchronous
+async function mendHeader({ target, opened }: Repair): Promise<RepairStep | undefined> {
+  const { keys, copy, badCopies } = opened;
+  const { header } = copy;
+  const [bad] = badCopies;
+  if (bad === undefined) return undefined;
+  // A copy that counts and whose checksum alone is bad is written anew too, but never both at once.
+  const other = copy.name === "A" ? "B" : "A";
+  const order = ([other, copy.name] as const).filter((name) => badCopies.includes(name));
+  const mend = async () => {
+    const headerKey = deriveHeaderKey(keys.engine, keys.archiveKey, keys.suite, keys.id);
+    for (const name of order) {
+      const at = name === "A" ? 0 : header.pages * HEADER_PAGE_BYTES;
+      await target.write(at, encodeHeaderCopy(keys.engine, header, name, headerKey));
+      await target.sync();
+    }
+  };
+  const names = badCopies.join(" and ");
+  return {
+    finding: {
+      what: "header",
+      problem: `header copy ${names} is damaged or out of date`,
+      action: `writing copy ${names} anew from the good one`,
+    },
+    mend,
+  };
+}
+
+/** Finds the end of the last segment, and writes the locator there anew when it is bad. */
+async function mendEnd(repair: Repair): Promise<RepairStep | undefined> {
+  const { keys, copy } = repair.opened;
+  const plain = openRecord(keys, "state", copy.header.state);
+  if (plain === undefined) {
+    throw new ArchiveError("malformed", "Cannot accept the header: its state does not authenticate");
+  }
+  const state = decodeState(plain);
+  return state.kind === "known"
+    ? await mendKnownEnd(repair, state.locator, state.locatorHash)
+    : await mendStreamedEnd(repair);
+}
+
+/** The header says all that the locator did. */
+async function mendKnownEnd(repair: Repair, locator: Locator, hash: Bytes): Promise<RepairStep | undefined> {
+  const { target, opened } = repair;
+  const { engine } = opened.keys;
+  const end = opened.bodyOffset + locator.offset + locator.length;
+  if (target.size < end - RECORD_BYTES) return cutOff(`it should be ${end - target.size} bytes longer`);
+  const record = await target.read(end - RECORD_BYTES, RECORD_BYTES);
+  repair.last = { locator, record, end };
+  const found = record.length < RECORD_BYTES ? undefined : openRecord(opened.keys, "locator", record);
+  if (found === undefined) return writeLocator(repair, locator, end, true);
+  if (!engine.equal(found, encodeLocator(locator))) {
+    const problem = "the header and the locator that ends the archive disagree, and both are authentic";
+    return { finding: { what: "locator", problem, action: undefined } };
+  }
+  if (engine.equal(engine.sha256(record), hash)) return undefined;
+  // A repair was interrupted between the locator and the header.
+  return {
+    finding: {
+      what: "state",
+      problem: "the header names another locator than the one that ends the archive, and both say the same",
+      action: "writing the header anew, with the locator's name",
+    },
+    mend: () => writeState(repair, locator, record),
+  };
+}
+
+/** The header says nothing of the end, as the archive went through a pipe. */
+async function mendStreamedEnd(repair: Repair): Promise<RepairStep | undefined> {
+  const { target, opened } = repair;
+  const { bodyOffset } = opened;
+  const bodyBytes = target.size - bodyOffset;
+  const last = Math.floor(bodyBytes / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
+  for (let end = last; end > 0 && end >= bodyBytes - MAX_LOCATOR_SCAN; end -= SEGMENT_ALIGNMENT) {
+    const record = await target.read(bodyOffset + end - RECORD_BYTES, RECORD_BYTES);
+    const plain = openRecord(opened.keys, "locator", record);
+    if (plain === undefined) continue;
+    const locator = decodeLocator(plain);
+    if (locator.offset + locator.length !== end) continue;
+    repair.last = { locator, record, end: bodyOffset + end };
+    return undefined;
+  }
+  return await walk(repair);
+}
+
+/** Walks the segment from its start to its end frame; what its locator said follows from that. */
+async function walk(repair: Repair): Promise<RepairStep | undefined> {
+  const { target, opened, options } = repair;
+  const { bodyOffset, keys, copy } = opened;
+  const salt = (await target.read(bodyOffset, KEY_BYTES)).slice();
+  if (salt.length < KEY_BYTES) return cutOff("nothing follows its header");
+  const segment = { salt, number: 0, link: new Uint8Array(KEY_BYTES) };
+  const cipher = segmentCipher(keys, segment);
+  const start = bodyOffset + KEY_BYTES;
+  const map = await findFrames(target, cipher, { start, end: target.size, signal: options.signal });
+  if (map.end === undefined) {
+    return map.gaps.length > 0 || map.places.length === 0
+      ? damaged(`frames that should be there cannot be found, from byte ${map.gaps[0]?.start ?? start} on`)
+      : cutOff("it ends within its data");
+  }
+  const end = map.stopped + RECORD_BYTES;
+  const index = map.types.indexOf(FRAME_TYPE.index);
+  const trailer = map.types.indexOf(FRAME_TYPE.trailer);
+  const [indexAt, trailerAt] = [map.places[index], map.places[trailer]];
+  const opening = trailerAt === undefined ? undefined : await openTrailer(target, cipher, trailer, trailerAt);
+  const fits = opening !== undefined && indexAt !== undefined && trailerAt !== undefined &&
+    opening.trailer.index.frame === index && opening.trailer.index.offset === indexAt - bodyOffset &&
+    (end - bodyOffset) % SEGMENT_ALIGNMENT === 0;
+  if (!fits) return damaged("its end is there, and its trailer or its index is not, or not in its place");
+  const locator: Locator = {
+    generation: copy.header.generation,
+    segment,
+    offset: 0,
+    length: end - bodyOffset,
+    index: { offset: indexAt - bodyOffset, frame: index },
+    trailer: { offset: trailerAt - bodyOffset, frame: trailer },
+    trailerBytes: opening.frameBytes,
+    snapshots: 1,
+  };
+  return writeLocator(repair, locator, end, false);
+}
+
+async function openTrailer(
+  target: MendableSource,
+  cipher: ReturnType<typeof segmentCipher>,
+  frame: number,
+  at: number,
+): Promise<{ readonly trailer: Trailer; readonly frameBytes: number } | undefined> {
+  try {
+    const head = cipher.openHead(frame, await target.read(at, FRAME_OVERHEAD));
+    const frameBytes = frameLength(head.stored);
+    const chunks = await target.read(at + FRAME_OVERHEAD, frameBytes - FRAME_OVERHEAD);
+    return { trailer: decodeTrailer(cipher.openContent(frame, head, chunks)), frameBytes };
+  } catch (error) {
+    if (error instanceof ArchiveError) return undefined;
+    throw error;
+  }
+}
+
+/** Writes a locator in its place and, where the header names it, the header. */
+function writeLocator(repair: Repair, locator: Locator, end: number, isNamed: boolean): RepairStep {
+  const { target, opened, random } = repair;
+  const record = sealRecord(opened.keys, "locator", encodeLocator(locator), random(KEY_BYTES));
+  repair.last = { locator, record, end };
+  const mend = async () => {
+    if (target.size < end) {
+      await target.truncate(end - RECORD_BYTES);
+      await target.append(record);
+    } else {
+      await target.write(end - RECORD_BYTES, record);
+    }
+    await target.sync();
+    if (isNamed) await writeState(repair, locator, record);
+  };
+  const missing = target.size < end ? "incomplete" : "damaged";
+  return {
+    finding: {
+      what: "locator",
+      problem: `the locator that ends the archive is ${missing}`,
+      action: isNamed ? "writing it anew, and the header with its new name" : "writing it anew",
+    },
+    mend,
+  };
+}
+
+async function writeState({ target, opened, random }: Repair, locator: Locator, record: Bytes): Promise<void> {
+  const locatorHash = opened.keys.engine.sha256(record);
+  await rewriteHeader(target, opened, { state: { kind: "known", locatorHash, locator } }, random);
+}
+
+/** Cuts off what follows the archive, when that is asked for and nothing of it is the archive's own. */
+async function cutTrailing({ target, opened, last, options }: Repair): Promise<RepairStep | undefined> {
+  if (last === undefined || target.size <= last.end) return undefined;
+  const { end } = last;
+  const bytes = target.size - end;
+  const what = "trailing bytes";
+  if (await goesOn(target, opened, last, options.signal)) {
+    const problem =
+      `${bytes} bytes follow the archive's last known segment, and they are a further one or a part of it`;
+    return { finding: { what, problem, action: undefined, hint: "A newer version of Coffer can mend it" } };
+  }
+  const problem = `${bytes} bytes follow the archive that do not belong to it`;
+  if (options.cutTrailing !== true) {
+    return { finding: { what, problem, action: undefined, hint: "--cut-trailing cuts them off" } };
+  }
+  const mend = async () => {
+    await target.truncate(end);
+    await target.sync();
+  };
+  return { finding: { what, problem, action: `cutting them off, so that the archive ends at byte ${end}` }, mend };
+}
+
+/** Whether any frame of a next segment stands behind the last one. */
+async function goesOn(
+  target: MendableSource,
+  { keys }: OpenedHeader,
+  { locator, record, end }: LastSegment,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const salt = (await target.read(end, KEY_BYTES)).slice();
+  if (salt.length < KEY_BYTES) return false;
+  const segment = { salt, number: locator.segment.number + 1, link: keys.engine.sha256(record) };
+  const range = { start: end + KEY_BYTES, end: target.size, signal };
+  return (await findFrames(target, segmentCipher(keys, segment), range)).places.length > 0;
+}
+
+function cutOff(why: string): RepairStep {
+  const hint = "coffer salvage takes out what is there";
+  const problem = `the archive is cut off: ${why}`;
+  return { finding: { what: "content", problem, action: undefined, hint, isCutOff: true } };
+}
+
+function damaged(problem: string): RepairStep {
+  const hint = "coffer salvage takes out what is intact";
+  return { finding: { what: "content", problem, action: undefined, hint } };
+}
