@@ -2,8 +2,10 @@
 import * as fs from "node:fs";
 import type { ContentAccess, ContentReader, ContentStatus } from "../archive/source.ts";
 import type { Bytes } from "../engine/engine.ts";
-import { O_NONBLOCK, reach } from "./descriptors.ts";
-import { ctimeOf, identityOf, modeOf, statusOfDescriptor, timeOf } from "./metadata.ts";
+import { O_NOFOLLOW, O_NONBLOCK, reach } from "./descriptors.ts";
+import { type Libc, libc } from "./libc.ts";
+import { type Look, lookAtDescriptor, lookThrough } from "./look.ts";
+import { identityOf } from "./metadata.ts";
 import { openItself } from "./open_itself.ts";
 
 /**
@@ -12,16 +14,22 @@ import { openItself } from "./open_itself.ts";
  */
 export const fileContent: ContentAccess = {
   open(location: string): ContentReader {
-    return new FileReader(location, reach(location, (path) => openItself(path, O_NONBLOCK)));
+    const calls = libc();
+    const descriptor = calls?.open(location, fs.constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0) ?? -1;
+    return calls === undefined || descriptor < 0
+      ? new FileReader(openAt(location))
+      : new DirectReader(calls, location, descriptor);
   },
 };
 
+function openAt(location: string): number {
+  return reach(location, (path) => openItself(path, O_NONBLOCK));
+}
+
 class FileReader implements ContentReader {
-  readonly #location: string;
   readonly #descriptor: number;
 
-  constructor(location: string, descriptor: number) {
-    this.#location = location;
+  constructor(descriptor: number) {
     this.#descriptor = descriptor;
   }
 
@@ -30,19 +38,60 @@ class FileReader implements ContentReader {
   }
 
   status(): ContentStatus {
-    const info = statusOfDescriptor(this.#descriptor);
-    // Only here, and not at opening too: a look costs as much as opening and reading a small file.
-    if (!info.isFile) throw new TypeError("it is not a regular file any more");
-    return {
-      size: info.size,
-      mode: modeOf(info),
-      mtime: timeOf(info.mtime),
-      ctime: ctimeOf(info),
-      ...identityOf(info),
-    };
+    return statusFrom(lookAtDescriptor(this.#descriptor));
   }
 
   close(): void {
     fs.closeSync(this.#descriptor);
   }
+}
+
+/** Reads by the C library's calls; by the runtime's, from the first one on that fails. */
+class DirectReader implements ContentReader {
+  readonly #calls: Libc;
+  readonly #location: string;
+  readonly #descriptor: number;
+  #other: FileReader | undefined;
+
+  constructor(calls: Libc, location: string, descriptor: number) {
+    this.#calls = calls;
+    this.#location = location;
+    this.#descriptor = descriptor;
+  }
+
+  read(position: number, into: Bytes): number {
+    if (this.#other !== undefined) return this.#other.read(position, into);
+    const count = this.#calls.read(this.#descriptor, into, position);
+    return count < 0 ? this.#instead().read(position, into) : count;
+  }
+
+  status(): ContentStatus {
+    const look = this.#other === undefined ? lookThrough(this.#calls, this.#descriptor) : undefined;
+    return look === undefined ? this.#instead().status() : statusFrom(look);
+  }
+
+  /** The same file, opened in the other way. */
+  #instead(): FileReader {
+    if (this.#other !== undefined) return this.#other;
+    const descriptor = openAt(this.#location);
+    const before = this.#calls.statusOf(this.#descriptor);
+    const after = this.#calls.statusOf(descriptor);
+    if (before?.inode !== after?.inode || before?.dev !== after?.dev) {
+      fs.closeSync(descriptor);
+      throw new TypeError("it was replaced by another file meanwhile");
+    }
+    return this.#other = new FileReader(descriptor);
+  }
+
+  close(): void {
+    this.#calls.close(this.#descriptor);
+    this.#other?.close();
+  }
+}
+
+function statusFrom(look: Look): ContentStatus {
+  // Only here, and not at opening too: a look costs as much as opening and reading a small file.
+  if (look.kind !== "file") throw new TypeError("it is not a regular file any more");
+  const { size, mode, mtime, ctime } = look;
+  return { size, mode, mtime, ctime, ...identityOf(look) };
 }

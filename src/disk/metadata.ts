@@ -39,7 +39,7 @@ export function modeOf(info: Deno.FileInfo): number {
 }
 
 /** Device and inode; an inode beyond 2^53 - 1 arrives rounded and would equal others, so it counts as not known. */
-export function identityOf(info: Deno.FileInfo): Identity {
+export function identityOf(info: Pick<Deno.FileInfo, "dev" | "ino">): Identity {
   const inode = info.ino !== null && info.ino <= MAX_INODE ? info.ino : 0;
   return { dev: inode === 0 ? 0 : info.dev, inode };
 }

@@ -37,9 +37,19 @@ export class MetadataSetter {
     this.#tell = tell;
   }
 
+  /** Whether owners are set too. */
+  get setsOwners(): boolean {
+    return this.#options.sameOwner === true;
+  }
+
+  /** The bits of a mode that are set, apart from what an owner that could not be set takes away. */
+  get modeBits(): number {
+    return this.#options.samePermissions === true ? ALL_MODE_BITS : PERMISSION_BITS;
+  }
+
   /** Sets the metadata of a file, folder or FIFO. */
   set(descriptor: number, row: Row, path: string): void {
-    let bits = this.#options.samePermissions === true ? ALL_MODE_BITS : PERMISSION_BITS;
+    let bits = this.modeBits;
     if (this.#options.sameOwner === true && row.owner !== undefined) {
       const ids = this.idsOf(row, path);
       const owned = ids !== undefined &&

@@ -3,7 +3,8 @@ import { MAX_LINK_BYTES } from "../format/limits.ts";
 import { comparePaths, pathFault, utf8Length } from "../format/path.ts";
 import type { EntryKind, Row } from "../format/row.ts";
 import { reach } from "./descriptors.ts";
-import { ctimeOf, type Identity, identityOf, modeOf, OwnerNames, timeOf } from "./metadata.ts";
+import { type Look, lookFrom, type LookKind } from "./look.ts";
+import { type Identity, identityOf, OwnerNames } from "./metadata.ts";
 import { planRoots, type PlanRootsOptions, type Root } from "./names.ts";
 import { systemCode, systemReason } from "./system_error.ts";
 import { WalkFolder } from "./walk_folder.ts";
@@ -64,7 +65,7 @@ export interface WalkOptions {
 
 /** Below this size holes are not worth looking for. */
 const MIN_SPARSE_BYTES = 2 ** 16;
-/** What `Deno.FileInfo.blocks` counts in. */
+/** What {@linkcode Look.blocks} counts in. */
 const DISK_BLOCK_BYTES = 512;
 
 /**
@@ -102,9 +103,10 @@ interface FirstName {
 interface Found {
   readonly path: string;
   readonly location: string;
-  /** A path for the system to the same name, valid for now. */
-  readonly reachable: string;
-  readonly info: Deno.FileInfo;
+  /** The folder it is in, and its name there; `undefined` for a root. */
+  readonly folder: WalkFolder | undefined;
+  readonly name: string;
+  readonly info: Look;
   readonly root: boolean;
 }
 
@@ -120,18 +122,18 @@ class Walker {
 
   *root(root: Root): Generator<WalkEntry, void, undefined> {
     const follow = root.location.endsWith("/");
-    let info: Deno.FileInfo;
+    let info: Look;
     try {
-      info = reach(root.location, follow ? Deno.statSync : Deno.lstatSync);
+      info = lookFrom(reach(root.location, follow ? Deno.statSync : Deno.lstatSync));
     } catch (error) {
       this.#problem(root.stored, root.location, error, true);
       return;
     }
     const { stored: path, location } = root;
-    const entry = this.#entry({ path, location, reachable: location, info, root: true });
+    const entry = this.#entry({ path, location, folder: undefined, name: "", info, root: true });
     if (entry === undefined) return;
     yield entry;
-    if (!info.isDirectory) return;
+    if (info.kind !== "directory") return;
     const stack: WalkFolder[] = [];
     try {
       this.#enter(stack, undefined, location, path, info, follow);
@@ -155,7 +157,7 @@ class Walker {
       if (found === undefined || entry === undefined) continue;
       yield entry;
       const { path, info } = found;
-      if (!info.isDirectory) continue;
+      if (info.kind !== "directory") continue;
       if (this.#options.oneFileSystem === true && info.dev !== rootDev) {
         this.#notice(path, "other-file-system", "another file system begins here; what is in it was left out");
         continue;
@@ -175,8 +177,7 @@ class Walker {
       return undefined;
     }
     try {
-      const reachable = folder.reach(name);
-      return { path, location, reachable, info: Deno.lstatSync(reachable), root: false };
+      return { path, location, folder, name, info: folder.look(name), root: false };
     } catch (error) {
       if (foreign && systemCode(error) === "ENOENT") this.#fault(path, location, "its name is not valid UTF-8", false);
       else this.#problem(path, location, error, false);
@@ -189,7 +190,7 @@ class Walker {
     parent: WalkFolder | undefined,
     name: string,
     stored: string,
-    info: Deno.FileInfo,
+    info: Look,
     follow: boolean,
   ): void {
     let folder: WalkFolder | undefined;
@@ -212,18 +213,21 @@ class Walker {
   /** The entry for what was found, or `undefined` when it is left out, with whoever needs to know told. */
   #entry(found: Found): WalkEntry | undefined {
     const { path, location, info, root } = found;
-    if (path !== "." && this.#options.exclude?.(path, info.isDirectory) === true) return undefined;
+    if (path !== "." && this.#options.exclude?.(path, info.kind === "directory") === true) return undefined;
     const fault = pathFault(path);
     if (fault !== undefined) {
       this.#fault(path, location, fault, root);
       return undefined;
     }
     const identity = identityOf(info);
-    if (info.isFile && this.#options.skip?.some((s) => s.inode === identity.inode && s.dev === identity.dev) === true) {
+    if (
+      info.kind === "file" &&
+      this.#options.skip?.some((s) => s.inode === identity.inode && s.dev === identity.dev) === true
+    ) {
       this.#notice(path, "excluded-archive", "it is the archive being written");
       return undefined;
     }
-    let kind = this.#kindOf(path, info);
+    let kind = this.#kindOf(path, info.kind);
     if (kind === undefined) return undefined;
     let link = "";
     if (kind === "symlink") {
@@ -242,10 +246,10 @@ class Walker {
       row: {
         path,
         kind,
-        mode: modeOf(info),
+        mode: info.mode,
         size: kind === "file" ? info.size : 0,
-        mtime: timeOf(info.mtime),
-        ctime: ctimeOf(info),
+        mtime: info.mtime,
+        ctime: info.ctime,
         dev: identity.dev,
         inode: identity.inode,
         owner: info.uid === null || info.gid === null ? undefined : this.#owners.ownerOf(info.uid, info.gid),
@@ -257,20 +261,16 @@ class Walker {
     };
   }
 
-  #kindOf(path: string, info: Deno.FileInfo): EntryKind | undefined {
-    if (info.isFile) return "file";
-    if (info.isDirectory) return "directory";
-    if (info.isSymlink) return "symlink";
-    if (info.isFifo === true) return "fifo";
-    if (info.isSocket === true) this.#notice(path, "socket", "it is a socket");
-    else this.#notice(path, "device", "it is a device");
+  #kindOf(path: string, kind: LookKind): EntryKind | undefined {
+    if (kind !== "socket" && kind !== "device") return kind;
+    this.#notice(path, kind, `it is a ${kind}`);
     return undefined;
   }
 
-  #target({ path, location, reachable, root }: Found): string | undefined {
+  #target({ path, location, folder, name, root }: Found): string | undefined {
     let target: string;
     try {
-      target = reach(reachable, Deno.readLinkSync);
+      target = folder === undefined ? reach(location, Deno.readLinkSync) : reach(folder.reach(name), Deno.readLinkSync);
     } catch (error) {
       if (error instanceof Deno.errors.InvalidData) {
         this.#fault(path, location, "its target is not valid UTF-8", root);
@@ -309,6 +309,6 @@ class Walker {
   }
 }
 
-function isSparse(info: Deno.FileInfo): boolean {
+function isSparse(info: Look): boolean {
   return info.size >= MIN_SPARSE_BYTES && info.blocks !== null && info.blocks * DISK_BLOCK_BYTES < info.size;
 }

@@ -3,7 +3,8 @@ import * as fs from "node:fs";
 import { comparePaths } from "../format/path.ts";
 import { fileContent } from "./content.ts";
 import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, reach } from "./descriptors.ts";
-import { statusOfDescriptor } from "./metadata.ts";
+import { libc } from "./libc.ts";
+import { type Look, lookAtDescriptor, lookFrom, lookIn } from "./look.ts";
 
 /** Folders of one walk that keep their descriptor; deeper ones give it back while something below them is walked. */
 const MAX_DESCRIPTORS = 128;
@@ -63,15 +64,19 @@ export class WalkFolder implements Disposable {
     return `${descriptorPath(this.#descriptor!)}/${name}`;
   }
 
+  /** The status of the entry `name`, symlinks not followed. */
+  look(name: string): Look {
+    if (!descriptorsWork()) return lookFrom(Deno.lstatSync(this.location + name));
+    if (this.#descriptor === undefined) this.#open();
+    return lookIn(this.#descriptor!, name);
+  }
+
   /** Reads the names. */
   list(): void {
-    const names: string[] = [];
-    let beyond = false;
-    for (const entry of Deno.readDirSync(this.reach(""))) {
-      names.push(entry.name);
-      // Up to U+D7FF the order of UTF-16 units is path order, and sorting without a callback is much faster.
-      beyond ||= /[\ud800-\uffff]/.test(entry.name);
-    }
+    const plain = this.#descriptor === undefined ? undefined : libc()?.list(this.#descriptor);
+    const names = plain ?? Array.from(Deno.readDirSync(this.reach("")), (entry) => entry.name);
+    // Up to U+D7FF the order of UTF-16 units is path order, and sorting without a callback is much faster.
+    const beyond = plain === undefined && names.some((name) => /[\ud800-\uffff]/.test(name));
     this.names = beyond ? names.sort(comparePaths) : names.sort();
     this.next = 0;
   }
@@ -109,7 +114,7 @@ export class WalkFolder implements Disposable {
       ? reach(this.#name, (there) => fs.openSync(there, flags))
       : fs.openSync(this.#parent.reach(this.#name), flags);
     try {
-      const info = statusOfDescriptor(descriptor);
+      const info = lookAtDescriptor(descriptor);
       if (info.dev !== this.#expected.dev || info.ino !== this.#expected.ino) {
         throw new TypeError("it was replaced by another folder meanwhile");
       }

@@ -1,0 +1,238 @@
+/**
+ * A few calls of the C library, made directly. What the runtime offers costs several times what the kernel takes for
+ * them (objects, dates, buffers for each call), and a tree has a hundred thousand files; see docs/adr/0011.
+ *
+ * Nothing depends on these: they are there on 64-bit Linux with the GNU C library and all permissions, when a trial
+ * gives what the runtime gives, and whoever uses them does the same with the runtime's calls otherwise, or when one
+ * fails: so it is the runtime that says what is wrong.
+ */
+import * as fs from "node:fs";
+import type { Bytes } from "../engine/engine.ts";
+import { descriptorsWork, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } from "./descriptors.ts";
+
+const SYMBOLS = {
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  // Its third parameter is variadic in C; both architectures below pass such integers as they pass any other.
+  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  // What a call reads or writes is below 2^31 bytes, so that the low half of the result is all of it.
+  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  pwrite: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
+  getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  futimens: { parameters: ["i32", "buffer"], result: "i32" },
+} as const;
+
+/** What is known of a name or a descriptor, as the system has it. */
+export interface SystemStatus {
+  /** File type and permission bits. */
+  readonly fullMode: number;
+  readonly size: number;
+  /** Seconds since 1970, not negative. */
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  /** Seconds since 1970, not negative. */
+  readonly ctimeSeconds: number;
+  readonly dev: number;
+  readonly inode: number;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Units of 512 bytes on disk. */
+  readonly blocks: number;
+}
+
+/** The calls. Each gives `undefined` or a negative number when it fails, and never throws for that. */
+export interface Libc {
+  /** The status of a name in an open folder, symlinks not followed; `undefined` too for numbers out of range here. */
+  statusAt(folder: number, name: string): SystemStatus | undefined;
+  /** The status of what a descriptor stands for. */
+  statusOf(descriptor: number): SystemStatus | undefined;
+  /** All names in a folder, in any order; `undefined` too when one is not plain ASCII. */
+  list(folder: number): string[] | undefined;
+  /** Opens with `fs.constants` flags; never kept open in a child. */
+  open(path: string, flags: number, mode: number): number;
+  close(descriptor: number): number;
+  /** Bytes read at a position. */
+  read(descriptor: number, into: Bytes, position: number): number;
+  /** Bytes written at a position. */
+  write(descriptor: number, bytes: Bytes, position: number): number;
+  setMode(descriptor: number, mode: number): number;
+  /** Sets access and modification time, in milliseconds since 1970 of at least 0. */
+  setTimes(descriptor: number, accessed: number, modified: number): number;
+}
+
+/** The calls, where they can be used. */
+export function libc(): Libc | undefined {
+  return found;
+}
+
+function load(): Libc | undefined {
+  if (Deno.build.arch !== "x86_64" && Deno.build.arch !== "aarch64") return undefined;
+  try {
+    const calls = new Calls(Deno.dlopen("libc.so.6", SYMBOLS).symbols);
+    return agrees(calls) ? calls : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the calls see what the runtime sees: their layouts are what this file believes. */
+function agrees(calls: Libc): boolean {
+  const root = calls.open("/", fs.constants.O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
+  if (root < 0) return false;
+  try {
+    const names = calls.list(root);
+    const theirs = Array.from(Deno.readDirSync("/"), (entry) => entry.name);
+    if (names !== undefined && names.sort().join("/") !== theirs.sort().join("/")) return false;
+    return [".", theirs[0] ?? "."].every((name) => {
+      const ours = calls.statusAt(root, name);
+      const info = Deno.lstatSync(`/${name}`);
+      if (ours === undefined) return name !== ".";
+      return ours.fullMode === info.mode && ours.size === info.size && ours.dev === info.dev &&
+        ours.inode === info.ino && ours.uid === info.uid && ours.gid === info.gid && ours.nlink === info.nlink &&
+        ours.blocks === info.blocks && ours.mtimeSeconds === Math.floor((info.mtime?.getTime() ?? 0) / 1000) &&
+        ours.ctimeSeconds === Math.floor((info.ctime?.getTime() ?? 0) / 1000);
+    });
+  } finally {
+    calls.close(root);
+  }
+}
+
+const O_CLOEXEC = 0x8_0000;
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BYTES = 256;
+const LIST_BYTES = 2 ** 16;
+const LONGEST_PATH = 4096;
+
+class Calls implements Libc {
+  readonly #c: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  readonly #path = new Uint8Array(LONGEST_PATH);
+  readonly #nothing = new Uint8Array(1);
+  readonly #status = new Uint8Array(STATX_BYTES);
+  readonly #view = new DataView(this.#status.buffer);
+  readonly #times = new Uint8Array(32);
+  readonly #timesView = new DataView(this.#times.buffer);
+  #entries: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]) {
+    this.#c = symbols;
+  }
+
+  /** Puts a path where the library finds it, ended by a zero; false when it has no room. */
+  #setPath(path: string): boolean {
+    // Three bytes a unit at most.
+    if (path.length * 3 >= LONGEST_PATH || path.includes("\0")) return false;
+    const { written } = this.#encoder.encodeInto(path, this.#path);
+    this.#path[written] = 0;
+    return true;
+  }
+
+  statusAt(folder: number, name: string): SystemStatus | undefined {
+    if (!this.#setPath(name)) return undefined;
+    return this.#c.statx(folder, this.#path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#status) === 0
+      ? this.#readStatus()
+      : undefined;
+  }
+
+  statusOf(descriptor: number): SystemStatus | undefined {
+    return this.#c.statx(descriptor, this.#nothing, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#status) === 0
+      ? this.#readStatus()
+      : undefined;
+  }
+
+  #readStatus(): SystemStatus | undefined {
+    const view = this.#view;
+    const inodeHigh = view.getUint32(0x24, true);
+    const sizeHigh = view.getUint32(0x2c, true);
+    const complete = (view.getUint32(0, true) & STATX_BASIC_STATS) === STATX_BASIC_STATS;
+    // Times from 1970 to 2106; other ones are the runtime's affair.
+    const plainTimes = view.getUint32(0x64, true) === 0 && view.getUint32(0x74, true) === 0;
+    if (!complete || !plainTimes || inodeHigh >= 2 ** 21 || sizeHigh >= 2 ** 21) return undefined;
+    const major = view.getUint32(0x88, true);
+    const minor = view.getUint32(0x8c, true);
+    return {
+      fullMode: view.getUint16(0x1c, true),
+      size: sizeHigh * 2 ** 32 + view.getUint32(0x28, true),
+      mtimeSeconds: view.getUint32(0x70, true),
+      mtimeNanoseconds: view.getUint32(0x78, true),
+      ctimeSeconds: view.getUint32(0x60, true),
+      // As the C library's `makedev` puts it together.
+      dev: Math.floor(major / 4096) * 2 ** 44 + Math.floor(minor / 256) * 2 ** 20 + (major % 4096) * 256 + minor % 256,
+      inode: inodeHigh * 2 ** 32 + view.getUint32(0x20, true),
+      nlink: view.getUint32(0x10, true),
+      uid: view.getUint32(0x14, true),
+      gid: view.getUint32(0x18, true),
+      blocks: view.getUint32(0x34, true) * 2 ** 32 + view.getUint32(0x30, true),
+    };
+  }
+
+  list(folder: number): string[] | undefined {
+    const bytes = this.#entries ??= new Uint8Array(LIST_BYTES);
+    const names: string[] = [];
+    while (true) {
+      const filled = this.#c.getdents64(folder, bytes, BigInt(LIST_BYTES));
+      if (filled === 0) return names;
+      if (filled < 0) return undefined;
+      // The names move to the front, each behind a zero, to be decoded at once.
+      let end = 0;
+      for (let at = 0; at < filled;) {
+        const next = at + (bytes[at + 16] as number) + 256 * (bytes[at + 17] as number);
+        const start = end;
+        bytes[end++] = 0;
+        for (let i = at + 19; i < next; i++) {
+          const byte = bytes[i] as number;
+          if (byte === 0) break;
+          if (byte >= 0x80) return undefined;
+          bytes[end++] = byte;
+        }
+        const dots = end - start <= 3 && bytes[start + 1] === 0x2e && (end - start === 2 || bytes[start + 2] === 0x2e);
+        if (dots) end = start;
+        at = next;
+      }
+      if (end > 0) { for (const name of this.#decoder.decode(bytes.subarray(1, end)).split("\0")) names.push(name); }
+    }
+  }
+
+  open(path: string, flags: number, mode: number): number {
+    return this.#setPath(path) ? this.#c.openat(AT_FDCWD, this.#path, flags | O_CLOEXEC, mode) : -1;
+  }
+
+  close(descriptor: number): number {
+    return this.#c.close(descriptor);
+  }
+
+  read(descriptor: number, into: Bytes, position: number): number {
+    return into.length === 0 ? 0 : this.#c.pread(descriptor, into, BigInt(into.length), BigInt(position));
+  }
+
+  write(descriptor: number, bytes: Bytes, position: number): number {
+    return this.#c.pwrite(descriptor, bytes, BigInt(bytes.length), BigInt(position));
+  }
+
+  setMode(descriptor: number, mode: number): number {
+    return this.#c.fchmod(descriptor, mode);
+  }
+
+  setTimes(descriptor: number, accessed: number, modified: number): number {
+    this.#setTime(0, accessed);
+    this.#setTime(16, modified);
+    return this.#c.futimens(descriptor, this.#times);
+  }
+
+  #setTime(at: number, milliseconds: number): void {
+    const seconds = Math.floor(milliseconds / 1000);
+    const view = this.#timesView;
+    view.setUint32(at, seconds % 2 ** 32, true);
+    view.setUint32(at + 4, Math.floor(seconds / 2 ** 32), true);
+    view.setUint32(at + 8, Math.floor(milliseconds - seconds * 1000) * 1_000_000, true);
+  }
+}
+
+/** Looked for when this file is loaded, and kept: there is no time at which a program is done with its C library. */
+const found = descriptorsWork() ? load() : undefined;
