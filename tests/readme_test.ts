@@ -208,7 +208,7 @@ Deno.test("README's tables of verbs and exit codes are the program's", () => {
 
 /** Options in README that are Deno's. */
 const DENO_OPTIONS = [
-  ...["allow-env", "allow-net", "allow-read", "allow-run", "allow-write"],
+  ...["allow-env", "allow-ffi", "allow-net", "allow-read", "allow-run", "allow-write"],
   ...["cached-only", "config", "name", "no-prompt", "platform"],
 ];
 

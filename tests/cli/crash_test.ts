@@ -1,6 +1,7 @@
 /** What a bug may show. */
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { type CommandLoaders, run } from "../../src/cli/run.ts";
+import "../../src/disk/libc.ts"; // loaded once for all, and so not within a test
 import { FakeSystem } from "./fake_system.ts";
 
 Deno.test("a crash with the passphrase in memory shows where, and not the passphrase", async () => {
