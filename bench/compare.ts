@@ -1,219 +1,206 @@
 /**
- * Measures Coffer beside the programs people use, on the same trees, in turn.
+ * Compares Coffer with the programs that people use for the same: time, size and memory, on the same files.
  *
- *     deno task bench:compare                            in full, half an hour or more; saved under bench/results/
- *     deno task bench:compare --scale 0.02 --rounds 1    a quick look
+ *     deno task bench:compare                       what fits into 25 minutes; kept under bench/results/
+ *     deno task bench:compare --prepare             only makes the corpora, in the cache
+ *     deno task bench:compare --quick --out FILE    small corpora, one round: whether everything works
  *
- * Options: `--rounds N` (of the tools that take turns with Coffer; the slow ones are measured once), `--scale N`,
- * `--corpora DIR` (where the trees are kept; default: the user's cache), `--small DIR` (small files to take instead of
- * installing packages), `--only NAME,…` (corpora), `--tools NAME,…`, `--out FILE`. The executable is `COFFER_BIN`, or
- * else this checkout's `cli.ts`.
+ * Options: `--minutes N`, `--rounds N` (of the fast programs, at least; 5), `--cache DIR` (where the corpora are kept;
+ * else in the user's cache folder), `--small DIR` (a folder that stands in for the npm packages), `--work DIR` (for
+ * archives and extracted trees; else in memory), `--tools A,B`, `--corpora A,B`, `--jobs N` (for Coffer), `--out FILE`.
+ * The executable is `COFFER_BIN`, or else this checkout's `cli.ts` run by this Deno.
  *
  * @module
  */
+import * as fs from "node:fs";
 import { parseArgs } from "@std/cli/parse-args";
-import { fromFileUrl, join } from "@std/path";
-import { compareCorpora, type ComparedCorpus } from "./compare_corpora.ts";
-import type { Cell, ComparedResults } from "./compare_results.ts";
-import { allTools, FLOORS, type Operation, OPERATIONS, type Tool } from "./compare_tools.ts";
+import { fromFileUrl, join, resolve } from "@std/path";
+import { CONTENDERS } from "./compare/contenders.ts";
+import { type Corpus, CORPUS_NAMES, type CorpusName, findOrMake, FULL, QUICK, survey } from "./compare/corpora.ts";
+import { type Comparison, COMPARISON_SUFFIX } from "./compare/results.ts";
+import { Session } from "./compare/session.ts";
+import { hasPeaks } from "./compare/shell.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
-import { measure } from "./measure.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
-/** Where archives and extracted trees go: in memory, where a disk's moods stay out of it. */
-const WORK_FOLDER = "/dev/shm";
+/** Where Linux keeps files in memory: measured there, a disk's moods stay out of it. */
+const MEMORY_FOLDER = "/dev/shm";
+/** What `statfs` says of such a folder (TMPFS_MAGIC). */
+const TMPFS_TYPE = 0x01021994;
+const DEFAULT_MINUTES = 25;
 const DEFAULT_ROUNDS = 5;
+const MORE_ROUNDS = 4;
 
-const report = (line: string): void => console.error(line);
+/** What was asked for. */
+export interface CompareOptions {
+  readonly minutes: number;
+  readonly rounds: number;
+  readonly quick: boolean;
+  readonly prepare: boolean;
+  readonly cache: string;
+  readonly small: string | undefined;
+  readonly work: string | undefined;
+  readonly tools: readonly string[];
+  readonly corpora: readonly CorpusName[];
+  readonly jobs: number | undefined;
+  readonly out: string | undefined;
+}
 
-/** One measurement's setting. */
-class Bench {
-  readonly #work: string;
-  readonly #keys: string;
-  readonly cells: Cell[] = [];
+/**
+ * Reads the options.
+ *
+ * @throws {TypeError} for any other argument, or a value that makes no sense.
+ */
+export function parseCompareOptions(args: readonly string[]): CompareOptions {
+  const valued = ["minutes", "rounds", "cache", "small", "work", "tools", "corpora", "jobs", "out"];
+  const given = parseArgs([...args], {
+    string: valued,
+    boolean: ["quick", "prepare"],
+    unknown: (arg) => {
+      throw new TypeError(`Cannot take "${arg}": the options are --quick, --prepare, --${valued.join(", --")}`);
+    },
+  });
+  const text = (name: string): string | undefined => {
+    const value = given[name];
+    if (value === "") throw new TypeError(`Cannot take --${name}: it needs a value`);
+    return typeof value === "string" ? value : undefined;
+  };
+  const number = (name: string, fallback: number): number => {
+    const value = Number(text(name) ?? fallback);
+    if (!(value > 0 && value < Infinity)) throw new TypeError(`Cannot take --${name}: it must be a positive number`);
+    return value;
+  };
+  const names = <T extends string>(name: string, known: readonly T[]): readonly T[] => {
+    const value = text(name);
+    if (value === undefined) return known;
+    const asked = value.split(",");
+    const stranger = asked.find((one) => !known.some((other) => other === one));
+    if (stranger !== undefined) {
+      throw new TypeError(`Cannot take --${name}: "${stranger}" is none of ${known.join(", ")}`);
+    }
+    return known.filter((one) => asked.includes(one));
+  };
+  const quick = given.quick === true;
+  const rounds = number("rounds", quick ? 1 : DEFAULT_ROUNDS);
+  if (!Number.isInteger(rounds)) throw new TypeError("Cannot take --rounds: it must be a whole number");
+  return {
+    minutes: number("minutes", DEFAULT_MINUTES),
+    rounds,
+    quick,
+    prepare: given.prepare === true,
+    cache: text("cache") ?? defaultCache(quick),
+    small: text("small"),
+    work: text("work"),
+    tools: names("tools", CONTENDERS.map(({ name }) => name)),
+    corpora: names("corpora", CORPUS_NAMES),
+    jobs: text("jobs") === undefined ? undefined : number("jobs", 1),
+    out: text("out"),
+  };
+}
 
-  constructor(work: string) {
-    this.#work = work;
-    this.#keys = join(work, "keys");
-  }
+function defaultCache(quick: boolean): string {
+  const base = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? ".", ".cache");
+  return join(base, "coffer-bench", quick ? "quick" : "full");
+}
 
-  async makeKeys(coffer: string): Promise<void> {
-    await Deno.mkdir(join(this.#keys, "gnupg"), { recursive: true, mode: 0o700 });
-    await Deno.writeTextFile(join(this.#keys, "passphrase"), "bench\n");
-    await shell(`${coffer} keygen -q -o "${this.#keys}/coffer.key"`);
-    await shell(
-      `! command -v age-keygen > /dev/null || { age-keygen -o "${this.#keys}/age.key" 2> /dev/null; ` +
-        `age-keygen -y "${this.#keys}/age.key" > "${this.#keys}/age.pub"; }`,
+function cofferCommand(): string[] {
+  const executable = Deno.env.get("COFFER_BIN");
+  return executable ? [resolve(executable)] : [Deno.execPath(), "run", "-A", join(ROOT, "cli.ts")];
+}
+
+async function findCorpora(options: CompareOptions): Promise<Corpus[]> {
+  await Deno.mkdir(options.cache, { recursive: true });
+  const corpora: Corpus[] = [];
+  for (const name of options.corpora) {
+    console.error(`${name}: looking for the corpus, or making it`);
+    const own = name === "small" ? options.small : undefined;
+    corpora.push(
+      own !== undefined
+        ? survey(name, await Deno.realPath(own))
+        : await findOrMake(name, await Deno.realPath(options.cache), options.quick ? QUICK : FULL),
     );
   }
-
-  #env(tool: string, corpus: ComparedCorpus): Record<string, string> {
-    const slug = tool.replace(/[^a-z0-9]+/gi, "-");
-    const out = join(this.#work, "archives", `${corpus.name}-${slug}`);
-    return {
-      PARENT: corpus.parent,
-      NAME: corpus.name,
-      ONE: corpus.one,
-      BYTES: String(corpus.bytes),
-      OUT: slug.startsWith("7zz") ? `${out}.7z` : out,
-      INTO: join(this.#work, "into"),
-      KEYS: this.#keys,
-      CORES: String(navigator.hardwareConcurrency),
-      DENO: Deno.execPath(),
-      BENCH: join(ROOT, "bench"),
-      RESTIC_REPOSITORY: out,
-      RESTIC_PASSWORD: "bench",
-      RESTIC_CACHE_DIR: join(this.#keys, "restic"),
-      BORG_PASSPHRASE: "bench",
-      BORG_BASE_DIR: join(this.#keys, "borg"),
-      BORG_RELOCATED_REPO_ACCESS_IS_OK: "yes",
-      GNUPGHOME: join(this.#keys, "gnupg"),
-      LC_ALL: "C",
-      DENO_NO_UPDATE_CHECK: "1",
-    };
-  }
-
-  /** Runs a command and keeps what it cost; a failure is kept too, and ends nothing. */
-  async run(tool: string, corpus: ComparedCorpus, operation: Operation | "floor", command: string): Promise<void> {
-    const env = this.#env(tool, corpus);
-    await Deno.mkdir(join(this.#work, "archives"), { recursive: true });
-    if (operation === "create") await this.drop(tool, corpus);
-    await shell('rm -rf "$INTO" && mkdir "$INTO"', env);
-    const cell = this.#cell(tool, corpus, operation);
-    try {
-      const cost = await measure(["bash", "-c", `set -eo pipefail; ${command}`], { cwd: "/", env, wholeTree: true });
-      cell.seconds.push(cost.seconds);
-      cell.peakBytes = Math.max(cell.peakBytes ?? 0, cost.peakBytes ?? 0);
-      cell.cpuSeconds.push(cost.cpuSeconds ?? 0);
-      if (operation === "create") cell.archiveBytes = await this.#archiveBytes(env);
-      if (operation === "extract") {
-        const files = Number((await shell('find "$INTO" -type f | wc -l', env)).trim());
-        if (files !== corpus.files) cell.failure = `extracted ${files} files of ${corpus.files}`;
-      }
-      report(`${corpus.name} ${operation} ${tool}: ${cost.seconds.toFixed(2)} s`);
-    } catch (error) {
-      cell.failure = error instanceof Error ? error.message.slice(0, 300) : String(error);
-      report(`${corpus.name} ${operation} ${tool}: FAILED: ${cell.failure}`);
-    }
-    await shell('rm -rf "$INTO"', env);
-  }
-
-  #cell(tool: string, corpus: ComparedCorpus, operation: Operation | "floor"): Cell {
-    const is = (cell: Cell) => cell.tool === tool && cell.corpus === corpus.name && cell.operation === operation;
-    let cell = this.cells.find(is);
-    if (cell === undefined) {
-      cell = { tool, corpus: corpus.name, operation, seconds: [], cpuSeconds: [] };
-      this.cells.push(cell);
-    }
-    return cell;
-  }
-
-  async #archiveBytes(env: Record<string, string>): Promise<number> {
-    const text = await shell('find "$OUT"* -type f -printf "%s\\n"', env);
-    return text.trim().split("\n").reduce((sum, size) => sum + Number(size), 0);
-  }
-
-  /** Removes a tool's archive of a corpus. */
-  async drop(tool: string, corpus: ComparedCorpus): Promise<void> {
-    await shell('rm -rf "$OUT"* "$KEYS/restic" "$KEYS/borg"', this.#env(tool, corpus));
-  }
+  return corpora;
 }
 
-async function shell(command: string, env: Record<string, string> = {}): Promise<string> {
-  const run = new Deno.Command("bash", { args: ["-c", command], env, stdin: "null", stderr: "piped" });
-  const { success, stdout, stderr } = await run.output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`Cannot run "${command}": ${decoder.decode(stderr)}`);
-  return decoder.decode(stdout);
-}
-
-async function isInstalled(executable: string): Promise<boolean> {
-  return (await new Deno.Command("bash", { args: ["-c", `command -v ${executable} > /dev/null`] }).output()).success;
-}
-
-/** One round of all operations for tools that take turns; who begins changes from round to round. */
-async function round(bench: Bench, corpus: ComparedCorpus, tools: readonly Tool[], number: number): Promise<void> {
-  const turned = tools.map((_, i) => tools[(i + number) % tools.length] as Tool);
-  for (const operation of OPERATIONS) {
-    for (const tool of turned) {
-      const command = tool.commands[operation];
-      if (command !== undefined) await bench.run(tool.name, corpus, operation, command);
-    }
-  }
-  for (const tool of tools) await bench.drop(tool.name, corpus);
-}
-
-async function main(args: readonly string[]): Promise<void> {
-  const options = ["rounds", "scale", "corpora", "small", "only", "tools", "out"] as const;
-  const parsed = parseArgs(args, { string: options });
-  const given = Object.fromEntries(options.map((name) => [name, parsed[name] as string | undefined])) as Readonly<
-    Record<typeof options[number], string | undefined>
-  >;
-  const scale = Number(given.scale ?? 1);
-  const rounds = Number(given.rounds ?? DEFAULT_ROUNDS);
-  if (!(scale > 0) || !Number.isInteger(rounds) || rounds < 1) throw new TypeError("Cannot take these options");
-  const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/tmp", ".cache");
-  const executable = Deno.env.get("COFFER_BIN") ?? `"${Deno.execPath()}" run -A "${join(ROOT, "cli.ts")}"`;
-  const chosen = await compareCorpora(given.corpora ?? join(cache, "coffer-bench"), {
-    scale,
-    ...(given.small === undefined ? {} : { small: given.small }),
-    ...(given.only === undefined ? {} : { only: given.only.split(",") }),
-    report,
-  });
-  const tools: Tool[] = [];
-  const absent: string[] = [];
-  for (const tool of allTools(executable)) {
-    if (given.tools !== undefined && !given.tools.split(",").some((part) => tool.name.includes(part))) continue;
-    const missing = (await Promise.all(tool.needs.map(async (name) => await isInstalled(name) ? "" : name))).join(" ");
-    if (missing.trim() === "") tools.push(tool);
-    else absent.push(`${tool.name} (${missing.trim()})`);
-  }
-  for (const what of absent) report(`NOT INSTALLED, and not compared: ${what}`);
-  const work = await Deno.makeTempDir({ dir: WORK_FOLDER, prefix: "coffer-compare-" });
-  const bench = new Bench(work);
-  const loadBefore = Deno.loadavg()[0] ?? 0;
+function makeWorkFolder(): string {
+  const prefix = "coffer-compare-";
   try {
-    await bench.makeKeys(executable);
-    for (const corpus of chosen) {
-      await shell(`find "${corpus.parent}/${corpus.name}" -type f -print0 | xargs -0 cat > /dev/null`);
-      const here = tools.filter((tool) => tool.corpora?.includes(corpus.name) ?? true);
-      for (let i = 0; i < rounds; i++) await round(bench, corpus, here.filter((tool) => tool.alternates), i);
-      if (corpus.name !== "tiny" && given.tools === undefined) {
-        for (const [name, command] of Object.entries(FLOORS)) {
-          for (let i = 0; i < Math.min(rounds, 3); i++) await bench.run(name, corpus, "floor", command);
-        }
-      }
-      for (const tool of here.filter((tool) => !tool.alternates)) await round(bench, corpus, [tool], 0);
+    return Deno.makeTempDirSync({ dir: MEMORY_FOLDER, prefix });
+  } catch {
+    console.error("*** There is no folder in memory here: the disk will be measured too ***");
+    return Deno.makeTempDirSync({ prefix });
+  }
+}
+
+/** Where results are kept: quick ones say nothing worth keeping, so only where it was said. */
+function resultsFile(options: CompareOptions, results: Comparison): string | undefined {
+  if (options.out !== undefined) return options.out;
+  if (options.quick) return undefined;
+  const name = `${results.date.slice(0, 10)}-${machineSlug(results.machine)}${COMPARISON_SUFFIX}`;
+  return join(ROOT, "bench", "results", name);
+}
+
+async function compare(options: CompareOptions, signal: AbortSignal): Promise<void> {
+  const corpora = await findCorpora(options);
+  if (options.prepare) return;
+  if (!hasPeaks) console.error("*** ABSENT: GNU time: memory and processor time will not be told ***");
+  const start = performance.now();
+  const work = options.work === undefined ? makeWorkFolder() : await Deno.makeTempDir({ dir: options.work });
+  const storage = Deno.build.os === "linux" && fs.statfsSync(work).type === TMPFS_TYPE ? "memory" : "disk";
+  let results: Comparison = {
+    schema: "coffer-bench/compare/1",
+    date: new Date().toISOString(),
+    machine: describeMachine(),
+    storage,
+    runBy: Deno.env.get("COFFER_BIN") ? "executable" : "deno run",
+    quick: options.quick,
+    loadBefore: Deno.loadavg()[0] ?? 0,
+    minutes: options.minutes,
+    corpora: corpora.map(({ name, files, entries, bytes }) => ({ name, files, entries, bytes })),
+    takers: [],
+    cells: [],
+    floors: [],
+  };
+  const file = resultsFile(options, results);
+  try {
+    await new Session({
+      coffer: cofferCommand(),
+      jobs: options.jobs,
+      corpora,
+      contenders: options.tools,
+      work,
+      deadlineMs: start + options.minutes * 60_000,
+      rounds: { wanted: options.rounds, most: options.quick ? options.rounds : options.rounds + MORE_ROUNDS },
+      signal,
+      say: (line) => console.error(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s  ${line}`),
+      save: async (takers, cells, floors) => {
+        results = { ...results, takers, cells, floors };
+        if (file !== undefined) await Deno.writeTextFile(file, `${JSON.stringify(results, undefined, 1)}\n`);
+      },
+    }).run();
+    const failed = results.cells.filter(({ error }) => error !== undefined);
+    for (const { corpus, contender, action, error } of failed) {
+      console.error(`${corpus}: ${action}: ${contender}: ${error}`);
     }
+    console.log(file === undefined ? "Not saved: quick runs are only with --out FILE" : `Saved in ${file}`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
-  const versions: Record<string, string> = {};
-  for (const tool of tools) {
-    versions[tool.name] = (await shell(`{ ${tool.version}; } 2>&1`)).trim().split("\n").filter((line) => line !== "")
-      .join("; ");
-  }
-  const machine = describeMachine();
-  const results: ComparedResults = {
-    schema: "coffer/comparison/1",
-    date: new Date().toISOString().slice(0, 10),
-    machine,
-    loadBefore,
-    scale,
-    rounds,
-    absent,
-    versions,
-    corpora: chosen.map(({ parent: _, ...corpus }) => corpus),
-    cells: bench.cells,
-  };
-  const name = `comparison-${results.date}-${machineSlug(machine)}.json`;
-  const out = given.out ?? (scale === 1 ? join(ROOT, "bench/results", name) : undefined);
-  const text = `${JSON.stringify(results, undefined, 1)}\n`;
-  if (out === undefined) console.log(text);
-  else {
-    await Deno.writeTextFile(out, text);
-    report(`saved ${out}; deno task bench:report puts it into README`);
+}
+
+async function main(): Promise<void> {
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort(new Error("Interrupted"));
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    await compare(parseCompareOptions(Deno.args), interrupted.signal);
+  } catch (error) {
+    console.error(`compare: ${error instanceof Error ? error.message : error}`);
+    Deno.exitCode = 1;
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
   }
 }
 
-if (import.meta.main) await main(Deno.args);
+if (import.meta.main) await main();

@@ -18,8 +18,6 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Ends it early. */
   readonly signal?: AbortSignal;
-  /** Whether memory is that of the program and all it starts, together, as it is at each sample. */
-  readonly wholeTree?: boolean;
 }
 
 /** How often the peak is asked for. It never falls, so only growth in the last moments of a run can be missed. */
@@ -46,10 +44,7 @@ export async function measure(command: readonly string[], options: RunOptions): 
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).spawn();
   let peakBytes: number | undefined;
-  const sample = options.wholeTree
-    ? () => peakBytes = Math.max(peakBytes ?? 0, residentOfTree(child.pid))
-    : () => peakBytes = residentPeak(child.pid) ?? peakBytes;
-  const timer = setInterval(sample, SAMPLE_MS);
+  const timer = setInterval(() => peakBytes = residentPeak(child.pid) ?? peakBytes, SAMPLE_MS);
   try {
     const said = new Response(child.stderr).text();
     const { code } = await child.status;
@@ -68,14 +63,6 @@ export async function measure(command: readonly string[], options: RunOptions): 
 function residentPeak(pid: number): number | undefined {
   const kibibytes = readProc(`/proc/${pid}/status`)?.match(/^VmHWM:\s*(\d+) kB$/m)?.[1];
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
-}
-
-/** What a process and all that it has started have resident now, in bytes; what they share counts each time. */
-function residentOfTree(pid: number): number {
-  const own = readProc(`/proc/${pid}/status`)?.match(/^VmRSS:\s*(\d+) kB$/m)?.[1];
-  const children = readProc(`/proc/${pid}/task/${pid}/children`)?.trim() ?? "";
-  const below = children === "" ? [] : children.split(" ").map((child) => residentOfTree(Number(child)));
-  return Number(own ?? 0) * 1024 + below.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Processor time of all ended children of this process so far. */

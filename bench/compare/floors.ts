@@ -1,0 +1,92 @@
+/** What the machine takes for the same bytes without an archive: the limits that no archiver gets below. */
+import { fromFileUrl, join } from "@std/path";
+import type { Corpus } from "./corpora.ts";
+import type { Floor } from "./results.ts";
+import { type Pipeline, runPipeline, type ShellOptions } from "./shell.ts";
+
+const here = (name: string) => fromFileUrl(new URL(name, import.meta.url));
+
+interface Measurement {
+  readonly name: string;
+  readonly what: string;
+  readonly pipeline: Pipeline;
+  /** Whether the program prints seconds of its own, which leave its start out. */
+  readonly printed?: true;
+}
+
+function measurements(corpus: Corpus, target: string): Measurement[] {
+  const cwd = corpus.folder;
+  const deno = (...args: string[]): Pipeline => ({ stages: [[Deno.execPath(), "run", "-A", ...args]], cwd });
+  const pack = ["tar", "-cf", "-", "."];
+  return [
+    {
+      name: "find",
+      what: "`find -printf`: walk and look",
+      pipeline: { stages: [["find", ".", "-printf", "%p %s %T@\n"]], cwd },
+    },
+    {
+      name: "cat",
+      what: "`cat` of all files",
+      pipeline: { stages: [["sh", "-c", "find . -type f -print0 | xargs -0 cat"]], cwd },
+    },
+    { name: "tar", what: "`tar` to a pipe", pipeline: { stages: [pack, ["cat"]], cwd } },
+    { name: "cp", what: "`cp -r` into a tmpfs", pipeline: { stages: [["cp", "-r", ".", target]], cwd } },
+    {
+      name: "zstd3",
+      what: "`tar`, `zstd -3 -T0`",
+      pipeline: { stages: [pack, ["zstd", "-3", "-T0", "-q", "-c"]], cwd },
+    },
+    { name: "walk", what: "Deno: read folders, `lstat`", pipeline: deno(here("walk_floor.ts"), cwd), printed: true },
+    {
+      name: "read",
+      what: "Deno: the same, and read all files",
+      pipeline: deno(here("walk_floor.ts"), cwd, "read"),
+      printed: true,
+    },
+    {
+      name: "seal1",
+      what: "ChaCha20-Poly1305 of 64 KiB records, one core",
+      pipeline: deno(here("seal_floor.ts"), String(corpus.bytes), "1"),
+      printed: true,
+    },
+    {
+      name: "seal",
+      what: "the same, all cores",
+      pipeline: deno(here("seal_floor.ts"), String(corpus.bytes), String(navigator.hardwareConcurrency)),
+      printed: true,
+    },
+  ];
+}
+
+/** Measures the floors of a corpus, each `rounds` times. */
+export async function measureFloors(
+  corpus: Corpus,
+  rounds: number,
+  freshTarget: () => Promise<string>,
+  options: ShellOptions,
+): Promise<Floor[]> {
+  const target = join(await freshTarget(), "copy");
+  const list = measurements(corpus, target);
+  const seconds = new Map<string, number[]>(list.map(({ name }) => [name, []]));
+  const errors = new Map<string, string>();
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, pipeline, printed } of list) {
+      if (errors.has(name)) continue;
+      try {
+        if (name === "cp") await freshTarget();
+        const output = join(options.scratch, "floor.txt");
+        const sample = await runPipeline(printed ? { ...pipeline, output } : pipeline, options);
+        seconds.get(name)?.push(printed ? Number(await Deno.readTextFile(output)) : sample.seconds);
+      } catch (error) {
+        options.signal.throwIfAborted();
+        errors.set(name, error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+  await freshTarget();
+  return list.map(({ name, what }) => {
+    const error = errors.get(name);
+    const floor = { corpus: corpus.name, name, what, seconds: seconds.get(name) ?? [] };
+    return error === undefined ? floor : { ...floor, error };
+  });
+}

@@ -1,0 +1,208 @@
+/** A comparison as Markdown. */
+import { summarize, threeDigits } from "../statistics.ts";
+import { type Action, ACTIONS } from "./contenders.ts";
+import type { CorpusName } from "./corpora.ts";
+import { AIMS, cellOf, medianOf, SIZE_LIMIT, sizeRatio, type Verdict, verdictOf } from "./reach.ts";
+import type { Comparison, Taker } from "./results.ts";
+
+const ACTION_NAMES: Readonly<Record<Action, string>> = {
+  create: "create",
+  extract: "extract everything",
+  list: "list",
+  one: "one file out",
+  verify: "verify",
+};
+
+const DESCRIPTIONS: Readonly<Record<CorpusName, string>> = {
+  small: "npm packages of fixed versions: small source files",
+  mixed: "programs, libraries and documents of a Linux system",
+  text: "one file of generated text: words by Zipf's law, set phrases, numbers, no repetition over long distances",
+  random: "one file of random bytes",
+};
+
+const NOTHING = "–";
+
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e9 ? `${threeDigits(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+function titleOf(results: Comparison, name: string): string {
+  return results.takers.find((taker) => taker.name === name)?.title ?? name;
+}
+
+/** A verdict in words: a ratio that single rounds put on either side of the aim settles nothing. */
+function verdictCell(results: Comparison, verdict: Verdict): string {
+  const { ratio, least, most, rounds, aim, own, other, rival } = verdict;
+  const settled = rounds < 2 || least >= aim || most < aim;
+  const word = `${ratio >= aim ? "✓" : "✗"}${settled ? "" : ", not in every round"}`;
+  const spread = rounds > 1 ? `, ${least.toFixed(2)}–${most.toFixed(2)}` : "";
+  const times = `${threeDigits(own)} s, ${titleOf(results, rival)} ${threeDigits(other)} s`;
+  return `**${ratio.toFixed(2)}×** of ${aim} ${word}${spread} (${times})`;
+}
+
+function aimsTable(results: Comparison): string {
+  const corpora = results.corpora;
+  const rows = AIMS.map((aim) => [
+    ACTION_NAMES[aim.action],
+    ...corpora.map(({ name }) => {
+      const verdict = verdictOf(results, aim, name);
+      if (verdict !== undefined) return verdictCell(results, verdict);
+      return aim.factors[name] === undefined ? NOTHING : "not measured";
+    }),
+  ]);
+  const sizes = corpora.map(({ name }) => {
+    const ratio = sizeRatio(results, name);
+    return ratio === undefined ? "not measured" : `${ratio.toFixed(3)} ${ratio <= SIZE_LIMIT ? "✓" : "✗"}`;
+  });
+  return table([
+    ["", ...corpora.map(({ name, files, bytes }) => `${name}: ${files} files, ${megabytes(bytes)}`)],
+    ...rows,
+    [`size, zstd -3's being 1 (at most ${SIZE_LIMIT})`, ...sizes],
+  ]);
+}
+
+function contenderRow(results: Comparison, { name, title }: Taker, corpus: CorpusName): readonly string[] {
+  const cells = ACTIONS.map((action) => {
+    const found = results.cells.find((cell) =>
+      cell.corpus === corpus && cell.contender === name && cell.action === action
+    );
+    if (found === undefined) return NOTHING;
+    const median = medianOf(results, name, corpus, action);
+    if (median === undefined) return found.error?.startsWith("left out") ? "left out" : "failed";
+    return `${threeDigits(median)}${found.samples.length === 1 ? "" : ` (${found.samples.length})`}`;
+  });
+  const created = cellOf(results, name, corpus, "create");
+  const peak = (action: Action) => {
+    const peaks = cellOf(results, name, corpus, action)?.samples.flatMap(({ peakBytes }) => peakBytes ?? []) ?? [];
+    return peaks.length === 0 ? NOTHING : String(Math.round(Math.max(...peaks) / 2 ** 20));
+  };
+  const size = created?.archiveBytes === undefined ? NOTHING : megabytes(created.archiveBytes);
+  return [title, ...cells, size, peak("create"), peak("extract"), peak("verify")];
+}
+
+function contendersTable(results: Comparison, corpus: CorpusName): string {
+  const takers = results.takers.filter(({ version }) => version !== undefined);
+  return table([
+    [corpus, ...ACTIONS.map((action) => ACTION_NAMES[action]), "archive", "MiB, create", "extract", "verify"],
+    ...takers.map((taker) => contenderRow(results, taker, corpus)),
+  ]);
+}
+
+/** The floors, and Coffer's own times below them. */
+export function floorsTable(results: Comparison): string {
+  const names = [...new Map(results.floors.map(({ name, what }) => [name, what]))];
+  const rows = names.map(([name, what]) => [
+    what,
+    ...results.corpora.map(({ name: corpus }) => {
+      const floor = results.floors.find((one) => one.name === name && one.corpus === corpus);
+      if (floor === undefined || floor.seconds.length === 0) return floor?.error === undefined ? NOTHING : "failed";
+      return threeDigits(summarize(floor.seconds).median);
+    }),
+  ]);
+  const own = (["create", "extract", "verify"] as const).map((action) => [
+    `**Coffer: ${ACTION_NAMES[action]}**`,
+    ...results.corpora.map(({ name }) => {
+      const seconds = medianOf(results, "coffer", name, action);
+      return seconds === undefined ? NOTHING : `**${threeDigits(seconds)}**`;
+    }),
+  ]);
+  return table([["seconds", ...results.corpora.map(({ name }) => name)], ...rows, ...own]);
+}
+
+function machineLine({ machine, date, loadBefore }: Comparison): string {
+  return `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno}, ` +
+    `${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before`;
+}
+
+/** What README says of a comparison. */
+export function readmePart(results: Comparison): string {
+  return `How many times as fast Coffer is as the fastest of those that the aim names, of the aim; then the least and
+the most of single rounds, and the medians in seconds. Below 1 the other is faster. Measured on ${machineLine(results)}.
+
+${aimsTable(results)}
+
+![Seconds to create an archive, by program](bench/plots/create.svg)
+![Seconds to extract everything, by program](bench/plots/extract.svg)
+![Seconds to verify, by program](bench/plots/verify.svg)
+
+All programs, all figures, memory, sizes and versions: [bench/comparison.md](bench/comparison.md). What stops the cells
+that miss their aim: [bench/profile.md](bench/profile.md).`;
+}
+
+/** What `bench/profile.md` says of the floors. */
+export function profilePart(results: Comparison): string {
+  return `Seconds for the same bytes, medians, on ${
+    machineLine(results)
+  }. No archiver that does the same gets below one of
+these rows; one that overlaps them gets close to the largest.
+
+${floorsTable(results)}`;
+}
+
+/** The whole comparison as a document. */
+export function comparisonDocument(results: Comparison): string {
+  const takers = results.takers.filter(({ version }) => version !== undefined);
+  const absent = results.takers.filter(({ version }) => version === undefined).map(({ title }) => title);
+  const failed = results.cells.filter(({ error }) => error !== undefined);
+  const versions = table([
+    ["program", "version", "seconds to derive a key", "key"],
+    ...takers.map(({ title, version = "", kdfSeconds, keyNote }) => [
+      title,
+      version,
+      kdfSeconds === 0 ? "0" : threeDigits(kdfSeconds),
+      keyNote,
+    ]),
+  ]);
+  return `# Coffer beside other programs
+
+Made by \`deno task bench:report\` from a run of \`deno task bench:compare\` on ${machineLine(results)}.
+
+- Seconds on the wall from the start to the end of all processes of a run, less what deriving the key from a passphrase
+  takes: medians. In parentheses, of how many rounds; without, it is one run. Coffer and the pipelines take turns within
+  each round, and who begins changes. Coffer is run by ${
+    results.runBy === "deno run" ? "\`deno run\`" : "its executable"
+  }.
+- Everything is at its default but where a name says otherwise. What makes an archive in one file syncs it before the
+  clock stops; restic and borg sync for themselves.
+- Archives and extracted trees are in ${results.storage}${
+    results.storage === "memory" ? ", where syncing costs nobody anything" : ""
+  }; the trees to store are in the page cache.
+- After the first extraction, number and sizes of the files are checked. zpaq stores no symlinks.
+- Memory is the sum of the peaks of all processes of a run, in MiB; the largest of all rounds.
+
+${
+    results.corpora.map(({ name, files, entries, bytes }) =>
+      `- **${name}**: ${DESCRIPTIONS[name]}; ${files} files, ${entries} entries, ${megabytes(bytes)}`
+    ).join("\n")
+  }
+
+${results.corpora.map(({ name }) => contendersTable(results, name)).join("\n\n")}
+
+${failed.length === 0 ? "" : `## Failed or left out\n\n${failedList(results)}\n\n`}## Floors
+
+The same bytes through one part of the work alone, in seconds, and Coffer's own times:
+
+${floorsTable(results)}
+
+## Versions and keys
+
+${versions}
+${absent.length === 0 ? "" : `\nNot installed, and so not compared: ${absent.join(", ")}.\n`}`;
+}
+
+function failedList(results: Comparison): string {
+  return results.cells.flatMap(({ corpus, action, contender, error }) =>
+    error === undefined ? [] : [`- ${corpus}, ${ACTION_NAMES[action]}, ${titleOf(results, contender)}: ${plain(error)}`]
+  ).join("\n");
+}
+
+/** What a program said, as text that is no Markdown. */
+function plain(text: string): string {
+  return `\`${text.replaceAll("`", "'").replaceAll("\n", " ")}\``;
+}
