@@ -89,12 +89,21 @@ class Marks {
     this.#begins[first >> 3] = (this.#begins[first >> 3] as number) | (1 << (first & 7));
   }
 
-  /** Frames whose marks begin like these four bytes; the head's tag decides. */
+  /** The next place in `bytes`, from one up to and without another, at which a mark may begin; -1 when there is none. */
+  next(bytes: Bytes, from: number, to: number): number {
+    const begins = this.#begins;
+    let first = ((bytes[from] as number) << 8) | (bytes[from + 1] as number);
+    for (let i = from; i < to; i++) {
+      first = ((first << 8) | (bytes[i + 2] as number)) & 0xffffff;
+      if (((begins[first >> 3] as number) & (1 << (first & 7))) !== 0) return i;
+    }
+    return -1;
+  }
+
+  /** Frames whose marks begin like the four bytes at a place; the head's tag decides. */
   at(bytes: Bytes, offset: number): readonly number[] {
-    const first = ((bytes[offset] as number) << 16) | ((bytes[offset + 1] as number) << 8) |
-      (bytes[offset + 2] as number);
-    if (((this.#begins[first >> 3] as number) & (1 << (first & 7))) === 0) return NO_FRAMES;
-    return this.#byMark.get(first * 256 + (bytes[offset + 3] as number)) ?? NO_FRAMES;
+    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, 4);
+    return this.#byMark.get(view.getUint32(0)) ?? NO_FRAMES;
   }
 }
 
@@ -218,7 +227,8 @@ class FrameSearch {
       const passed = Math.floor((Math.min(at + WINDOW_BYTES, end) - from) / FRAME_OVERHEAD);
       this.#marks.reach(Math.min(MAX_FRAMES, highest + Math.min(MOST_MARKS, LEAST_MARKS + passed)));
       const window = await this.#bytes(at, Math.min(WINDOW_BYTES, end - at), WINDOW_BYTES);
-      for (let i = 0; i + FRAME_OVERHEAD <= window.length; i++) {
+      const places = window.length - FRAME_OVERHEAD + 1;
+      for (let i = this.#marks.next(window, 0, places); i >= 0; i = this.#marks.next(window, i + 1, places)) {
         for (const frame of this.#marks.at(window, i)) {
           if (this.#places[frame] !== undefined) continue;
           const found = await this.#frameAt(frame, at + i);

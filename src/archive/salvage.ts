@@ -131,13 +131,19 @@ export class Salvage {
       ...counts,
       blocks: this.#blocksEnd,
       isCatalogWhole: this.#catalog.isComplete,
-      mayLackMore: !this.#catalog.isComplete && !areBlocksWhole,
+      mayLackMore: (!this.#catalog.isComplete && !areBlocksWhole) || this.#mayGoOn(),
       isCutOff: this.#map.end === undefined,
       damage: this.#damage
         .map((range) => ({ ...range, end: Math.min(range.end, this.#source.size) }))
         .filter(({ start, end }) => start < end)
         .toSorted((a, b) => a.start - b.start),
     };
+  }
+
+  /** Whether what follows the end may be a further part of the archive, as only header and locator could tell. */
+  #mayGoOn(): boolean {
+    const { header, locator } = this.start;
+    return header === undefined && locator === undefined && this.#damage.some(({ what }) => what === "trailing bytes");
   }
 
   /**
@@ -369,10 +375,14 @@ export class Salvage {
   async *#links(): AsyncGenerator<SalvageEvent> {
     // Hard links come last: their files have to be there.
     for (const isHard of [false, true]) {
-      for await (const { row } of this.#restOfRows()) {
-        const { kind } = row;
-        const wanted = isHard ? kind === "hardlink" : kind === "symlink" || kind === "fifo";
-        if (wanted) yield { kind: "link", row };
+      for await (const { entry: { row }, continued } of this.#catalog.entries()) {
+        if (!continued && isLink(row) && (row.kind === "hardlink") === isHard) yield { kind: "link", row };
+      }
+    }
+    if (this.#catalog.isComplete) return;
+    for await (const { block } of this.#blocks()) {
+      for (const { row, provisional } of block?.entries ?? []) {
+        if (!provisional && isLink(row) && !this.#catalog.covers(row.path)) yield { kind: "link", row };
       }
     }
   }
@@ -389,17 +399,10 @@ export class Salvage {
       }
     }
   }
+}
 
-  /** Rows of the catalog, and those of blocks for the paths whose pages are lost. */
-  async *#restOfRows(): AsyncGenerator<{ readonly row: Row }> {
-    for await (const { entry, continued } of this.#catalog.entries()) if (!continued) yield entry;
-    if (this.#catalog.isComplete) return;
-    for await (const { block } of this.#blocks()) {
-      for (const { row, provisional } of block?.entries ?? []) {
-        if (!provisional && !this.#catalog.covers(row.path)) yield { row };
-      }
-    }
-  }
+function isLink({ kind }: Row): boolean {
+  return kind === "symlink" || kind === "hardlink" || kind === "fifo";
 }
 
 function decodeOrphans({ head, raw }: Opened): readonly PageEntry[] {

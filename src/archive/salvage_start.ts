@@ -54,6 +54,13 @@ interface FoundLocator {
  * @throws {ArchiveError} as opening a header does; `damaged` when the segment's salt is lost in all its places.
  */
 export async function startSalvage(engine: Engine, source: Source, options: OpenOptions): Promise<SalvageStart> {
+  const start = await findStart(engine, source, options);
+  if (start.segment.number === 0) return start;
+  // One segment is all that this version makes; of a further one, it would take what is a part for the whole.
+  throw new ArchiveError("newer-version", "Cannot salvage the archive: it has several snapshots");
+}
+
+async function findStart(engine: Engine, source: Source, options: OpenOptions): Promise<SalvageStart> {
   let opened: OpenedHeader;
   try {
     const peek = (length: number) => source.read(0, Math.min(length, source.size));

@@ -4,93 +4,16 @@ import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { portableEngine } from "../../src/engine/portable/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { seededRandom, TEST_KEY } from "./archive_builder.ts";
-import type { Item } from "./archive_draft.ts";
-import { type Region, regionsOf } from "./frame_map.ts";
+import { BY_PATH, checkRest, FILES, ITEMS, makeDamageable } from "./damage_tree.ts";
+import type { Region } from "./frame_map.ts";
 import { asFiles, createInMemory, FIXED_OPTIONS, MemoryFiles } from "./memory_files.ts";
-import { checkTrue, isWhole, salvage, type Salvaged } from "./salvaging.ts";
-import { directory, file, row } from "./sample_tree.ts";
-
-const WORDS = "the quick brown fox jumps over the lazy dog and runs away into the night ".split(" ");
-
-/** Text of so many bytes that compresses to about a third. */
-function prose(length: number, seed: number): Bytes {
-  const random = seededRandom(seed)(length);
-  let text = "";
-  for (let i = 0; text.length < length; i++) text += `${WORDS[(random[i % length] as number) % WORDS.length]} `;
-  return new TextEncoder().encode(text.slice(0, length));
-}
-
-/** Sixty small files, two large ones of each nature, and one entry of each other kind. */
-function tree(): Item[] {
-  const items: Item[] = [directory("."), directory("docs"), directory("media")];
-  for (let i = 0; i < 60; i++) {
-    const name = `docs/${String(i).padStart(2, "0")}.txt`;
-    items.push(file(name, prose(100 + 211 * (i % 13), i + 1)));
-  }
-  items.push(file("docs/big.txt", prose(400_000, 99)));
-  items.push(file("empty", ""));
-  items.push({ row: row("hard", "hardlink", { link: "docs/05.txt" }) });
-  items.push(file("media/film.bin", seededRandom(7)(300_000)));
-  items.push(file("media/photo.bin", seededRandom(8)(90_000)));
-  items.push({ row: row("pipe", "fifo") });
-  items.push({ row: row("soft", "symlink", { link: "docs" }) });
-  return items;
-}
-
-const ITEMS = tree();
-const BY_PATH = new Map(ITEMS.map((item) => [item.row.path, item]));
-const FILES = ITEMS.filter((item) => item.content !== undefined).map(({ row }) => row.path);
-
-interface Made {
-  readonly bytes: Bytes;
-  readonly regions: readonly Region[];
-  /** Frames of blocks by path. */
-  readonly blocks: ReadonlyMap<string, ReadonlySet<number>>;
-}
-
-async function make(state: "known" | "streamed", blockBytes = 131_072, suite: 1 | 2 = 1): Promise<Made> {
-  const created = await createInMemory(asFiles(ITEMS), { suite, access: new MemoryFiles(ITEMS), blockBytes });
-  const bytes = created[state];
-  return { bytes, regions: regionsOf(bytes, suite), blocks: await blocksByPath(bytes) };
-}
-
-async function blocksByPath(bytes: Bytes): Promise<Map<string, Set<number>>> {
-  const { Archive } = await import("../../src/archive/archive.ts");
-  const { CountedSource } = await import("./sources.ts");
-  const archive = await Archive.open(nativeEngine, new CountedSource(bytes), { keys: FIXED_OPTIONS.keys });
-  const blocks = new Map<string, Set<number>>();
-  for await (const { row, extents } of archive.entries()) {
-    const frames = blocks.get(row.path) ?? new Set<number>();
-    for (const { block } of extents) frames.add(block.frame);
-    blocks.set(row.path, frames);
-  }
-  return blocks;
-}
-
-/** Says that all files came out whole whose blocks are untouched, and all other entries. */
-function checkRest(made: Made, got: Salvaged, from: number, to: number): void {
-  checkTrue(got, BY_PATH);
-  const touched = new Set(
-    made.regions.filter(({ name, start, end }) => name === "block" && start < to && end > from)
-      .map(({ frame }) => frame),
-  );
-  let harmed = 0;
-  for (const path of FILES) {
-    const frames = made.blocks.get(path) as ReadonlySet<number>;
-    if ([...frames].some((frame) => touched.has(frame))) harmed++;
-    // Nothing tells the block of a file without bytes; where the catalog is whole, it comes from there.
-    else if (frames.size > 0 || got.summary.isCatalogWhole) assert(isWhole(got, path), `"${path}" should be whole`);
-  }
-  const isWholeAll = FILES.every((path) => isWhole(got, path));
-  const said = got.lost.size > 0 || [...got.files.values()].some(({ lost }) => lost.length > 0);
-  assert(isWholeAll || said || got.summary.mayLackMore, "something is missing and nobody says so");
-  if (harmed === 0 && got.summary.isCatalogWhole) assert(isWholeAll && !got.summary.mayLackMore);
-}
+import { checkTrue, isWhole, salvage } from "./salvaging.ts";
+import { file } from "./sample_tree.ts";
 
 Deno.test("salvage gives all of an archive that is whole, and says that nothing is lost", async () => {
   for (const suite of [1, 2] as const) {
     for (const state of ["known", "streamed"] as const) {
-      const { bytes } = await make(state, undefined, suite);
+      const { bytes } = await makeDamageable(state, undefined, suite);
       const got = await salvage(bytes);
       checkTrue(got, BY_PATH);
       assertEquals([got.files.size, got.lost.size, got.others.size], [FILES.length, 0, ITEMS.length - FILES.length]);
@@ -104,7 +27,7 @@ Deno.test("salvage gives all of an archive that is whole, and says that nothing 
 
 Deno.test("salvage gives all files of other blocks, whichever page is zeroed, and calls nothing whole that is not", async () => {
   for (const state of ["known", "streamed"] as const) {
-    const made = await make(state);
+    const made = await makeDamageable(state);
     // All pages at the ends, and a sample between; tests/long zeroes each.
     for (let page = 0; page * 4096 < made.bytes.length; page++) {
       if (page > 6 && page % 7 !== 0 && (page + 12) * 4096 < made.bytes.length) continue;
@@ -116,7 +39,7 @@ Deno.test("salvage gives all files of other blocks, whichever page is zeroed, an
 
 Deno.test("salvage gives all files of the blocks before the cut, wherever an archive is cut", async () => {
   for (const state of ["known", "streamed"] as const) {
-    const made = await make(state);
+    const made = await makeDamageable(state);
     for (let pages = 3; pages * 4096 < made.bytes.length; pages += 5) {
       const got = await salvage(made.bytes.slice(0, pages * 4096));
       checkRest(made, got, pages * 4096, made.bytes.length);
@@ -126,7 +49,7 @@ Deno.test("salvage gives all files of the blocks before the cut, wherever an arc
 });
 
 Deno.test("salvage uses each chunk of a stored block whose rows are there, and names the lost bytes", async () => {
-  const made = await make("known", 400_000);
+  const made = await makeDamageable("known", 400_000);
   const film = [...made.blocks.get("media/film.bin") as Set<number>];
   const region = made.regions.find(({ frame, name }) => name === "block" && frame === film[0]) as Region;
   const bytes = made.bytes.slice();
@@ -142,7 +65,7 @@ Deno.test("salvage uses each chunk of a stored block whose rows are there, and n
 });
 
 Deno.test("salvage decodes a compressed block up to the first damaged chunk, on both engines", async () => {
-  const made = await make("known", 1_000_000);
+  const made = await makeDamageable("known", 1_000_000);
   const frames = [...made.blocks.get("docs/big.txt") as Set<number>];
   const region = made.regions.find(({ frame, name }) => name === "block" && frame === frames[0]) as Region;
   assert(region.end - region.start > 2 * 65_536, "the block should have three chunks");
@@ -157,7 +80,7 @@ Deno.test("salvage decodes a compressed block up to the first damaged chunk, on 
 });
 
 Deno.test("salvage finds blocks that were swapped, doubled or moved by any number of bytes", async () => {
-  const made = await make("known", 4096);
+  const made = await makeDamageable("known", 4096);
   const blocks = made.regions.filter(({ name }) => name === "block");
   const sameLength = blocks.flatMap((a, i) =>
     blocks.slice(i + 2).filter((b) => b.end - b.start === a.end - a.start).map((b) => [a, b] as const)
@@ -190,7 +113,7 @@ Deno.test("salvage finds blocks that were swapped, doubled or moved by any numbe
 
 Deno.test("salvage does without index, tables, trailer, end and locator, each and all", async () => {
   for (const state of ["known", "streamed"] as const) {
-    const made = await make(state);
+    const made = await makeDamageable(state);
     const tail = made.regions.filter(({ name }) => !["copyA", "copyB", "salt", "block", "page"].includes(name));
     const from = Math.min(...tail.map(({ start }) => start));
     for (const { start, end } of [...tail, { start: from, end: made.bytes.length }]) {
@@ -204,7 +127,7 @@ Deno.test("salvage does without index, tables, trailer, end and locator, each an
 });
 
 Deno.test("salvage does without the catalog, and takes links and folders from the blocks", async () => {
-  const made = await make("known");
+  const made = await makeDamageable("known");
   const page = made.regions.find(({ name }) => name === "page") as Region;
   const got = await salvage(made.bytes.slice().fill(0, page.start, page.end));
   checkTrue(got, BY_PATH);
@@ -215,7 +138,7 @@ Deno.test("salvage does without the catalog, and takes links and folders from th
 
 Deno.test("salvage goes without a header when it has the archive key", async () => {
   const keys = [{ kind: "archive-key", archiveKey: TEST_KEY }] as const;
-  const made = await make("known");
+  const made = await makeDamageable("known");
   const noHeader = made.bytes.slice().fill(0, 0, 8192);
   checkRest(made, await salvage(noHeader, { keys }), 0, 8192);
   // Nor the end: the salt at the body's start is enough.
@@ -233,13 +156,13 @@ Deno.test("salvage goes without a header when it has the archive key", async () 
 });
 
 Deno.test("salvage says what is missing when no copy of the salt is left", async () => {
-  const { bytes } = await make("streamed");
+  const { bytes } = await makeDamageable("streamed");
   const cut = bytes.slice(0, bytes.length - 4096).fill(0, 8192, 8192 + 32);
   await assertRejects(() => salvage(cut), ArchiveError, "the salt that its content needs");
 });
 
 Deno.test("salvage gives nothing of an archive whose every chunk was altered", async () => {
-  const { bytes, regions } = await make("known");
+  const { bytes, regions } = await makeDamageable("known");
   const altered = bytes.slice();
   for (const { name, start, end } of regions) {
     if (name === "copyA" || name === "copyB" || name === "salt" || name === "locator") continue;

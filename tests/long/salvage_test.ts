@@ -1,0 +1,32 @@
+/** Salvage after every possible loss of one page, and every possible cut at a page. */
+import { assert } from "@std/assert";
+import { checkRest, FILES, makeDamageable } from "../archive/damage_tree.ts";
+import { isWhole, salvage } from "../archive/salvaging.ts";
+
+const PAGE = 4096;
+
+for (const blockBytes of [8192, 131_072, 1_000_000]) {
+  for (const state of ["known", "streamed"] as const) {
+    Deno.test(`salvage after each page of an archive is zeroed in turn: ${state}, blocks of ${blockBytes}`, async () => {
+      const made = await makeDamageable(state, blockBytes);
+      let harmed = 0;
+      for (let at = 0; at < made.bytes.length; at += PAGE) {
+        const got = await salvage(made.bytes.slice().fill(0, at, at + PAGE));
+        checkRest(made, got, at, at + PAGE);
+        if (!FILES.every((path) => isWhole(got, path))) harmed++;
+      }
+      console.log(`${made.bytes.length / PAGE} pages, ${harmed} of which cost something`);
+      assert(harmed > 0);
+    });
+
+    Deno.test(`salvage after a cut at each page: ${state}, blocks of ${blockBytes}`, async () => {
+      const made = await makeDamageable(state, blockBytes);
+      // From three pages on: before that, nothing is left but the header.
+      for (let end = 3 * PAGE; end < made.bytes.length; end += PAGE) {
+        const got = await salvage(made.bytes.slice(0, end));
+        checkRest(made, got, end, made.bytes.length);
+        assert(got.summary.isCutOff);
+      }
+    });
+  }
+}
