@@ -40,7 +40,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "library",
     holds: inFolder("src/library/"),
-    mayImport: ["contract", "format", "text", "archive"],
+    mayImport: ["contract", "format", "recovery", "text", "archive"],
     mayUse: [],
   },
   {

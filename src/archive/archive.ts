@@ -4,11 +4,12 @@ import { decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/frame.ts";
-import type { Header } from "../format/header.ts";
+import { type Header, recoveryPercent } from "../format/header.ts";
 import { comparePaths } from "../format/path.ts";
 import type { BlockPlace } from "../format/row.ts";
 import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
 import { IndexedBlock } from "./block_index.ts";
+import { openBody } from "./body_source.ts";
 import { contentError } from "./content_error.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import { deriveSegmentKey } from "../format/keys.ts";
@@ -33,6 +34,8 @@ export interface OpenOptions {
    * because a header says more than keys: that an archive was put back to an earlier state, for one.
    */
   readonly goWithoutHeader?: boolean;
+  /** Whether who reads the whole archive computes the recovery record too, and compares it with what is there. */
+  readonly checkRecovery?: boolean;
 }
 
 /** Bytes of the catalog that are read at once. */
@@ -47,6 +50,8 @@ export interface FrameSetting {
   readonly segmentKey: Bytes;
   /** Where the body begins in the archive; places count from there. */
   readonly bodyOffset: number;
+  /** The percentage of the recovery layer, which is between logical and physical places; 0 without one. */
+  readonly recovery: number;
   /** Where the segment ends, counted from the body's start. */
   readonly end: number;
 }
@@ -104,12 +109,19 @@ export class Archive {
   static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
     const header = await readHeader(engine, source, options);
     for (const warning of header.warnings) options.onWarning?.(warning);
-    const segment = await findSegment(source, header);
+    const body = openBody(source, header);
+    const segment = await findSegment(body, header);
     const { locator } = segment;
     const { suite, archiveKey, id } = header.keys;
     const segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, locator.segment);
-    const setting = { suite, segmentKey, bodyOffset: header.bodyOffset, end: locator.offset + locator.length };
-    const frames = new FrameSource(source, new FrameCipher(engine, suite, segmentKey), setting.bodyOffset, setting.end);
+    const setting = {
+      suite,
+      segmentKey,
+      bodyOffset: header.bodyOffset,
+      recovery: recoveryPercent(header.copy.header),
+      end: locator.offset + locator.length,
+    };
+    const frames = new FrameSource(body, new FrameCipher(engine, suite, segmentKey), setting.bodyOffset, setting.end);
     const { pages, trailer } = await readTail(frames, segment);
     return new Archive(engine, header.copy.header, segment, setting, frames, trailer, pages);
   }

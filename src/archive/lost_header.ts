@@ -4,14 +4,16 @@
  */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { bodyOffset, encodeHeaderCopy, type Header, type HeaderCopy } from "../format/header.ts";
+import { bodyOffset, encodeHeaderCopy, type Header, type HeaderCopy, withRecovery } from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
 import { HEADER_PAGE_COUNTS, MAX_GENERATION } from "../format/limits.ts";
 import { encodeState, RECORD_BYTES } from "../format/locator.ts";
 import type { Slot } from "../format/slots.ts";
+import { bodyOf } from "./body_source.ts";
 import { type OpenedHeader, openHeader, type PeekStart } from "./header_reader.ts";
 import { checkRoom, type WritableSource } from "./key_changes.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
+import { findRecoveryRecord } from "./recovery_record.ts";
 import { type FoundSegment, openLocator } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
@@ -26,10 +28,25 @@ interface FoundBody {
   readonly segment: FoundSegment;
   /** Pages of one header copy. */
   readonly pages: number;
+  /** The percentage of the recovery layer; 0 without one. */
+  readonly recovery: number;
 }
 
 /** Where the body is, by the locator at the end; `undefined` when it is none of this archive key. */
-async function findBody(engine: Engine, source: Source, archiveKey: Bytes): Promise<FoundBody | undefined> {
+async function findBody(engine: Engine, file: Source, archiveKey: Bytes): Promise<FoundBody | undefined> {
+  const found = await findPlainBody(engine, file, archiveKey, 0);
+  if (found !== undefined) return found;
+  const record = await findRecoveryRecord(engine, file);
+  if (record === undefined || record.fileBytes !== file.size) return undefined;
+  return await findPlainBody(engine, bodyOf(file, record.bodyOffset, record.percent), archiveKey, record.percent);
+}
+
+async function findPlainBody(
+  engine: Engine,
+  source: Source,
+  archiveKey: Bytes,
+  recovery: number,
+): Promise<FoundBody | undefined> {
   if (source.size < RECORD_BYTES) return undefined;
   const record = await source.read(source.size - RECORD_BYTES, RECORD_BYTES);
   for (const suite of SUITES) {
@@ -41,19 +58,19 @@ async function findBody(engine: Engine, source: Source, archiveKey: Bytes): Prom
     if (pages === undefined) {
       throw new ArchiveError("truncated", "Cannot open the archive: bytes are missing from its middle or its start");
     }
-    return { keys, segment, pages };
+    return { keys, segment, pages, recovery };
   }
   return undefined;
 }
 
 /** A header as the archive might have had it: its state is what the locator says. */
-function rebuilt({ keys, segment, pages }: FoundBody, generation: number, slots: readonly Slot[]): Header {
+function rebuilt({ keys, segment, pages, recovery }: FoundBody, generation: number, slots: readonly Slot[]): Header {
   const state = encodeState({ kind: "known", locatorHash: segment.id, locator: segment.locator });
   return {
     pages,
     suite: keys.suite,
     generation,
-    readFeatures: 0,
+    readFeatures: withRecovery(0, recovery),
     writeFeatures: 0,
     ignorableFeatures: 0,
     state: sealRecord(keys, "state", state, keys.engine.randomBytes(KEY_BYTES)),

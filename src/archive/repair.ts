@@ -6,7 +6,7 @@
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, frameLength } from "../format/frame.ts";
-import { encodeHeaderCopy } from "../format/header.ts";
+import { encodeHeaderCopy, recoveryPercent } from "../format/header.ts";
 import { deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
 import { HEADER_PAGE_BYTES, MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { decodeLocator, decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
@@ -96,7 +96,9 @@ export async function repairArchive(
   const random = options.random ?? ((length: number) => engine.randomBytes(length));
   const repair: Repair = { target, opened, options, random, last: undefined };
   const findings: RepairFinding[] = [];
-  for (const step of STEPS) {
+  // What follows the header is spread over the file by a recovery layer.
+  const steps = recoveryPercent(opened.copy.header) > 0 ? [mendHeader] : STEPS;
+  for (const step of steps) {
     const found = await step(repair);
     if (found === undefined) continue;
     findings.push(found.finding);

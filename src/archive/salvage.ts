@@ -17,6 +17,7 @@ import type { FrameCipher } from "./frame_cipher.ts";
 import { findFrames, type FrameMap } from "./frame_search.ts";
 import { pauseEvery } from "./pause.ts";
 import { SalvageCatalog } from "./salvage_catalog.ts";
+import { openRemains } from "./recovery_record.ts";
 import { FileJoiner, type SalvageEvent } from "./salvage_files.ts";
 import { type SalvageStart, startSalvage } from "./salvage_start.ts";
 import { segmentCipher } from "./segment_tail.ts";
@@ -106,7 +107,8 @@ export class Salvage {
    *
    * @throws {ArchiveError} when no key opens it, or when what its content needs is lost; I/O errors pass through.
    */
-  static async open(engine: Engine, source: Source, options: SalvageOptions): Promise<Salvage> {
+  static async open(engine: Engine, file: Source, options: SalvageOptions): Promise<Salvage> {
+    const source = await openRemains(engine, file);
     const start = await startSalvage(engine, source, options);
     for (const warning of start.warnings) options.onWarning?.(warning);
     const cipher = segmentCipher(start.keys, start.segment);

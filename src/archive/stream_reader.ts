@@ -9,13 +9,14 @@ import { isZero } from "../format/bytes.ts";
 import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength, FrameOrder } from "../format/frame.ts";
-import type { Header } from "../format/header.ts";
+import { type Header, recoveryPercent } from "../format/header.ts";
 import { deriveSegmentKey, KEY_BYTES } from "../format/keys.ts";
 import { decodeState, encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import type { Extent, Row } from "../format/row.ts";
 import { checkEmptyTable, decodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
 import { Agreement } from "./agreement.ts";
 import type { OpenOptions } from "./archive.ts";
+import { BodyQueue } from "./body_source.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import { type BlockOpener, inlineOpener, type OpenedBlock, type OpenSetting } from "./block_opener.ts";
@@ -46,7 +47,7 @@ export class ArchiveStream {
   /** The header copy that counts. */
   readonly header: Header;
   readonly #engine: Engine;
-  readonly #queue: ByteQueue;
+  readonly #queue: BodyQueue;
   readonly #opened: OpenedHeader;
   readonly #order = new FrameOrder();
   readonly #agreement: Agreement;
@@ -65,7 +66,7 @@ export class ArchiveStream {
   #index: FramePlace | undefined;
   #trailer: { readonly place: FramePlace; readonly frameBytes: number; readonly trailer: Trailer } | undefined;
 
-  private constructor(engine: Engine, queue: ByteQueue, opened: OpenedHeader) {
+  private constructor(engine: Engine, queue: BodyQueue, opened: OpenedHeader) {
     this.#engine = engine;
     this.#queue = queue;
     this.#opened = opened;
@@ -88,7 +89,8 @@ export class ArchiveStream {
     for (const warning of opened.warnings) options.onWarning?.(warning);
     const header = await queue.take(opened.bodyOffset);
     if (header.length < opened.bodyOffset) throw cut("its header is incomplete");
-    return new ArchiveStream(engine, queue, opened);
+    const percent = recoveryPercent(opened.copy.header);
+    return new ArchiveStream(engine, new BodyQueue(queue, engine, percent, options.checkRecovery ?? false), opened);
   }
 
   /**
@@ -130,18 +132,19 @@ export class ArchiveStream {
     }
     const record = (await this.#take(RECORD_BYTES)).slice();
     this.#checkEnd(record, salt, this.#queue.offset - bodyOffset);
+    await this.#queue.endSegment();
     const rest = await this.#queue.peek(1);
     if (rest.length > 0) {
       throw new ArchiveError("trailing-data", "Cannot accept the archive: bytes follow it that do not belong to it", {
-        offset: this.#queue.offset,
+        offset: this.#queue.fileOffset,
       });
     }
-    yield { kind: "end", id: this.#engine.sha256(record), length: this.#queue.offset };
+    yield { kind: "end", id: this.#engine.sha256(record), length: this.#queue.fileOffset };
   }
 
   /** Bytes of the archive read so far. */
   get offset(): number {
-    return this.#queue.offset;
+    return this.#queue.fileOffset;
   }
 
   /** Lets the stream go before its end. */

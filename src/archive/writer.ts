@@ -6,7 +6,7 @@
 import type { Bytes, Engine, ScryptCost, SuiteId } from "../engine/engine.ts";
 import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { CODEC, FRAME_TYPE, type FrameHead, frameLength, storedForFrameLength } from "../format/frame.ts";
-import { bodyOffset, encodeHeaderCopy, type Header, slotRoom } from "../format/header.ts";
+import { bodyOffset, encodeHeaderCopy, type Header, slotRoom, withRecovery } from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey, deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
 import {
   DEFAULT_LOG_N,
@@ -32,7 +32,9 @@ import { provisionalRow } from "../format/rows.ts";
 import { encodePassphrase } from "../format/passphrase.ts";
 import { isCostInRange, type Slot, SLOT_BYTES, slotsFault } from "../format/slots.ts";
 import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
+import { isRecoveryPercent } from "../recovery/geometry.ts";
 import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
+import { BodySink, fileLength } from "./body_source.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
@@ -64,6 +66,8 @@ export interface WriterOptions {
   readonly headerLast?: boolean;
   /** Pads the length to the next Padmé step, so that it tells less about the content. */
   readonly pad?: boolean;
+  /** Percentage of a recovery record: a burst of so much of the body, wherever it begins, can be mended. None unless given. */
+  readonly recovery?: number;
   /** A label for the snapshot. */
   readonly label?: string;
   /** When the snapshot began; now unless given. */
@@ -98,6 +102,8 @@ export class ArchiveWriter {
   readonly #options: WriterOptions;
   readonly #keys: RecordKeys;
   readonly #sink: Sink;
+  /** Where the segment's bytes go on their way to the sink, when they get recovery data. */
+  readonly #body: BodySink | undefined;
   readonly #random: (length: number) => Bytes;
   readonly #slots: Promise<readonly Slot[]>;
   readonly #headerSalt: Bytes;
@@ -136,6 +142,7 @@ export class ArchiveWriter {
     this.#headerSalt = random(KEY_BYTES);
     this.#options = options;
     this.#sink = sink;
+    this.#body = options.recovery === undefined ? undefined : new BodySink(keys.engine, sink, options.recovery);
     this.#random = random;
     const { engine, suite, archiveKey, id } = keys;
     this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, this.#segment);
@@ -159,6 +166,10 @@ export class ArchiveWriter {
     checkLength("label", options.label, MAX_LABEL_BYTES);
     checkLength("writer", options.writer, MAX_WRITER_BYTES);
     checkTime(options.time);
+    const { recovery } = options;
+    if (recovery !== undefined && !isRecoveryPercent(recovery)) {
+      throw new RangeError(`Cannot use a recovery record of ${recovery} %`);
+    }
     if (options.keys.length === 0) throw new RangeError("Cannot create an archive without a key");
     const given = options.keys.find((key) => key.kind === "archive-key");
     // A copy: the caller may wipe its own.
@@ -190,6 +201,7 @@ export class ArchiveWriter {
       this.#options.headerLast === true
         ? new Uint8Array(bodyOffset(this.#pages))
         : this.#header({ kind: "streamed", generation: 1 }, this.#headerSalt, await this.#slots),
+      this.#sink,
     );
     this.#written = 0;
     await this.#write(this.#segment.salt.slice());
@@ -225,13 +237,13 @@ export class ArchiveWriter {
     return this.#failed.has(path);
   }
 
-  async #write(bytes: Bytes): Promise<void> {
+  async #write(bytes: Bytes, sink: Sink = this.#body ?? this.#sink): Promise<void> {
     // Asked before the bytes are given away: whoever takes them may transfer their memory.
     const { length } = bytes;
     if (this.#numbers.ended) throw new Error("Cannot write: this segment attempt has ended");
     if (this.#offset + length > MAX_BODY_BYTES) throw new RangeError("Cannot write the archive: it is too large");
     try {
-      await this.#sink.write(bytes);
+      await sink.write(bytes);
     } catch (error) {
       this.#numbers.end();
       this.#failure ??= { error };
@@ -241,13 +253,22 @@ export class ArchiveWriter {
     this.#written += length;
   }
 
+  async #endBody(): Promise<void> {
+    try {
+      await this.#body?.end();
+    } catch (error) {
+      this.#failure ??= { error };
+      throw error;
+    }
+  }
+
   #header(state: State, salt: Bytes, slots: readonly Slot[]): Bytes {
     const { engine, suite, archiveKey, id } = this.#keys;
     const header: Header = {
       pages: this.#pages,
       suite,
       generation: 1,
-      readFeatures: 0,
+      readFeatures: withRecovery(0, this.#options.recovery ?? 0),
       writeFeatures: 0,
       ignorableFeatures: 0,
       state: sealRecord(this.#keys, "state", encodeState(state), salt),
@@ -378,6 +399,7 @@ export class ArchiveWriter {
     const record = sealRecord(this.#keys, "locator", encodeLocator(locator), this.#random(KEY_BYTES));
     const id = this.#keys.engine.sha256(record);
     await this.#write(record);
+    await this.#endBody();
     this.#numbers.end();
     const header = this.#header(
       { kind: "known", locatorHash: id, locator },
@@ -385,7 +407,8 @@ export class ArchiveWriter {
       await this.#slots,
     );
     const { archiveKey } = this.#keys;
-    return { id, length: header.length + length, archiveKey, header, totals: { ...this.#totals } };
+    const bytes = fileLength(this.#options.recovery ?? 0, header.length, length);
+    return { id, length: bytes, archiveKey, header, totals: { ...this.#totals } };
   }
 
   #trailer(index: FramePlace, pages: number, orphanPages: number): Trailer {

@@ -10,6 +10,7 @@ import {
   DEFAULT_MAX_EXPANSION,
   MAX_LABEL_BYTES,
   MAX_LOG_N,
+  MAX_RECOVERY_PERCENT,
   MIN_WRITER_LOG_N,
 } from "../format/limits.ts";
 import { formatBytes } from "./ui/quantities.ts";
@@ -181,6 +182,13 @@ export const FLAGS = {
     kind: "switch",
     group: "Storing",
     summary: "round the archive's length up (by at most 12 %), so that it says less about what is inside",
+  },
+  "recovery": {
+    kind: "value",
+    value: "PERCENT",
+    group: "Storing",
+    read: wholeNumber(0, MAX_RECOVERY_PERCENT),
+    summary: "add a recovery record: coffer repair then mends damage of so much of the archive (0: none)",
   },
   "label": {
     kind: "value",
@@ -430,7 +438,6 @@ export const FLAGS = {
   // Named by the command line's contract, each to arrive whole with the work it belongs to.
   "snapshot": { kind: "later", value: "ID" },
   "dedup": { kind: "later" },
-  "recovery": { kind: "later", value: "N" },
   "replace": { kind: "later" },
   "expect": { kind: "later", value: "ID" },
   "accept-rollback": { kind: "later" },

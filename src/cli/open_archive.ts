@@ -172,6 +172,7 @@ export async function openStream(
   context: CommandContext,
   options: OpeningOptions,
   onOpening: (how: OpenOptions) => void = () => {},
+  { checkRecovery = false }: Pick<OpenOptions, "checkRecovery"> = {},
 ): Promise<ArchiveStream> {
   const pieces = options.archive === "-"
     ? chunksOf(context.system.stdin)
@@ -184,7 +185,7 @@ export async function openStream(
       (length) => queue.peek(length),
       (how) => {
         onOpening(how);
-        return ArchiveStream.open(nativeEngine, queue, how);
+        return ArchiveStream.open(nativeEngine, queue, { ...how, checkRecovery });
       },
     );
   } catch (error) {
@@ -207,7 +208,8 @@ export async function checkWhole(
     readonly onProgress: (bytes: number) => void;
   },
 ): Promise<void> {
-  const stream = await ArchiveStream.open(nativeEngine, readThrough(FileSource.open(path)), options);
+  const how = { ...options, checkRecovery: true };
+  const stream = await ArchiveStream.open(nativeEngine, readThrough(FileSource.open(path)), how);
   const { checkInParallel } = await import("../parallel/check_blocks.ts");
   using checkers = new DisposableStack();
   const pause = pauseEvery();

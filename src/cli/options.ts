@@ -92,6 +92,8 @@ export interface CreateOptions extends CommonOptions, ExcludeOptions, WorkOption
   /** scrypt's logN. */
   readonly kdfLogN: number;
   readonly pad: boolean;
+  /** Percentage of the recovery record; 0 for none. */
+  readonly recovery: number;
   readonly label: string | undefined;
   readonly force: boolean;
   readonly verify: boolean;
@@ -227,6 +229,8 @@ export interface CopyOptions extends OpeningOptions, WorkOptions {
   /** The old archive's when not given. */
   readonly suite: SuiteId | undefined;
   readonly pad: boolean;
+  /** Percentage of the recovery record, 0 for none; the old archive's when not given. */
+  readonly recovery: number | undefined;
   readonly force: boolean;
 }
 
@@ -331,6 +335,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
         store: typed.store ?? false,
         suite: typed.suite === undefined ? undefined : SUITE_IDS[typed.suite],
         pad: typed.pad ?? false,
+        recovery: typed.recovery,
         force: typed.force ?? false,
       };
     }
@@ -433,6 +438,7 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
     suite: SUITE_IDS[typed.suite ?? "chacha20-poly1305"],
     kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
     pad: typed.pad ?? false,
+    recovery: typed.recovery ?? 0,
     label: typed.label,
     force: typed.force ?? false,
     verify: typed.verify ?? false,

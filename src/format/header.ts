@@ -6,7 +6,7 @@ import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { ByteReader, ByteWriter, isZero } from "./bytes.ts";
 import { ArchiveError } from "./errors.ts";
 import { KEY_BYTES } from "./keys.ts";
-import { HEADER_PAGE_BYTES, HEADER_PAGE_COUNTS } from "./limits.ts";
+import { HEADER_PAGE_BYTES, HEADER_PAGE_COUNTS, MAX_RECOVERY_PERCENT, MIN_RECOVERY_PERCENT } from "./limits.ts";
 import { RECORD_BYTES } from "./locator.ts";
 import { decodeSlots, type Slot, slotBytes, type SlotLimits } from "./slots.ts";
 
@@ -24,8 +24,10 @@ const MAGICS: Readonly<Record<HeaderCopyName, Bytes>> = {
 export const MAGIC_BYTES = 8;
 const SLOTS_OFFSET = 32 + RECORD_BYTES;
 const SEALS_BYTES = 2 * KEY_BYTES;
-/** Feature bits that this version knows, in each of the three sets: none yet. */
-const KNOWN_FEATURES = 0;
+/** The feature needed to read an archive with a recovery layer; its percentage stands in bits 8 to 13. */
+const RECOVERY_LAYER = 2;
+const PERCENT_SHIFT = 2 ** 8;
+const PERCENT_BITS = 0x3f;
 
 /** What a header says. */
 export interface Header {
@@ -72,6 +74,22 @@ export function slotRoom(pages: number): number {
 /** Whether the bytes begin with a copy's magic. */
 export function hasMagic(bytes: Bytes, name: HeaderCopyName): boolean {
   return bytes.length >= MAGIC_BYTES && MAGICS[name].every((byte, i) => bytes[i] === byte);
+}
+
+/** The percentage of an archive's recovery layer; 0 when it has none. */
+export function recoveryPercent({ readFeatures }: Pick<Header, "readFeatures">): number {
+  if ((readFeatures & RECOVERY_LAYER) === 0) return 0;
+  return Math.floor(readFeatures / PERCENT_SHIFT) & PERCENT_BITS;
+}
+
+/** Features needed to read, with a recovery layer of this percentage, or without one when it is 0. */
+export function withRecovery(readFeatures: number, percent: number): number {
+  const others = readFeatures - recoveryPercent({ readFeatures }) * PERCENT_SHIFT - (readFeatures & RECOVERY_LAYER);
+  return percent === 0 ? others : others + RECOVERY_LAYER + percent * PERCENT_SHIFT;
+}
+
+function areFeaturesKnown(readFeatures: number): boolean {
+  return withRecovery(readFeatures, 0) === 0;
 }
 
 /** Encodes one copy. `headerKey` makes its MAC. */
@@ -137,11 +155,16 @@ export function decodeHeaderCopy(
   if (suite !== 1 && suite !== 2) {
     throw new ArchiveError("newer-version", `Cannot read the archive: unknown suite ${suite}`);
   }
-  if (readFeatures !== KNOWN_FEATURES) {
+  if (!areFeaturesKnown(readFeatures)) {
     throw new ArchiveError(
       "newer-version",
       `Cannot read the archive: it needs features 0x${readFeatures.toString(16)}`,
     );
+  }
+  const percent = recoveryPercent({ readFeatures });
+  const hasLayer = (readFeatures & RECOVERY_LAYER) !== 0;
+  if (hasLayer && (percent < MIN_RECOVERY_PERCENT || percent > MAX_RECOVERY_PERCENT)) {
+    throw new ArchiveError("malformed", `Cannot accept ${what}: a recovery record of ${percent} %`);
   }
   const slotCount = reader.u16();
   const slotsLength = reader.u16();

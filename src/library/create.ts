@@ -8,12 +8,14 @@ import {
   MAX_LOG_N,
   MAX_P,
   MAX_R,
+  MAX_RECOVERY_PERCENT,
   MAX_TIME_SECONDS,
   MIN_TIME_SECONDS,
   MIN_WRITER_LOG_N,
 } from "../format/limits.ts";
 import { utf8Length } from "../format/path.ts";
 import type { Totals } from "../format/tables.ts";
+import { isRecoveryPercent } from "../recovery/geometry.ts";
 import { type Entry, plannedEntries, timeOf } from "./entry.ts";
 import { Intake, isValues, type Values } from "./intake.ts";
 import { type NewKeyOptions, newKeysOf } from "./keys.ts";
@@ -58,6 +60,11 @@ export interface CreateOptions extends NewKeyOptions {
   readonly time?: Date | undefined;
   /** Whether to round the length up by at most 12 % (Padmé), so that it tells less about the content. */
   readonly pad?: boolean | undefined;
+  /**
+   * Percentage of a recovery record, 1 to 50; none unless given. With it, a burst of so much of the archive that is
+   * lost or altered, wherever it begins, can be mended. Anyone sees that there is one, and its percentage.
+   */
+  readonly recovery?: number | undefined;
   /** Ends the work: stream and result reject with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each block of about 2 MiB. */
@@ -116,7 +123,10 @@ export function createArchive(engine: Engine, entries: Values<Entry>, options: C
 
 /** Checks options at once, not when the first byte is asked for. */
 function coreOptions(options: CreateOptions): CoreCreateOptions & Required<Pick<CoreCreateOptions, "time">> {
-  const { label = "", level = 3, suite = "chacha20-poly1305", pad = false, onProgress } = options;
+  const { label = "", level = 3, suite = "chacha20-poly1305", pad = false, recovery, onProgress } = options;
+  if (recovery !== undefined && !isRecoveryPercent(recovery)) {
+    throw new RangeError(`Cannot use a recovery record of ${recovery} %: it is 1 to ${MAX_RECOVERY_PERCENT}`);
+  }
   if (!label.isWellFormed() || utf8Length(label) > MAX_LABEL_BYTES) {
     throw new RangeError(`Cannot use the label: it is not well-formed Unicode of at most ${MAX_LABEL_BYTES} bytes`);
   }
@@ -133,6 +143,7 @@ function coreOptions(options: CreateOptions): CoreCreateOptions & Required<Pick<
     label,
     time,
     pad,
+    ...(recovery === undefined ? {} : { recovery }),
     onProgress: ({ entries, bytes, path }) => {
       sum.entries += entries;
       sum.bytes += bytes;

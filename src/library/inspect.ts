@@ -1,7 +1,7 @@
 /** What an archive shows to those who cannot open it. */
 import { findCopies } from "../archive/header_reader.ts";
 import type { Engine, ScryptCost } from "../engine/engine.ts";
-import { FORMAT_VERSION, type HeaderCopy } from "../format/header.ts";
+import { FORMAT_VERSION, type HeaderCopy, recoveryPercent } from "../format/header.ts";
 import { kdfMemory, type Slot } from "../format/slots.ts";
 import { type ArchiveInput, sourceOf } from "./input.ts";
 import { type Suite, suiteName } from "./suite.ts";
@@ -37,6 +37,8 @@ export interface ArchiveInspection {
   readonly length: number;
   /** How many times its header has been written anew: keys or snapshots were added or removed. */
   readonly generation: number;
+  /** Percentage of its recovery record; 0 when it has none. */
+  readonly recovery: number;
   /** What opens it, besides the archive key itself. */
   readonly keySlots: readonly KeySlotInfo[];
   /** Whether a copy of the header is damaged; the other one serves. */
@@ -64,6 +66,7 @@ export async function inspectArchive(
     suite: suiteName(suite),
     length: source.size,
     generation,
+    recovery: recoveryPercent(best.header),
     keySlots: slots.map(slotInfo),
     headerDamaged: faults.size > 0 || copies.some((copy) => !copy.intact),
   };

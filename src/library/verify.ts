@@ -24,7 +24,10 @@ export async function verifyArchive(
   const pieces = inOrder(input, options.signal);
   const pause = pauseEvery();
   try {
-    const stream = await abortable(() => ArchiveStream.open(engine, pieces, coreOptions), options.signal);
+    const stream = await abortable(
+      () => ArchiveStream.open(engine, pieces, { ...coreOptions, checkRecovery: true }),
+      options.signal,
+    );
     let trailer: Trailer | undefined;
     for await (const event of stream.events()) {
       await pause();

@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs";
 import { IndexedBlock } from "../archive/block_index.ts";
+import { rangesInFile } from "../archive/body_source.ts";
 import { checkPlace, openExpected } from "../archive/frame_source.ts";
 import { FrameCipher } from "../archive/frame_cipher.ts";
 import { descriptorPath } from "../disk/descriptors.ts";
@@ -29,6 +30,8 @@ export interface RestoreSetup {
   readonly segmentKey: Bytes;
   /** Where the body begins in the archive. */
   readonly bodyOffset: number;
+  /** The percentage of the recovery layer; 0 without one. */
+  readonly recovery: number;
   /** Where the segment ends, counted from there. */
   readonly end: number;
   /** The archive, open for reading by position. */
@@ -85,13 +88,17 @@ class BlockReader {
     const { offset, frame, frameBytes } = place;
     if (this.#sealed.length < frameBytes) this.#sealed = new Uint8Array(frameBytes);
     const sealed = this.#sealed.subarray(0, frameBytes);
-    for (let at = 0; at < frameBytes;) {
-      const position = this.#setup.bodyOffset + offset + at;
-      const count = fs.readSync(this.#archive, sealed, at, frameBytes - at, position);
-      if (count === 0) {
-        throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
+    const { recovery, bodyOffset } = this.#setup;
+    let filled = 0;
+    for (const range of rangesInFile(recovery, bodyOffset, bodyOffset + offset, frameBytes)) {
+      for (let at = 0; at < range.length;) {
+        const count = fs.readSync(this.#archive, sealed, filled, range.length - at, range.offset + at);
+        if (count === 0) {
+          throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
+        }
+        at += count;
+        filled += count;
       }
-      at += count;
     }
     const allocate = (length: number) => {
       if (this.#raw.length < length) this.#raw = new Uint8Array(length);

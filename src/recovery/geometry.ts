@@ -44,7 +44,11 @@ export function isRecoveryPercent(percent: number): boolean {
   return Number.isInteger(percent) && percent >= MIN_RECOVERY_PERCENT && percent <= MAX_RECOVERY_PERCENT;
 }
 
-/** The shape of a region: the fewest parity cells that mend a burst of `percent` of all its bytes, wherever it begins. */
+/**
+ * The shape of a region: the fewest parity cells that mend a burst of `percent` of all its bytes, wherever it begins.
+ * A region with fewer data cells than codewords gets two rows whatever the percentage, so that a larger one is always
+ * longer, and its length says how much data it has.
+ */
 export function regionShape(percent: number, data: number): RegionShape {
   if (!isRecoveryPercent(percent)) throw new RangeError(`Cannot use a recovery percentage of ${percent}`);
   if (!Number.isInteger(data) || data < 1) throw new RangeError(`Cannot lay out a region of ${data} cells`);
@@ -53,7 +57,8 @@ export function regionShape(percent: number, data: number): RegionShape {
     const parity = rows * codewords;
     const tablePages = Math.ceil((data + parity) / RECOVERY_TABLE_ENTRIES);
     // A burst that does not begin with a cell touches one more.
-    if (100 * (parity - 1) >= percent * (data + parity + 2 * tablePages)) return { data, codewords, rows, tablePages };
+    const isEnough = data < RECOVERY_CODEWORDS || 100 * (parity - 1) >= percent * (data + parity + 2 * tablePages);
+    if (isEnough) return { data, codewords, rows, tablePages };
   }
 }
 

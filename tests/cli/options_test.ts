@@ -36,6 +36,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     suite: 1,
     kdfLogN: 17,
     pad: false,
+    recovery: 0,
     label: undefined,
     force: false,
     verify: false,

@@ -121,6 +121,7 @@ testEach("createArchive() with a passphrase opens with it, and with the archive 
     suite: "chacha20-poly1305",
     length: bytes.length,
     generation: 1,
+    recovery: 0,
     headerDamaged: false,
   });
 });

@@ -4,6 +4,7 @@ import { createArchive } from "../../archive/create.ts";
 import { AtomicFile } from "../../disk/atomic_file.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { builderFor } from "../block_builders.ts";
+import { recoveryPercent } from "../../format/header.ts";
 import type { CommandContext } from "../command.ts";
 import { UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
@@ -33,6 +34,7 @@ export async function run(context: CommandContext, options: CopyOptions): Promis
   const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Copying");
   const { time, label, partial } = archive.trailer;
+  const recovery = options.recovery ?? recoveryPercent(archive.header);
   const written = await createArchive(
     nativeEngine,
     plannedCopies(archive),
@@ -43,6 +45,7 @@ export async function run(context: CommandContext, options: CopyOptions): Promis
       kdf,
       level: options.store ? "store" : options.level,
       pad: options.pad,
+      ...(recovery === 0 ? {} : { recovery }),
       label,
       time,
       writer: `coffer ${VERSION}`,

@@ -61,6 +61,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       kdf,
       level: options.store ? "store" : options.level,
       pad: options.pad,
+      ...(options.recovery === 0 ? {} : { recovery: options.recovery }),
       label: options.label ?? "",
       writer: `coffer ${VERSION}`,
       access: fileContent,

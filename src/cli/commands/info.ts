@@ -3,7 +3,7 @@ import { Archive } from "../../archive/archive.ts";
 import { findCopies } from "../../archive/header_reader.ts";
 import { FileSource } from "../../disk/file_source.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
-import { FORMAT_VERSION, type Header } from "../../format/header.ts";
+import { FORMAT_VERSION, type Header, recoveryPercent } from "../../format/header.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { areKeysGiven } from "../keys.ts";
@@ -47,11 +47,13 @@ function line(name: string, value: string): string {
 }
 
 function outside(header: Header, length: number, cost: string | undefined): string[] {
+  const percent = recoveryPercent(header);
   return [
     line("format", `Coffer, version ${FORMAT_VERSION}`),
     line("cipher suite", SUITE_NAMES[header.suite]),
     line("length", `${formatCount(length)} bytes (${formatBytes(length)})`),
     line("header generation", formatCount(header.generation)),
+    ...(percent === 0 ? [] : [line("recovery record", `${percent} %`)]),
     ...header.slots.map((slot, i) => line(`key ${i + 1}`, describeSlot(slot))),
     ...(cost === undefined ? [] : [line("passphrase", `${cost} for each one tried`)]),
   ];
@@ -90,6 +92,7 @@ function json(header: Header, length: number, archive: Archive | undefined, name
     suite: SUITE_NAMES[header.suite],
     archiveBytes: length,
     generation: header.generation,
+    recovery: recoveryPercent(header),
     keys: header.slots.map(slotRecord),
   };
   if (archive === undefined) return { ...record, snapshot: null };

@@ -20,7 +20,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   const { ui, signal } = context;
   if (options.against !== undefined) checkFolder(options.against);
   let how: OpenOptions = { keys: [] };
-  const stream = await openStream(context, options, (tried) => how = tried);
+  const stream = await openStream(context, options, (tried) => how = tried, { checkRecovery: true });
   const differences: Difference[] = [];
   using progress = ui.progress("Verifying");
   const comparison = options.against === undefined ? undefined : new TreeComparison({
