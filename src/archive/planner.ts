@@ -33,27 +33,74 @@ export async function* planBlocks(
   entries: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
   blockBytes: number = BLOCK_BYTES,
 ): AsyncGenerator<readonly BlockPart[]> {
-  let parts: BlockPart[] = [];
-  let filled = 0;
-  let strings = 0;
-  for await (const entry of entries) {
-    checkEntry(entry);
-    const stringBytes = utf8Length(entry.row.path) + utf8Length(entry.row.link);
-    for await (const part of partsOf(entry, blockBytes)) {
-      const isFull = filled + part.length > blockBytes || parts.length >= BLOCK_ROWS ||
-        strings + stringBytes > BLOCK_STRING_BYTES;
-      if (parts.length > 0 && isFull) {
-        yield parts;
-        parts = [];
-        filled = 0;
-        strings = 0;
-      }
-      parts.push(part);
-      filled += part.length;
-      strings += stringBytes;
+  const gathering = new Gathering(blockBytes);
+  if (Symbol.iterator in entries) {
+    for (const entry of entries) {
+      checkEntry(entry);
+      const only = onlyPart(entry, blockBytes);
+      // Most entries by far: nothing is awaited for them, which would cost more than planning them does.
+      const full = only === undefined ? undefined : gathering.add(only);
+      if (full !== undefined) yield full;
+      if (only === undefined) yield* severalParts(entry, blockBytes, gathering);
+    }
+  } else {
+    for await (const entry of entries) {
+      checkEntry(entry);
+      yield* severalParts(entry, blockBytes, gathering);
     }
   }
-  if (parts.length > 0) yield parts;
+  if (gathering.parts.length > 0) yield gathering.parts;
+}
+
+/** The part of an entry that lies in one block whatever comes. */
+function onlyPart({ row, content }: PlannedEntry, blockBytes: number): BlockPart | undefined {
+  if (content === undefined) return { row, offset: 0, length: 0, last: true, content: NO_CONTENT };
+  if (content.kind !== "file" || row.size > blockBytes) return undefined;
+  return { row, offset: 0, length: row.size, last: true, content };
+}
+
+async function* severalParts(
+  entry: PlannedEntry,
+  blockBytes: number,
+  gathering: Gathering,
+): AsyncGenerator<readonly BlockPart[]> {
+  for await (const part of partsOf(entry, blockBytes)) {
+    const full = gathering.add(part);
+    if (full !== undefined) yield full;
+  }
+}
+
+const NO_CONTENT = { kind: "none" } as const;
+
+/** The block at hand. */
+class Gathering {
+  /** What is in it. */
+  parts: BlockPart[] = [];
+  readonly #blockBytes: number;
+  #filled = 0;
+  #strings = 0;
+
+  constructor(blockBytes: number) {
+    this.#blockBytes = blockBytes;
+  }
+
+  /** Adds a part; gives the parts before it when it begins another block. */
+  add(part: BlockPart): readonly BlockPart[] | undefined {
+    const strings = utf8Length(part.row.path) + utf8Length(part.row.link);
+    const isFull = this.#filled + part.length > this.#blockBytes || this.parts.length >= BLOCK_ROWS ||
+      this.#strings + strings > BLOCK_STRING_BYTES;
+    let full: readonly BlockPart[] | undefined;
+    if (this.parts.length > 0 && isFull) {
+      full = this.parts;
+      this.parts = [];
+      this.#filled = 0;
+      this.#strings = 0;
+    }
+    this.parts.push(part);
+    this.#filled += part.length;
+    this.#strings += strings;
+    return full;
+  }
 }
 
 function checkEntry({ row, content }: PlannedEntry): void {
@@ -63,7 +110,7 @@ function checkEntry({ row, content }: PlannedEntry): void {
 }
 
 function partsOf({ row, content }: PlannedEntry, blockBytes: number): AsyncIterable<BlockPart> | Iterable<BlockPart> {
-  if (content === undefined) return [{ row, offset: 0, length: 0, last: true, content: { kind: "none" } }];
+  if (content === undefined) return [{ row, offset: 0, length: 0, last: true, content: NO_CONTENT }];
   return content.kind === "file" ? fileParts(row, content, blockBytes) : byteParts(row, content.bytes, blockBytes);
 }
 

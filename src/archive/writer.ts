@@ -308,7 +308,7 @@ export class ArchiveWriter {
   }
 
   #keep(row: Row, provisional: boolean, slices: readonly Omit<Extent, "block">[], block: BlockPlace): void {
-    const extents = slices.map((slice) => ({ ...slice, block }));
+    const extents = slices.map(({ fileOffset, length, dataOffset }) => ({ fileOffset, length, dataOffset, block }));
     if (this.#open !== undefined && this.#open.path !== row.path) this.#orphan();
     if (provisional) {
       this.#open ??= { path: row.path, extents: [], failed: false };

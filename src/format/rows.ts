@@ -182,6 +182,7 @@ export function encodePaths(paths: readonly string[], out: ByteWriter): void {
 export function decodePaths(reader: ByteReader, count: number): string[] {
   const scratch = new Uint8Array(MAX_PATH_BYTES);
   const paths: string[] = [];
+  let path = "";
   let length = 0;
   let total = 0;
   for (let i = 0; i < count; i++) {
@@ -190,6 +191,7 @@ export function decodePaths(reader: ByteReader, count: number): string[] {
       throw new ArchiveError("malformed", `Cannot decode ${reader.what}: a shared prefix is too long`);
     }
     const rest = reader.sizedBytes(MAX_PATH_BYTES - shared);
+    const lengthBefore = length;
     length = shared + rest.length;
     total += length;
     if (total > MAX_DECODED_STRING_BYTES) {
@@ -199,11 +201,19 @@ export function decodePaths(reader: ByteReader, count: number): string[] {
       );
     }
     scratch.set(rest, shared);
-    const path = decodeUtf8(scratch.subarray(0, length), reader.what);
+    // Where every byte is a character, what is shared need not be decoded again, nor the rest by a decoder.
+    const plain = path.length === lengthBefore ? asciiText(rest) : undefined;
+    path = plain === undefined ? decodeUtf8(scratch.subarray(0, length), reader.what) : path.slice(0, shared) + plain;
     checkPath(path);
     paths.push(path);
   }
   return paths;
+}
+
+/** ASCII bytes as a string; `undefined` when one of them is not. */
+function asciiText(bytes: Bytes): string | undefined {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= 0x80) return undefined;
+  return String.fromCharCode(...bytes);
 }
 
 /** Milliseconds are what most systems give, so trailing zeros are told once: an exponent, then each value without them. */

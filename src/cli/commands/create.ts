@@ -176,7 +176,7 @@ class StorePlan {
   }
 
   /** The entries, in path order, but for standard input's, which comes first. */
-  async *entries(skip: readonly Identity[]): AsyncGenerator<PlannedEntry> {
+  *entries(skip: readonly Identity[]): Generator<PlannedEntry> {
     const { ui, system } = this.#context;
     const { stdinName, oneFileSystem, excludeCaches } = this.#options;
     if (stdinName !== undefined) {
@@ -257,10 +257,10 @@ function standardInputRow(path: string): Row {
   return { ...provisionalRow(path, "file"), mode: 0o600, mtime };
 }
 
-async function dryRun({ ui, signal }: CommandContext, plan: StorePlan): Promise<ExitCode> {
+function dryRun({ ui, signal }: CommandContext, plan: StorePlan): ExitCode {
   let bytes = 0;
   let count = 0;
-  for await (const { row, content } of plan.entries([])) {
+  for (const { row, content } of plan.entries([])) {
     signal.throwIfAborted();
     count++;
     bytes += row.size;
