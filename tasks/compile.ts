@@ -19,9 +19,12 @@ const TARGETS = [
 ] as const;
 const FOLDER = "dist";
 /** What worker threads begin with: no import names it, so the compiler is told. */
-const WORKERS = ["create", "extract", "stream", "verify"].map((verb) => `src/parallel/${verb}_worker.ts`);
+export const WORKERS: readonly string[] = ["create", "extract", "stream", "verify"].map((verb) =>
+  `src/parallel/${verb}_worker.ts`
+);
 
-interface Build {
+/** One executable. */
+export interface Build {
   /** `undefined` for the machine this runs on. */
   readonly target: string | undefined;
   readonly output: string;
@@ -49,19 +52,22 @@ function plan(args: readonly string[]): readonly Build[] | string {
   return [{ target: undefined, output: `${FOLDER}/coffer${Deno.build.os === "windows" ? ".exe" : ""}` }];
 }
 
-async function compile({ target, output }: Build): Promise<boolean> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "compile",
-      "--allow-all",
-      ...(target === undefined ? [] : ["--target", target]),
-      "--output",
-      output,
-      ...WORKERS.flatMap((worker) => ["--include", worker]),
-      "cli.ts",
-    ],
-    stdin: "null",
-  }).spawn().status;
+/** What `deno` is called with for a build. */
+export function compileArguments({ target, output }: Build): string[] {
+  return [
+    "compile",
+    "--allow-all",
+    ...(target === undefined ? [] : ["--target", target]),
+    "--output",
+    output,
+    ...WORKERS.flatMap((worker) => ["--include", worker]),
+    "cli.ts",
+  ];
+}
+
+async function compile(build: Build): Promise<boolean> {
+  const command = new Deno.Command(Deno.execPath(), { args: compileArguments(build), stdin: "null" });
+  const { success } = await command.spawn().status;
   return success;
 }
 
@@ -86,4 +92,4 @@ async function main(args: readonly string[]): Promise<number> {
   return failed.length > 0 ? 1 : 0;
 }
 
-Deno.exitCode = await main(Deno.args);
+if (import.meta.main) Deno.exitCode = await main(Deno.args);

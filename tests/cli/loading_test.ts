@@ -1,0 +1,61 @@
+/** A start costs what is loaded for it: each command loads only what it needs, and the rest waits until it is asked for. */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, join, relative } from "@std/path";
+
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+
+/** What this test reads of `deno info --json`. */
+interface Module {
+  readonly specifier: string;
+  readonly dependencies?: readonly {
+    readonly isDynamic?: boolean;
+    readonly code?: { readonly specifier?: string };
+  }[];
+}
+
+/** Everything that is loaded when a module is, as paths from the project's root; imports that wait are not followed. */
+async function loadedWith(entry: string): Promise<Set<string>> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "--no-lock", entry],
+    cwd: ROOT,
+  }).output();
+  const { modules }: { modules: readonly Module[] } = JSON.parse(new TextDecoder().decode(stdout));
+  const nameOf = (specifier: string) =>
+    specifier.startsWith("file:") ? relative(ROOT, fromFileUrl(specifier)).replaceAll("\\", "/") : specifier;
+  const imports = new Map(modules.map(({ specifier, dependencies = [] }) => [
+    nameOf(specifier),
+    dependencies.flatMap(({ isDynamic, code }) => isDynamic || !code?.specifier ? [] : [nameOf(code.specifier)]),
+  ]));
+  assert(imports.has(entry), entry);
+  const loaded = new Set([entry]);
+  for (const path of loaded) for (const target of imports.get(path) ?? []) loaded.add(target);
+  return loaded;
+}
+
+const matching = (paths: Iterable<string>, pattern: RegExp) => [...paths].filter((path) => pattern.test(path));
+
+Deno.test("the program starts without commands, archives, files, threads, ciphers and help", async () => {
+  const loaded = await loadedWith("cli.ts");
+  assert(loaded.has("src/cli/parse.ts"));
+  const wanted =
+    /^src\/(?:cli\/commands|engine|parallel|library)\/|^src\/cli\/(?:help|failure)\.ts|^node:(?!util$)|zxcvbn/;
+  assertEquals(matching(loaded, wanted), []);
+});
+
+Deno.test("list and cat load nothing that stores or restores, and no threads", async () => {
+  for (const verb of ["list", "cat"]) {
+    const loaded = await loadedWith(join("src", "cli", "commands", `${verb}.ts`).replaceAll("\\", "/"));
+    assert(loaded.has("src/archive/archive.ts"), verb);
+    const unneeded =
+      /^src\/parallel\/|^src\/archive\/(?:create|copy|writer|block_builder|planner)\.ts|^src\/disk\/(?:walk|restore|extract)|noble|zxcvbn/;
+    assertEquals(matching(loaded, unneeded), [], verb);
+  }
+});
+
+Deno.test("create and extract do not load each other's half", async () => {
+  assertEquals(matching(await loadedWith("src/cli/commands/create.ts"), /^src\/disk\/(?:restore|extract)|noble/), []);
+  assertEquals(
+    matching(await loadedWith("src/cli/commands/extract.ts"), /^src\/disk\/walk|^src\/archive\/planner|noble/),
+    [],
+  );
+});
