@@ -57,7 +57,7 @@ export interface Verdict {
   readonly aim: number;
 }
 
-/** The cell of an action, if it was measured. */
+/** The cell of an action, if it was measured at all: a later round that failed takes nothing from the earlier ones. */
 export function cellOf(
   { cells }: Comparison,
   contender: string,
@@ -65,8 +65,7 @@ export function cellOf(
   action: Action,
 ): Cell | undefined {
   return cells.find((cell) =>
-    cell.contender === contender && cell.corpus === corpus && cell.action === action && cell.samples.length > 0 &&
-    cell.error === undefined
+    cell.contender === contender && cell.corpus === corpus && cell.action === action && cell.samples.length > 0
   );
 }
 

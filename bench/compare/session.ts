@@ -7,6 +7,7 @@ import { summarize } from "../statistics.ts";
 import { type Action, type Contender, CONTENDERS, type Keys, type Place } from "./contenders.ts";
 import { type Corpus, type CorpusName, count } from "./corpora.ts";
 import { measureFloors } from "./floors.ts";
+import { AIMS } from "./reach.ts";
 import type { Cell, Floor, Taker } from "./results.ts";
 import { outputOf, prepare, runPipeline, type Sample, type ShellOptions, type Stage } from "./shell.ts";
 
@@ -35,6 +36,8 @@ const LISTED: readonly CorpusName[] = ["small", "mixed"];
 const BULK: readonly Action[] = ["create", "extract", "verify"];
 const LOOK: readonly Action[] = ["list", "one"];
 const LOOK_ROUNDS = 5;
+/** What looks into one corpus may take; kept free while the slow ones make their archives. */
+const LOOK_SECONDS = 75;
 const KDF_ROUNDS = 5;
 /** No run of one program may take the time of all others. */
 const LONGEST_SECONDS = 300;
@@ -67,7 +70,9 @@ export class Session {
     try {
       await this.#enter();
       const fast = this.#present.filter(({ speed }) => speed === "fast");
-      const slow = this.#present.filter(({ speed }) => speed === "slow");
+      // Whoever takes longest comes last, so that what it leaves no time for is itself.
+      const isLast = ({ name }: Contender) => Number(name === "7zz");
+      const slow = this.#present.filter(({ speed }) => speed === "slow").toSorted((a, b) => isLast(a) - isLast(b));
       let roundSeconds = 0;
       for (const corpus of corpora) {
         await this.#floor(corpus);
@@ -76,14 +81,16 @@ export class Session {
         roundSeconds += (performance.now() - start) / 1000;
       }
       const reserve = roundSeconds * (rounds.wanted - 1) * 1.1;
-      for (const corpus of corpora.filter(({ name }) => LISTED.includes(name))) {
-        await this.#slowRound(corpus, slow, fast, reserve);
+      const listed = corpora.filter(({ name }) => LISTED.includes(name));
+      for (const [i, corpus] of listed.entries()) {
+        await this.#slowRound(corpus, slow, reserve + LOOK_SECONDS * (listed.length - i));
+        await this.#look(corpus, fast, slow, reserve + LOOK_SECONDS * (listed.length - i - 1));
       }
-      for (let round = 1; round < rounds.wanted; round++) {
+      for (let round = 1; round < rounds.wanted && this.#hasTime(roundSeconds, round); round++) {
         for (const corpus of corpora) await this.#fastRound(corpus, fast, round);
       }
       for (const corpus of corpora.filter(({ name }) => !LISTED.includes(name))) {
-        await this.#slowRound(corpus, slow, [], 0);
+        await this.#slowRound(corpus, slow, 0);
       }
       for (let round = rounds.wanted; round < rounds.most && this.#left() > roundSeconds * 1.15; round++) {
         for (const corpus of corpora) await this.#fastRound(corpus, fast, round);
@@ -91,6 +98,12 @@ export class Session {
     } finally {
       await this.#leave();
     }
+  }
+
+  #hasTime(seconds: number, round: number): boolean {
+    if (this.#left() > seconds) return true;
+    this.#options.say(`*** Round ${round + 1} and those after it are left out: there is no time ***`);
+    return false;
   }
 
   #left(): number {
@@ -197,13 +210,8 @@ export class Session {
     await this.#save();
   }
 
-  /** The slow ones once, as far as the time goes that is not reserved; then looks into all archives, several times. */
-  async #slowRound(
-    corpus: Corpus,
-    slow: readonly Contender[],
-    fast: readonly Contender[],
-    reserve: number,
-  ): Promise<void> {
+  /** The slow ones once, as far as the time goes that is not reserved. */
+  async #slowRound(corpus: Corpus, slow: readonly Contender[], reserve: number): Promise<void> {
     const isListed = LISTED.includes(corpus.name);
     for (const contender of slow) {
       for (const action of BULK) {
@@ -220,13 +228,17 @@ export class Session {
       if (!isListed) await remove(this.#folder(contender, corpus.name));
       await this.#save();
     }
-    if (!isListed) return;
-    // Looks are short: each contender needs an archive once, and then they take turns.
+  }
+
+  /** Looks into all archives, several times: an archive is made once, those of the slow ones are still there. */
+  async #look(corpus: Corpus, fast: readonly Contender[], slow: readonly Contender[], reserve: number): Promise<void> {
     for (const contender of fast) await this.#makeArchive(corpus, contender);
     const all = [...fast, ...slow];
     for (let round = 0; round < LOOK_ROUNDS; round++) {
       for (const action of LOOK) {
-        for (const contender of rotate(all, round)) {
+        // Those that no aim names read everything for a look; two rounds of that are enough.
+        const turns = rotate(all, round).filter(({ name }) => round < 2 || name === "coffer" || isRival(name, action));
+        for (const contender of turns) {
           await this.#measure(corpus, contender, action, round, Math.min(60, this.#left() - reserve));
         }
       }
@@ -273,7 +285,10 @@ export class Session {
     const label = `${corpus.name}: ${action}, round ${round + 1}: ${contender.title}`;
     let place: Place | undefined;
     try {
-      if (timeoutSeconds < 1) throw new Error("left out: no time");
+      if (timeoutSeconds < 1) {
+        if (cell.samples.length > 0) return;
+        throw new Error("left out: no time");
+      }
       if (action === "create") {
         place = await this.#place(contender, corpus, corpus.name);
         await contender.init?.(place, true);
@@ -359,6 +374,10 @@ function checkExtracted(corpus: Corpus, target: string): void {
   if (files !== corpus.files || bytes !== corpus.bytes) {
     throw new Error(`${files} files with ${bytes} bytes came out of ${corpus.files} with ${corpus.bytes}`);
   }
+}
+
+function isRival(name: string, action: Action): boolean {
+  return AIMS.some((aim) => aim.action === action && aim.against.includes(name));
 }
 
 function key(corpus: string, contender: string, action: string): string {
