@@ -8,7 +8,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { plotOf } from "./compare/plot.ts";
 import { comparisonDocument, profilePart, readmePart } from "./compare/render.ts";
-import { type Comparison, newestComparison } from "./compare/results.ts";
+import { type Comparison, type MemoryRuns, newest, newestComparison, type Starts } from "./compare/results.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const BEGIN = "<!-- comparison: made by deno task bench:report -->";
@@ -24,10 +24,15 @@ export function withPart(document: string, part: string): string {
 
 /** Every file that a comparison makes, by its path in the project; parts are put into the documents that are there. */
 export async function reportFiles(results: Comparison): Promise<Readonly<Record<string, string>>> {
+  const folder = join(ROOT, "bench", "results");
+  const starts = await newest<Starts>(folder, "-startup.json");
+  const memory = await newest<MemoryRuns>(folder, "-memory.json");
   const document = (path: string) => Deno.readTextFile(join(ROOT, path));
   return {
     "README.md": await formatted(withPart(await document("README.md"), readmePart(results))),
-    "bench/profile.md": await formatted(withPart(await document("bench/profile.md"), profilePart(results))),
+    "bench/profile.md": await formatted(
+      withPart(await document("bench/profile.md"), profilePart(results, starts, memory)),
+    ),
     "bench/comparison.md": await formatted(comparisonDocument(results)),
     "bench/plots/create.svg": plotOf(results, "create", "Seconds to create an archive, and its size"),
     "bench/plots/extract.svg": plotOf(results, "extract", "Seconds to extract everything"),

@@ -3,7 +3,7 @@ import { summarize, threeDigits } from "../statistics.ts";
 import { type Action, ACTIONS } from "./contenders.ts";
 import type { CorpusName } from "./corpora.ts";
 import { AIMS, cellOf, medianOf, SIZE_LIMIT, sizeRatio, type Verdict, verdictOf } from "./reach.ts";
-import type { Comparison, Taker } from "./results.ts";
+import type { Comparison, MemoryRuns, Starts, Taker } from "./results.ts";
 
 const ACTION_NAMES: Readonly<Record<Action, string>> = {
   create: "create",
@@ -135,14 +135,54 @@ All programs, all figures, memory, sizes and versions: [bench/comparison.md](ben
 that miss their aim: [bench/profile.md](bench/profile.md).`;
 }
 
-/** What `bench/profile.md` says of the floors. */
-export function profilePart(results: Comparison): string {
-  return `Seconds for the same bytes, medians, on ${
-    machineLine(results)
-  }. No archiver that does the same gets below one of
-these rows; one that overlaps them gets close to the largest.
+/** What `bench/profile.md` says: the floors, and starts and memory where they have been measured. */
+export function profilePart(results: Comparison, starts?: Starts, memory?: MemoryRuns): string {
+  const parts = [
+    `Seconds for the same bytes, medians, on ${machineLine(results)}. No archiver that does the same gets below one of
+these rows; one that overlaps them gets close to the largest.`,
+    floorsTable(results),
+  ];
+  if (starts !== undefined) {
+    const empty = starts.results[0]?.seconds.median ?? NaN;
+    parts.push(
+      `Cold starts, ${
+        starts.date.slice(0, 10)
+      }, ${starts.rounds} rounds in turn, in milliseconds (\`bench/startup.ts\`):`,
+      table([
+        ["start", "median", "least", "times an empty script"],
+        ...starts.results.map(({ name, seconds }) => [
+          name,
+          (seconds.median * 1000).toFixed(0),
+          (seconds.min * 1000).toFixed(0),
+          (seconds.median / empty).toFixed(2),
+        ]),
+      ]),
+    );
+  }
+  if (memory !== undefined) {
+    const bound = memory.boundBytes / 2 ** 20;
+    parts.push(
+      `The most that was resident, in MiB, ${memory.date.slice(0, 10)}; the bound is ${bound} (\`bench/memory.ts\`):`,
+      memoryTable(memory),
+    );
+  }
+  return parts.join("\n\n");
+}
 
-${floorsTable(results)}`;
+function memoryTable({ runs, boundBytes }: MemoryRuns): string {
+  const corpora = [...new Set(runs.map(({ corpus }) => corpus))];
+  const actions = [...new Map(runs.map(({ action, jobs }) => [`${action}, jobs: ${jobs}`, { action, jobs }]))];
+  return table([
+    ["", ...corpora],
+    ...actions.map(([title, { action, jobs }]) => [
+      title,
+      ...corpora.map((corpus) => {
+        const run = runs.find((one) => one.corpus === corpus && one.action === action && one.jobs === jobs);
+        if (run === undefined) return NOTHING;
+        return `${(run.peakBytes / 2 ** 20).toFixed(0)} ${run.peakBytes <= boundBytes ? "✓" : "✗"}`;
+      }),
+    ]),
+  ]);
 }
 
 /** The whole comparison as a document. */

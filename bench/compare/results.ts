@@ -1,6 +1,7 @@
 /** What a comparison leaves behind: the shape of the kept files, and finding the newest. */
 import { join } from "@std/path";
 import type { Machine } from "../machine.ts";
+import type { Summary } from "../statistics.ts";
 import type { Action } from "./contenders.ts";
 import type { CorpusName } from "./corpora.ts";
 import type { Sample } from "./shell.ts";
@@ -67,11 +68,41 @@ export interface Comparison {
 /** How the files of comparisons end; what is before it begins with the date. */
 export const COMPARISON_SUFFIX = "-compare.json";
 
-/** The newest kept comparison, by date; `undefined` before the first. */
-export async function newestComparison(folder: string): Promise<Comparison | undefined> {
-  const found: Comparison[] = [];
+/** What `bench/startup.ts` keeps. */
+export interface Starts {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly rounds: number;
+  /** The first is the runtime's with an empty script. */
+  readonly results: readonly { readonly name: string; readonly seconds: Summary }[];
+}
+
+/** What `bench/memory.ts` keeps. */
+export interface MemoryRuns {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly boundBytes: number;
+  readonly runs: readonly {
+    readonly corpus: string;
+    readonly action: string;
+    readonly jobs: number;
+    readonly peakBytes: number;
+  }[];
+}
+
+/** The newest of the kept results whose files end so, by date; `undefined` before the first. */
+export async function newest<T extends { readonly date: string }>(
+  folder: string,
+  suffix: string,
+): Promise<T | undefined> {
+  const found: T[] = [];
   for await (const { name } of Deno.readDir(folder)) {
-    if (name.endsWith(COMPARISON_SUFFIX)) found.push(JSON.parse(await Deno.readTextFile(join(folder, name))));
+    if (name.endsWith(suffix)) found.push(JSON.parse(await Deno.readTextFile(join(folder, name))));
   }
   return found.toSorted((a, b) => (a.date < b.date ? 1 : -1))[0];
+}
+
+/** The newest kept comparison. */
+export function newestComparison(folder: string): Promise<Comparison | undefined> {
+  return newest<Comparison>(folder, COMPARISON_SUFFIX);
 }

@@ -3,7 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { parseCompareOptions } from "../../bench/compare.ts";
 import { plotOf } from "../../bench/compare/plot.ts";
 import { AIMS, sizeRatio, verdictOf } from "../../bench/compare/reach.ts";
-import { comparisonDocument, readmePart } from "../../bench/compare/render.ts";
+import { comparisonDocument, profilePart, readmePart } from "../../bench/compare/render.ts";
 import { type Cell, type Comparison, newestComparison } from "../../bench/compare/results.ts";
 import { quote, runPipeline } from "../../bench/compare/shell.ts";
 import { reportFiles, withPart } from "../../bench/compare_report.ts";
@@ -113,6 +113,22 @@ Deno.test("comparisonDocument() names failures, floors and who was absent", () =
   assertStringIncludes(document, "Not installed, and so not compared: dar.");
 });
 
+Deno.test("profilePart() shows floors, and starts and memory against their bounds where there are any", () => {
+  const results = comparison(CELLS);
+  assertStringIncludes(profilePart(results), "| **Coffer: create** | **1.10** |");
+  const seconds = (median: number) => ({ min: median / 2, median, max: median });
+  const { date, machine } = results;
+  const starts = [{ name: "empty", seconds: seconds(0.02) }, { name: "coffer list", seconds: seconds(0.05) }];
+  const run = { corpus: "tree", action: "create", jobs: 2, peakBytes: 310 * 2 ** 20 };
+  const part = profilePart(
+    results,
+    { date, machine, rounds: 3, results: starts },
+    { date, machine, boundBytes: 300 * 2 ** 20, runs: [run, { ...run, corpus: "text", peakBytes: 2 ** 20 }] },
+  );
+  assertStringIncludes(part, "| coffer list | 50 | 25 | 2.50 |");
+  assertStringIncludes(part, "| create, jobs: 2 | 310 ✗ | 1 ✓ |");
+});
+
 Deno.test("plotOf() draws one bar for each that was measured, the longest in proportion", () => {
   const svg = plotOf(comparison(CELLS), "create", "Seconds <to> create");
   const widths = [...svg.matchAll(/<rect class="(own|bar)"[^>]* width="(\d+)"/g)].map((
@@ -133,15 +149,15 @@ Deno.test("withPart() replaces what is between the marks, and nothing else", () 
 });
 
 Deno.test("README, the profile, the document and the plots are what the newest comparison makes", async () => {
-  const newest = await newestComparison(join(ROOT, "bench", "results"));
-  if (newest === undefined) {
+  const results = await newestComparison(join(ROOT, "bench", "results"));
+  if (results === undefined) {
     // Before the first run nothing may be claimed.
     const readme = await Deno.readTextFile(join(ROOT, "README.md"));
     assertMatch(readme, /<!-- comparison: made by deno task bench:report -->\s*<!-- comparison: end -->/);
     return;
   }
-  assertEquals(newest.quick, false);
-  for (const [path, text] of Object.entries(await reportFiles(newest))) {
+  assertEquals(results.quick, false);
+  for (const [path, text] of Object.entries(await reportFiles(results))) {
     assertEquals(await Deno.readTextFile(join(ROOT, path)), text, path);
   }
 });
