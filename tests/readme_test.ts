@@ -149,6 +149,7 @@ function commandsOf(text: string): { command: string; shown: string[] }[] {
 function comparable(lines: readonly string[]): string[] {
   return lines
     .filter((line) => !/^(?:New passphrase|Passphrase) for "|^The same again:|^coffer: 1 passphrase can/.test(line))
+    .map((line) => line.replace(/(?<=snapshot )[0-9a-f]{64}$/, "ID"))
     .map((line) => line.replace(/(?<= )(?:about [\d.]+ s|less than 0\.1 s)(?= and )/, "some time"))
     .map((line) => line.replace(/^(l)?([-dhp]?[-rwxsStT]{9}) \S+ +(?=\d)/, (_, link, mode) => `${link ?? mode} `))
     .sort();

@@ -161,6 +161,8 @@ export class Agreement {
   takePage(entries: readonly PageEntry[], continues: boolean): void {
     this.#blocks.endRun();
     for (const [i, entry] of entries.entries()) {
+      // What this segment's blocks do not have.
+      if (entry.mark !== undefined) continue;
       if (i === 0 && continues && this.#open !== undefined) {
         this.#goOn(this.#open, entry.extents);
         continue;

@@ -1,25 +1,25 @@
-/** An archive with random access: the catalog, and content by place. */
+/** An archive with random access: the catalog of a snapshot, and content by place. */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
-import { decodePage, type Page, type PageEntry } from "../format/block.ts";
-import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/frame.ts";
+import { FRAME_TYPE } from "../format/frame.ts";
 import { type Header, recoveryPercent } from "../format/header.ts";
-import { comparePaths } from "../format/path.ts";
 import type { BlockPlace } from "../format/row.ts";
-import { checkEmptyTable, decodeTrailer, type Trailer } from "../format/tables.ts";
+import type { Trailer } from "../format/tables.ts";
 import { IndexedBlock } from "./block_index.ts";
 import { openBody } from "./body_source.ts";
+import { type EntryCursor, MergedCursor } from "./catalog_cursor.ts";
+import type { CatalogEntry, CatalogRun } from "./catalog_run.ts";
 import { contentError } from "./content_error.ts";
-import { CatalogOrder } from "./catalog_order.ts";
-import { deriveSegmentKey } from "../format/keys.ts";
-import { FrameCipher } from "./frame_cipher.ts";
-import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openAnyway } from "./lost_header.ts";
-import { findSegment, type FoundSegment } from "./segment_tail.ts";
+import { findSegment, type NewestSegment } from "./segment_tail.ts";
+import { type SegmentAccess, type SegmentEnd, Segments } from "./segments.ts";
+import { chooseSnapshot, listSnapshots, type Snapshot, type SnapshotChoice } from "./snapshots.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
+
+export type { CatalogEntry } from "./catalog_run.ts";
 
 /** How an archive is opened. */
 export interface OpenOptions {
@@ -36,30 +36,28 @@ export interface OpenOptions {
   readonly goWithoutHeader?: boolean;
   /** Whether who reads the whole archive computes the recovery record too, and compares it with what is there. */
   readonly checkRecovery?: boolean;
+  /** Which snapshot; the newest unless given. */
+  readonly snapshot?: SnapshotChoice;
+  /** The newest snapshot's id, kept elsewhere: another one means that the whole archive was put back, or changed. */
+  readonly expect?: Bytes;
+  /** Whether an archive opens that is older than its own header says. */
+  readonly acceptRollback?: boolean;
 }
 
-/** Bytes of the catalog that are read at once. */
-const READ_AHEAD_BYTES = 2 ** 18;
 /** Decoded blocks that are kept: neighbouring files share blocks. */
 const KEPT_BLOCKS = 4;
+/** Above every frame number, so that one number can name a block of any segment. */
+const SEGMENT_STEP = 2 ** 33;
 
-/** What opening an archive's frames takes, wherever that is done. */
+/** What opening an archive's frames takes, wherever that is done; keys come by segment. */
 export interface FrameSetting {
   readonly suite: SuiteId;
-  /** Opens the segment's frames; 32 bytes. */
-  readonly segmentKey: Bytes;
   /** Where the body begins in the archive; places count from there. */
   readonly bodyOffset: number;
   /** The percentage of the recovery layer, which is between logical and physical places; 0 without one. */
   readonly recovery: number;
-  /** Where the segment ends, counted from the body's start. */
+  /** Bytes of the body, up to the end of the newest segment. */
   readonly end: number;
-}
-
-/** One entry's catalog row and places; a very large file's places may come in several pieces. */
-export interface CatalogEntry extends PageEntry {
-  /** The entry before was the same, and this has further extents of it. */
-  readonly continued: boolean;
 }
 
 async function readHeader(engine: Engine, source: Source, options: OpenOptions): Promise<OpenedHeader> {
@@ -68,133 +66,166 @@ async function readHeader(engine: Engine, source: Source, options: OpenOptions):
   return await openHeader(engine, (length) => source.read(0, Math.min(length, source.size)), keys, kdfLimits);
 }
 
+/**
+ * Checks that the newest snapshot is the one that is expected.
+ *
+ * @throws {ArchiveError} `rolled-back`.
+ */
+export function checkExpected(engine: Engine, id: Bytes, expected: Bytes | undefined): void {
+  if (expected === undefined || engine.equal(id, expected)) return;
+  throw new ArchiveError(
+    "rolled-back",
+    "Cannot accept the archive: its newest snapshot is not the one expected; it was put back, changed, or is another",
+  );
+}
+
 /** An opened archive. */
 export class Archive {
   /** The header copy that counts. */
   readonly header: Header;
+  /** The header as it was opened; for changes. */
+  readonly opened: OpenedHeader;
+  /** The newest segment, whichever snapshot was chosen. */
+  readonly newest: NewestSegment;
+  /** This snapshot's number, counted from 1. */
+  readonly number: number;
   /** This snapshot's record. */
   readonly trailer: Trailer;
   /** The snapshot's id: SHA-256 of its locator; 32 bytes. */
   readonly id: Bytes;
   /** What opening its blocks elsewhere takes. */
   readonly setting: FrameSetting;
+  /** All segments. */
+  readonly segments: Segments;
+  /** The runs of this snapshot's catalog, the newest first. */
+  readonly runs: readonly CatalogRun[];
   readonly #engine: Engine;
-  readonly #frames: FrameSource;
-  readonly #pages: readonly PagePlace[];
   readonly #blocks = new Map<number, IndexedBlock>();
 
   private constructor(
     engine: Engine,
-    header: Header,
-    segment: FoundSegment,
-    setting: FrameSetting,
-    frames: FrameSource,
-    trailer: Trailer,
-    pages: readonly PagePlace[],
+    opened: OpenedHeader,
+    newest: NewestSegment,
+    segments: Segments,
+    chosen: { readonly number: number; readonly id: Bytes; readonly end: SegmentEnd },
+    runs: readonly CatalogRun[],
   ) {
     this.#engine = engine;
-    this.header = header;
-    this.id = segment.id;
-    this.trailer = trailer;
-    this.setting = setting;
-    this.#frames = frames;
-    this.#pages = pages;
+    this.opened = opened;
+    this.header = opened.copy.header;
+    this.newest = newest;
+    this.segments = segments;
+    this.number = chosen.number + 1;
+    this.id = chosen.id;
+    this.trailer = chosen.end.trailer;
+    this.runs = runs;
+    const { offset, length } = newest.locator;
+    this.setting = {
+      suite: opened.keys.suite,
+      bodyOffset: opened.bodyOffset,
+      recovery: recoveryPercent(opened.copy.header),
+      end: offset + length,
+    };
   }
 
   /**
-   * Opens an archive: reads its header, its end and its catalog index, and nothing else.
+   * Opens a snapshot of an archive: reads its header, its end and its catalog indexes, and nothing else.
    *
    * @throws {ArchiveError} of every code; I/O errors pass through.
+   * @throws {SnapshotError} when there is no such snapshot.
    */
   static async open(engine: Engine, source: Source, options: OpenOptions): Promise<Archive> {
     const header = await readHeader(engine, source, options);
     for (const warning of header.warnings) options.onWarning?.(warning);
-    const body = openBody(source, header);
-    const segment = await findSegment(body, header);
-    const { locator } = segment;
-    const { suite, archiveKey, id } = header.keys;
-    const segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, locator.segment);
-    const setting = {
-      suite,
-      segmentKey,
-      bodyOffset: header.bodyOffset,
-      recovery: recoveryPercent(header.copy.header),
-      end: locator.offset + locator.length,
-    };
-    const frames = new FrameSource(body, new FrameCipher(engine, suite, segmentKey), setting.bodyOffset, setting.end);
-    const { pages, trailer } = await readTail(frames, segment);
-    return new Archive(engine, header.copy.header, segment, setting, frames, trailer, pages);
+    return await Archive.openBehind(engine, source, header, options);
   }
 
   /**
-   * The catalog in path order, from the first entry at or after `from`. Reads pages as it goes.
+   * Opens a snapshot of an archive whose header has been opened.
+   *
+   * @throws as {@linkcode open}.
+   */
+  static async openBehind(
+    engine: Engine,
+    source: Source,
+    header: OpenedHeader,
+    options: Omit<OpenOptions, "keys" | "kdfLimits" | "goWithoutHeader">,
+  ): Promise<Archive> {
+    const { acceptRollback = false } = options;
+    const body = openBody(source, header);
+    const newest = await findSegment(body, header, { acceptRollback });
+    if (newest.state === "behind") {
+      options.onWarning?.("the archive is older than its header says: later snapshots are missing");
+    } else if (newest.tail > 0) {
+      options.onWarning?.(
+        `${newest.tail} bytes follow the archive's last snapshot: an update was interrupted; the next one removes them`,
+      );
+    }
+    checkExpected(engine, newest.id, options.expect);
+    const segments = new Segments(body, header.keys, header.bodyOffset, newest);
+    const number = await chooseSnapshot(segments, options.snapshot ?? { kind: "latest" });
+    const { id } = await segments.get(number);
+    const end = await segments.end(number);
+    return new Archive(engine, header, newest, segments, { number, id, end }, await segments.runs(number, end));
+  }
+
+  /** All snapshots of the archive, the oldest first. */
+  snapshots(): AsyncGenerator<Snapshot, undefined, undefined> {
+    return listSnapshots(this.segments);
+  }
+
+  /** What opens the blocks of a segment elsewhere. */
+  accessTo(place: BlockPlace): Promise<SegmentAccess> {
+    return this.segments.access(place.segment ?? 0);
+  }
+
+  /**
+   * The catalog in path order, from the first entry at or after `from`. Reads pages as it goes. Of all the runs' rows
+   * of a path, the newest counts.
    *
    * @throws {ArchiveError} `damaged`, `malformed`, `unsafe` or `limit`.
    */
   async *entries(from?: string): AsyncGenerator<CatalogEntry> {
-    const order = new CatalogOrder();
-    const start = from === undefined ? 0 : this.#pageOf(from);
-    for (let i = start; i < this.#pages.length; i++) {
-      const page = await this.#page(i);
-      const first = page.entries[0] as PageEntry;
-      // What a page in the middle goes on with has not been read, but the index names it.
-      if (i === start && page.continues && this.#pages[i - 1]?.firstPath === first.row.path) order.resume(first.row);
-      order.next(page);
-      for (const entry of page.entries) {
-        if (from !== undefined && comparePaths(entry.row.path, from) < 0) continue;
-        yield { ...entry, continued: page.continues };
-      }
+    const cursor = this.cursor(from);
+    await cursor.advance();
+    while (cursor.current !== undefined) {
+      if (cursor.current.mark !== "gone") yield cursor.current;
+      const reading = cursor.advance();
+      if (reading !== undefined) await reading;
     }
+  }
+
+  /** What {@linkcode entries} reads, without a promise for each; paths that are gone come with it. */
+  cursor(from?: string): EntryCursor {
+    return new MergedCursor(this.runs.map((run) => run.cursor(from)));
   }
 
   /** The entry of one path, in as many pieces as its places need; none when there is no such path. */
   async *find(path: string): AsyncGenerator<CatalogEntry> {
-    for await (const entry of this.entries(path)) {
-      if (entry.row.path !== path) return;
-      yield entry;
+    for (const run of this.runs) {
+      const cursor = run.cursor(path);
+      await cursor.advance();
+      let entry = cursor.current;
+      if (entry?.row.path !== path) continue;
+      while (entry !== undefined && entry.row.path === path) {
+        if (entry.mark !== "gone") yield entry;
+        await cursor.advance();
+        entry = cursor.current;
+      }
+      return;
     }
-  }
-
-  /** The first page that may hold the path or what comes after it. */
-  #pageOf(path: string): number {
-    let low = 0;
-    let high = this.#pages.length;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if (comparePaths((this.#pages[middle] as PagePlace).firstPath, path) < 0) low = middle + 1;
-      else high = middle;
-    }
-    const found = this.#pages[low];
-    return found?.firstPath === path ? low : Math.max(0, low - 1);
-  }
-
-  async #page(number: number): Promise<Page> {
-    const place = this.#pages[number] as PagePlace;
-    const last = this.#pages[this.#pages.length - 1] as PagePlace;
-    const ahead = Math.min(READ_AHEAD_BYTES, last.offset + last.frameBytes - place.offset);
-    if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead, place.frameBytes);
-    const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
-    const page = decodePage(raw, head.rows);
-    if (head.rows !== place.rows || page.entries[0]?.row.path !== place.firstPath) {
-      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", {
-        frame: place.frame,
-      });
-    }
-    if (page.entries.some((entry) => entry.provisional)) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", {
-        frame: place.frame,
-      });
-    }
-    return page;
   }
 
   async #block(place: BlockPlace): Promise<IndexedBlock> {
-    const kept = this.#blocks.get(place.frame);
+    const segment = place.segment ?? 0;
+    const name = segment * SEGMENT_STEP + place.frame;
+    const kept = this.#blocks.get(name);
     if (kept !== undefined) return kept;
-    const indexed = new IndexedBlock(place, await this.#frames.expected(place, FRAME_TYPE.block));
+    const frames = await this.segments.frames(segment);
+    const indexed = new IndexedBlock(place, await frames.expected(place, FRAME_TYPE.block));
     const oldest = this.#blocks.keys().next();
     if (this.#blocks.size >= KEPT_BLOCKS && oldest.done !== true) this.#blocks.delete(oldest.value);
-    this.#blocks.set(place.frame, indexed);
+    this.#blocks.set(name, indexed);
     return indexed;
   }
 
@@ -213,10 +244,12 @@ export class Archive {
         throw contentError(
           error,
           entry.row.path,
-          entry.extents.filter(({ block }) => block.frame === extent.block.frame),
+          entry.extents.filter(({ block: { segment, frame } }) =>
+            segment === extent.block.segment && frame === extent.block.frame
+          ),
         );
       }
-      yield { fileOffset: extent.fileOffset, bytes: block.slice(entry.row, extent) };
+      yield { fileOffset: extent.fileOffset, bytes: block.slice(entry.row, extent, entry.mark === "kept") };
     }
   }
 
@@ -224,40 +257,4 @@ export class Archive {
   get engineName(): string {
     return this.#engine.name;
   }
-}
-
-/** Reads index, tables and trailer: the frames from the index through the trailer, in their order. */
-async function readTail(
-  frames: FrameSource,
-  { locator }: FoundSegment,
-): Promise<{ pages: readonly PagePlace[]; trailer: Trailer }> {
-  const order = new FrameOrder();
-  const end = locator.trailer.offset + locator.trailerBytes;
-  await frames.prefetch(locator.index.offset, Math.min(READ_AHEAD_BYTES, end - locator.index.offset));
-  let pages: readonly PagePlace[] = [];
-  let { offset, frame } = locator.index;
-  for (;; frame++) {
-    const head = await frames.head({ offset, frame });
-    if (frame === locator.index.frame && head.type !== FRAME_TYPE.index) break;
-    order.next(head.type, frame);
-    const opened = head.type >= SKIPPABLE_TYPES ? undefined : await frames.frame({ offset, frame });
-    if (head.type === FRAME_TYPE.index) {
-      pages = decodeIndex((opened as OpenedFrame).raw, head.rows, locator.index.offset);
-      checkPagesBefore(pages, locator.index);
-    }
-    if (head.type === FRAME_TYPE.segmentTable || head.type === FRAME_TYPE.snapshotTable) {
-      checkEmptyTable((opened as OpenedFrame).raw, head.rows, "a table");
-    }
-    if (head.type === FRAME_TYPE.trailer) {
-      const { raw, frameBytes } = opened as OpenedFrame;
-      const trailer = decodeTrailer(raw);
-      const agrees = offset === locator.trailer.offset && frame === locator.trailer.frame &&
-        frameBytes === locator.trailerBytes && trailer.index.offset === locator.index.offset &&
-        trailer.index.frame === locator.index.frame && trailer.pages === pages.length;
-      if (!agrees) break;
-      return { pages, trailer };
-    }
-    offset += frameLength(head.stored);
-  }
-  throw new ArchiveError("inconsistent", "Cannot accept the archive: its locator and its trailer disagree");
 }

@@ -27,14 +27,14 @@ export class IndexedBlock {
    * The bytes of an extent of an entry, as a view.
    *
    * @throws {ArchiveError} `inconsistent` when the block does not hold the very same slice of the very same path, or
-   * has the full row and it is another one.
+   * has the full row and it is another one. A row that was `kept` by a later update may differ: its metadata changed.
    */
-  slice(row: Row, extent: Extent): Bytes {
+  slice(row: Row, extent: Extent, kept = false): Bytes {
     const found = this.#byPath.get(row.path);
     const slice = found === undefined ? undefined : sliceAt(found.slices, extent.dataOffset);
     const { offset, frameBytes } = extent.block;
     const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
-      slice.length === extent.length && (found.provisional || equalRows(found.row, row)) &&
+      slice.length === extent.length && (kept || found.provisional || equalRows(found.row, row)) &&
       offset === this.#place.offset && frameBytes === this.#place.frameBytes;
     if (same) return this.#block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length);
     throw new ArchiveError(

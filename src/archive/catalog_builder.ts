@@ -42,17 +42,21 @@ export class CatalogBuilder {
   readonly #engine: Engine;
   readonly #level: Level;
   readonly #type: PageType;
+  readonly #segment: number;
   readonly #batches: Batch[] = [];
   #pending: PageEntry[] = [];
   #pendingBytes = 0;
   #sorted = true;
   #last: Row | undefined;
+  /** The last row of a path that is not gone. */
+  #above: Row | undefined;
 
-  /** Makes a builder of catalog pages, or of orphan pages. */
-  constructor(engine: Engine, level: Level, type: PageType) {
+  /** Makes a builder of catalog pages, or of orphan pages, of the segment of that number. */
+  constructor(engine: Engine, level: Level, type: PageType, segment = 0) {
     this.#engine = engine;
     this.#level = level;
     this.#type = type;
+    this.#segment = segment;
   }
 
   /**
@@ -65,9 +69,11 @@ export class CatalogBuilder {
     const before = this.#last;
     if (this.#last !== undefined && this.#sorted) {
       if (comparePaths(this.#last.path, path) > 0) this.#sorted = false;
-      else checkNeighbours(this.#last, entry.row);
+      else if (entry.mark === "gone") checkDifferent(this.#last, entry.row);
+      else checkNeighbours(this.#above ?? this.#last, entry.row);
     }
     this.#last = entry.row;
+    if (entry.mark !== "gone") this.#above = entry.row;
     const owner = entry.row.owner === before?.owner ? undefined : entry.row.owner;
     const fixed = ROW_BYTES + utf8Length(path) + utf8Length(link) +
       (owner === undefined ? 0 : utf8Length(owner.user) + utf8Length(owner.group));
@@ -96,7 +102,9 @@ export class CatalogBuilder {
     if (!this.#sorted) {
       entries.sort((a, b) => comparePaths(a.row.path, b.row.path));
       for (let i = 1; i < entries.length; i++) {
-        checkNeighbours((entries[i - 1] as PageEntry).row, (entries[i] as PageEntry).row);
+        const { row, mark } = entries[i] as PageEntry;
+        const check = mark === "gone" ? checkDifferent : checkNeighbours;
+        check((entries[i - 1] as PageEntry).row, row);
       }
     }
     this.#batches.push(this.#encode(entries, continues));
@@ -105,7 +113,7 @@ export class CatalogBuilder {
   }
 
   #encode(entries: readonly PageEntry[], continues: boolean): Batch {
-    const raw = encodePage({ entries, continues });
+    const raw = encodePage({ entries, continues }, this.#segment);
     const content = prepareFrame(this.#engine, { type: this.#type, rows: entries.length }, raw, this.#level);
     // Stored content is a view of a buffer of its own; compressed content is as short as it gets.
     const firstPath = (entries[0] as PageEntry).row.path;
@@ -119,6 +127,15 @@ export class CatalogBuilder {
    * @throws {TypeError} when a path stands twice, or below something that is no directory.
    */
   *finish(): Generator<ReadyPage> {
+    for (const { page } of this.#inOrder()) yield page;
+  }
+
+  /** The rows in path order, each with all its extents. They may be read several times; nothing is added afterwards. */
+  entries(): Generator<PageEntry> {
+    return this.#entriesOf(this.#inOrder());
+  }
+
+  #inOrder(): readonly Batch[] {
     let batches = this.#close();
     if (!this.#sorted) {
       let runs = splitRuns(batches);
@@ -131,7 +148,27 @@ export class CatalogBuilder {
       }
       batches = runs[0] ?? [];
     }
-    for (const { page } of batches) yield page;
+    return batches;
+  }
+
+  /**
+   * These rows and others, which come in path order; of two rows of a path, the one here counts. Nothing is added to
+   * this builder afterwards.
+   */
+  async joinedWith(others: AsyncIterable<PageEntry>): Promise<CatalogBuilder> {
+    const joined = new CatalogBuilder(this.#engine, this.#level, this.#type, this.#segment);
+    const own = this.entries();
+    let next = own.next();
+    for await (const other of others) {
+      let order = 1;
+      while (next.done !== true && (order = comparePaths(next.value.row.path, other.row.path)) < 0) {
+        joined.add(next.value);
+        next = own.next();
+      }
+      if (next.done === true || order !== 0) joined.add(other);
+    }
+    for (; next.done !== true; next = own.next()) joined.add(next.value);
+    return joined;
   }
 
   #close(): readonly Batch[] {
@@ -140,7 +177,7 @@ export class CatalogBuilder {
   }
 
   #merge(runs: readonly (readonly Batch[])[]): readonly Batch[] {
-    const builder = new CatalogBuilder(this.#engine, this.#level, this.#type);
+    const builder = new CatalogBuilder(this.#engine, this.#level, this.#type, this.#segment);
     for (const entry of mergeRuns(runs.map((run) => this.#entriesOf(run)))) builder.add(entry);
     return builder.#close();
   }
@@ -169,7 +206,7 @@ export class CatalogBuilder {
       raw = new Uint8Array(head.raw);
       if (!this.#engine.decompress(stored, raw)) throw new Error("Cannot read back a page that was just compressed");
     }
-    return decodePage(raw, head.rows).entries;
+    return decodePage(raw, head.rows, undefined, this.#segment).entries;
   }
 }
 
@@ -241,10 +278,13 @@ function* mergeRuns(runs: readonly Generator<PageEntry>[]): Generator<PageEntry>
  * @throws {TypeError} when the second repeats the first's path, or lies below it and it is no directory.
  */
 export function checkNeighbours(before: Row, row: Row): void {
-  if (before.path === row.path) {
-    throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: two entries have that path`);
-  }
+  checkDifferent(before, row);
   if (before.kind !== "directory" && isAtOrBelow(row.path, before.path)) {
     throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: ${JSON.stringify(before.path)} is a ${before.kind}`);
   }
+}
+
+function checkDifferent(before: Row, row: Row): void {
+  if (before.path !== row.path) return;
+  throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: two entries have that path`);
 }

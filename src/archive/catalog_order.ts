@@ -1,5 +1,5 @@
 /** Checks pages of one kind as they come, one after the other (FORMAT.md, "Pages"). */
-import { checkRowOrder, type Page, type PageEntry } from "../format/block.ts";
+import { checkRising, checkRowOrder, type Page, type PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { Row } from "../format/row.ts";
 import { equalRows } from "../format/rows.ts";
@@ -7,6 +7,8 @@ import { equalRows } from "../format/rows.ts";
 /** The order of rows over the edges of pages, and rows whose extents fill several. */
 export class CatalogOrder {
   #last: { readonly row: Row; readonly end: number; readonly alone: boolean } | undefined;
+  /** The last row of a path that is not gone. */
+  #above: Row | undefined;
 
   /** Begins in the middle of a catalog, with a page that goes on with `row`. */
   resume(row: Row): void {
@@ -23,7 +25,11 @@ export class CatalogOrder {
     const last = page.entries[page.entries.length - 1] as PageEntry;
     let end = 0;
     if (page.continues) end = this.#goOn(page, first);
-    else if (this.#last !== undefined) checkRowOrder(this.#last.row, first.row);
+    else if (this.#last !== undefined) checkRising(this.#last.row.path, first.row.path);
+    const isThere = ({ mark }: PageEntry) => mark !== "gone";
+    const firstThere = page.continues ? undefined : page.entries.find(isThere);
+    if (this.#above !== undefined && firstThere !== undefined) checkRowOrder(this.#above, firstThere.row);
+    this.#above = page.entries.findLast(isThere)?.row ?? this.#above;
     const extent = last.extents[last.extents.length - 1];
     if (extent !== undefined) end = extent.fileOffset + extent.length;
     this.#last = { row: last.row, end, alone: page.entries.length === 1 };

@@ -37,7 +37,8 @@ export async function* plannedCopies(archive: Archive): AsyncGenerator<PlannedEn
   if (held !== undefined) yield planned();
 }
 
-async function* contentOf(archive: Archive, size: number, pieces: readonly PageEntry[]): AsyncGenerator<Bytes> {
+/** A file's content, with its holes as zeros. */
+export async function* contentOf(archive: Archive, size: number, pieces: readonly PageEntry[]): AsyncGenerator<Bytes> {
   let position = 0;
   for (const piece of pieces) {
     for await (const { fileOffset, bytes } of archive.read(piece)) {

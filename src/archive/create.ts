@@ -24,7 +24,10 @@ export interface StoreProblem {
 }
 
 /** What creating an archive is told. */
-export interface CreateOptions extends WriterOptions {
+export interface CreateOptions extends WriterOptions, StoreOptions {}
+
+/** How entries are stored, in a new archive or in a further segment of one. */
+export interface StoreOptions {
   /** Opens the files that entries name; not needed when all content comes from memory. */
   readonly access?: ContentAccess;
   /** Ends the work early: the returned promise rejects with the signal's reason. */
@@ -57,6 +60,9 @@ export async function createArchive(
   try {
     const builder = options.builder?.(writer.setting) ??
       inlineBuilder(blockTools(engine, writer.setting, options.access));
+    writer.start().catch(() => {
+      // Met again by whoever waits for it, and that is not later than the first block.
+    });
     await writeBlocks(planBlocks(entries, options.blockBytes ?? BLOCK_BYTES), builder, writer, options);
     options.signal?.throwIfAborted();
     if (options.isPartial?.()) writer.markPartial();
@@ -75,15 +81,13 @@ interface PendingBlock {
   readonly block: BuiltBlock | Promise<BuiltBlock>;
 }
 
-async function writeBlocks(
+/** Builds the blocks that were planned, and writes them in the order of their numbers. */
+export async function writeBlocks(
   plans: AsyncIterable<readonly BlockPart[]>,
   builder: BlockBuilder,
-  writer: ArchiveWriter,
-  options: CreateOptions,
+  writer: Pick<ArchiveWriter, "start" | "nextFrame" | "writeBlock" | "hasFailed">,
+  options: StoreOptions,
 ): Promise<void> {
-  writer.start().catch(() => {
-    // Met again by whoever waits for it, and that is not later than the first block.
-  });
   const pause = pauseEvery();
   const reporter = new Reporter(options);
   const pending: PendingBlock[] = [];
@@ -111,10 +115,10 @@ async function writeBlocks(
 
 /** Tells the caller what became of each block. */
 class Reporter {
-  readonly #options: CreateOptions;
+  readonly #options: StoreOptions;
   #lastProblem: string | undefined;
 
-  constructor(options: CreateOptions) {
+  constructor(options: StoreOptions) {
     this.#options = options;
   }
 

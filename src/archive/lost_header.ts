@@ -4,7 +4,14 @@
  */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { bodyOffset, encodeHeaderCopy, type Header, type HeaderCopy, withRecovery } from "../format/header.ts";
+import {
+  bodyOffset,
+  encodeHeaderCopy,
+  type Header,
+  type HeaderCopy,
+  SEVERAL_SEGMENTS,
+  withRecovery,
+} from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
 import { HEADER_PAGE_COUNTS, MAX_GENERATION } from "../format/limits.ts";
 import { encodeState, RECORD_BYTES } from "../format/locator.ts";
@@ -70,7 +77,7 @@ function rebuilt({ keys, segment, pages, recovery }: FoundBody, generation: numb
     pages,
     suite: keys.suite,
     generation,
-    readFeatures: withRecovery(0, recovery),
+    readFeatures: withRecovery(segment.locator.segment.number > 0 ? SEVERAL_SEGMENTS : 0, recovery),
     writeFeatures: 0,
     ignorableFeatures: 0,
     state: sealRecord(keys, "state", state, keys.engine.randomBytes(KEY_BYTES)),

@@ -20,9 +20,11 @@ import {
   oneOf,
   shortText,
   sizeInBytes,
+  snapshotChoice,
   someText,
   storedPath,
   type ValueReader,
+  wholeId,
   wholeNumber,
 } from "./values.ts";
 
@@ -95,6 +97,7 @@ export const FLAGS = {
     read: diskPath,
     summary: {
       create: "take the PATHs from DIR instead of the current folder",
+      update: "take the PATHs from DIR instead of the current folder",
       extract: "restore into DIR, which is made if it is absent (default: the current folder)",
       salvage: "restore into DIR, which is made if it is absent (default: the current folder)",
     },
@@ -131,6 +134,7 @@ export const FLAGS = {
     group: "Choosing files",
     summary: {
       create: "the names in --files-from end in NUL instead of a line feed",
+      update: "the names in --files-from end in NUL instead of a line feed",
       list: "print exact names that end in NUL, for xargs -0",
     },
   },
@@ -207,6 +211,45 @@ export const FLAGS = {
     group: "Storing",
     summary: "read everything back before the archive gets its name",
   },
+  "checksum": {
+    kind: "switch",
+    group: "Storing",
+    summary: "read and compare every file, whatever its times and its size say",
+  },
+  "replace": {
+    kind: "switch",
+    group: "Storing",
+    summary: "let the new snapshot have what the PATHs hold and nothing else",
+  },
+  "always": {
+    kind: "switch",
+    group: "Storing",
+    summary: "append a snapshot even if nothing has changed",
+  },
+  "snapshot": {
+    kind: "value",
+    value: "ID",
+    group: "Output",
+    read: snapshotChoice,
+    summary: "the snapshot to take: the beginning of its id, its number, first, or latest (default)",
+  },
+  "all-versions": {
+    kind: "switch",
+    group: "Output",
+    summary: "show each version of what matches, with the snapshots that brought it",
+  },
+  "expect": {
+    kind: "value",
+    value: "ID",
+    group: "Checking",
+    read: wholeId,
+    summary: "fail unless the newest snapshot has this id, all 64 digits: was the whole archive put back?",
+  },
+  "accept-rollback": {
+    kind: "switch",
+    group: "Checking",
+    summary: "go on with an archive that was cut, and is older than its own header says",
+  },
   "strip-components": {
     kind: "value",
     value: "N",
@@ -247,6 +290,7 @@ export const FLAGS = {
     group: "Output",
     summary: {
       create: "write nothing, only say what would be stored",
+      update: "write nothing, only say what would be stored",
       extract: "write nothing, only say what would be restored",
       repair: "write nothing, only say what is wrong and what would be done",
     },
@@ -436,12 +480,7 @@ export const FLAGS = {
   "help": { kind: "switch", short: "h", group: "Talking", summary: "show this help" },
   "version": { kind: "switch", group: "Talking", summary: "show the version" },
   // Named by the command line's contract, each to arrive whole with the work it belongs to.
-  "snapshot": { kind: "later", value: "ID" },
   "dedup": { kind: "later" },
-  "replace": { kind: "later" },
-  "expect": { kind: "later", value: "ID" },
-  "accept-rollback": { kind: "later" },
-  "checksum": { kind: "later" },
   "spool": { kind: "later", value: "DIR" },
 } as const satisfies Readonly<Record<string, Flag>>;
 

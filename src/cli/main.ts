@@ -6,6 +6,8 @@ import { denoSystem } from "./system.ts";
 export async function main(args: readonly string[]): Promise<number> {
   return await run(args, denoSystem(), {
     create: () => import("./commands/create.ts"),
+    update: () => import("./commands/update.ts"),
+    snapshots: () => import("./commands/snapshots.ts"),
     extract: () => import("./commands/extract.ts"),
     list: () => import("./commands/list.ts"),
     cat: () => import("./commands/cat.ts"),

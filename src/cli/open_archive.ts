@@ -2,10 +2,11 @@
 import { abortable } from "../archive/abortable.ts";
 import { Archive, type OpenOptions } from "../archive/archive.ts";
 import { ByteQueue } from "../archive/byte_queue.ts";
-import { findCopies, type PeekStart } from "../archive/header_reader.ts";
+import { findCopies, type OpenedHeader, openHeader, type PeekStart } from "../archive/header_reader.ts";
+import { openState } from "../archive/segment_tail.ts";
 import { LOST_HEADER } from "../archive/lost_header.ts";
 import { pauseEvery } from "../archive/pause.ts";
-import { ArchiveStream } from "../archive/stream_reader.ts";
+import { ArchiveStream, type StreamOptions } from "../archive/stream_reader.ts";
 import type { Source } from "../archive/source.ts";
 import type { Key } from "../archive/unlock.ts";
 import { FileSource } from "../disk/file_source.ts";
@@ -19,7 +20,7 @@ import type { CommandContext } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
 import { givenPassphrases, keysFromFiles } from "./keys.ts";
-import type { OpeningOptions } from "./options.ts";
+import type { OpeningOptions, SnapshotOptions } from "./options.ts";
 import { describeTryHere } from "./kdf_cost.ts";
 import { countSlots } from "./slot_text.ts";
 
@@ -40,6 +41,8 @@ function isLost(warning: string): boolean {
 /** How keys open an archive. */
 function openOptions(context: CommandContext, options: OpeningOptions, keys: readonly Key[]): OpenOptions {
   return {
+    ...(options.expect === undefined ? {} : { expect: options.expect }),
+    acceptRollback: options.acceptRollback,
     keys,
     kdfLimits: options.kdfLimits,
     goWithoutHeader: options.keys.recoveryWords !== undefined,
@@ -153,10 +156,19 @@ export function peekAt(source: Source): PeekStart {
 }
 
 /** Opens an archive on disk for random access. The file is opened before the passphrase is asked for. */
-export async function openFile(context: CommandContext, options: OpeningOptions): Promise<OpenedFile> {
+export async function openFile(
+  context: CommandContext,
+  options: OpeningOptions & SnapshotOptions,
+): Promise<OpenedFile> {
   const source = FileSource.open(options.archive);
   try {
-    const archive = await attempt(context, options, peekAt(source), (how) => Archive.open(nativeEngine, source, how));
+    const { snapshot } = options;
+    const archive = await attempt(
+      context,
+      options,
+      peekAt(source),
+      (how) => Archive.open(nativeEngine, source, { ...how, snapshot }),
+    );
     return { archive, source, [Symbol.dispose]: () => source.close() };
   } catch (error) {
     source.close();
@@ -164,32 +176,107 @@ export async function openFile(context: CommandContext, options: OpeningOptions)
   }
 }
 
-/**
- * Opens an archive to be read from front to back, from standard input or from disk. `onOpening` hears with what, the
- * last time with what opened it.
- */
+/** Opens an archive to be read from front to back, from standard input or from disk. */
 export async function openStream(
   context: CommandContext,
-  options: OpeningOptions,
-  onOpening: (how: OpenOptions) => void = () => {},
+  options: OpeningOptions & SnapshotOptions,
   { checkRecovery = false }: Pick<OpenOptions, "checkRecovery"> = {},
 ): Promise<ArchiveStream> {
-  const pieces = options.archive === "-"
-    ? chunksOf(context.system.stdin)
-    : readThrough(FileSource.open(options.archive));
+  const { kind } = options.snapshot;
+  const isFirst = kind === "first" || (kind === "number" && options.snapshot.number === 1);
+  if (kind !== "latest" && !isFirst) {
+    throw new CommandError(
+      EXIT.failed,
+      "Cannot read that snapshot from a pipe: only the first can be read in one pass",
+      "Save the archive to a file first",
+    );
+  }
+  return await openPieces(context, options, chunksOf(context.system.stdin), {
+    segments: isFirst ? "first" : "only",
+    checkRecovery,
+  });
+}
+
+async function openPieces(
+  context: CommandContext,
+  options: OpeningOptions,
+  pieces: AsyncIterable<Bytes>,
+  more: Pick<StreamOptions, "segments" | "checkRecovery">,
+): Promise<ArchiveStream> {
   const queue = new ByteQueue(pieces);
   try {
     return await attempt(
       context,
       options,
       (length) => queue.peek(length),
-      (how) => {
-        onOpening(how);
-        return ArchiveStream.open(nativeEngine, queue, { ...how, checkRecovery });
-      },
+      (how) => ArchiveStream.open(nativeEngine, queue, { ...how, ...more }),
     );
   } catch (error) {
     await queue.close();
+    throw error;
+  }
+}
+
+/** An archive on disk that is to be checked as a whole; disposing closes the file. */
+export interface CheckedFile extends Disposable {
+  /** Everything up to the newest snapshot, from front to back. */
+  readonly stream: ArchiveStream;
+  /** The snapshot with random access; `undefined` when its end is bad, and then reading the stream tells more of it. */
+  readonly archive: Archive | undefined;
+  /** Why there is none. */
+  readonly failure: ArchiveError | undefined;
+}
+
+/** Opens an archive on disk to be checked. `onOpening` hears with what, the last time with what opened it. */
+export async function openToCheck(
+  context: CommandContext,
+  options: OpeningOptions & SnapshotOptions,
+  onOpening: (how: OpenOptions) => void,
+): Promise<CheckedFile> {
+  const source = FileSource.open(options.archive);
+  try {
+    const opened = await attempt(context, options, peekAt(source), (how) => {
+      onOpening(how);
+      return openHeader(nativeEngine, peekAt(source), how.keys, how.kdfLimits ?? {});
+    });
+    const { ui } = context;
+    const how = openOptions(context, options, []);
+    for (const warning of opened.warnings) how.onWarning?.(warning);
+    let archive: Archive | undefined;
+    let failure: ArchiveError | undefined;
+    try {
+      archive = await Archive.openBehind(nativeEngine, source, opened, { ...how, snapshot: options.snapshot });
+    } catch (error) {
+      if (!(error instanceof ArchiveError) || error.code === "rolled-back") throw error;
+      failure = error;
+      ui.detail(error.message);
+    }
+    // With a recovery record there is one segment, and what follows it belongs to that.
+    const end = archive === undefined || archive.setting.recovery > 0
+      ? source.size
+      : archive.setting.bodyOffset + archive.setting.end;
+    const through = archive?.newest.locator.segment.number ?? segmentOf(opened);
+    // The key itself: a passphrase's has been derived once already.
+    const keys = [{ kind: "archive-key" as const, archiveKey: opened.keys.archiveKey }];
+    const stream = await ArchiveStream.open(nativeEngine, readUpTo(source, end), {
+      keys,
+      segments: { through },
+      checkRecovery: true,
+    });
+    return { stream, archive, failure, [Symbol.dispose]: () => source.close() };
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** The number of the newest segment that a header knows. */
+function segmentOf(opened: OpenedHeader): number {
+  try {
+    const state = openState(opened);
+    return state.kind === "known" ? state.locator.segment.number : 0;
+  } catch (error) {
+    if (error instanceof ArchiveError) return 0;
     throw error;
   }
 }
@@ -225,8 +312,13 @@ const CHUNK_BYTES = 2 ** 20;
 /** A file from front to back, as it was long when it was opened; closed at the end, however that comes. */
 async function* readThrough(source: FileSource): AsyncGenerator<Bytes, void, undefined> {
   using open = source;
-  for (let offset = 0; offset < open.size;) {
-    const bytes = await open.read(offset, CHUNK_BYTES);
+  yield* readUpTo(open, open.size);
+}
+
+/** The first bytes of a source, from front to back. */
+export async function* readUpTo(source: Source, end: number): AsyncGenerator<Bytes, void, undefined> {
+  for (let offset = 0; offset < end;) {
+    const bytes = await source.read(offset, Math.min(CHUNK_BYTES, end - offset));
     if (bytes.length === 0) return;
     yield bytes;
     offset += bytes.length;

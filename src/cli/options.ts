@@ -1,4 +1,5 @@
 /** What a command line means: the options each command is given, complete and checked, defaults filled in. */
+import type { SnapshotChoice } from "../archive/snapshots.ts";
 import type { SuiteId } from "../engine/engine.ts";
 import {
   DEFAULT_KDF_MEMORY,
@@ -53,6 +54,10 @@ export interface OpeningOptions extends CommonOptions {
     /** Bytes for one slot. */
     readonly memory: number;
   };
+  /** The newest snapshot's id, kept elsewhere; 32 bytes. */
+  readonly expect: Uint8Array<ArrayBuffer> | undefined;
+  /** Whether an archive opens that is older than its header says. */
+  readonly acceptRollback: boolean;
 }
 
 /** How files are left out. */
@@ -69,9 +74,8 @@ export interface WorkOptions {
   readonly jobs: number;
 }
 
-/** `coffer create`. */
-export interface CreateOptions extends CommonOptions, ExcludeOptions, WorkOptions {
-  readonly verb: "create";
+/** What is stored, and how. */
+export interface StoringOptions extends CommonOptions, ExcludeOptions, WorkOptions {
   /** The paths as typed; empty when `filesFrom` or `stdinName` stands in for them. */
   readonly paths: readonly string[];
   /** The folder that relative paths start from. */
@@ -82,26 +86,53 @@ export interface CreateOptions extends CommonOptions, ExcludeOptions, WorkOption
   /** Whether the paths in `filesFrom` end in NUL. */
   readonly filesFromNull: boolean;
   readonly oneFileSystem: boolean;
-  /** The stored path of standard input's content. */
-  readonly stdinName: string | undefined;
   /** zstd level, 1 to 19. */
   readonly level: number;
   /** Whether to leave compression out. */
   readonly store: boolean;
-  readonly suite: SuiteId;
-  /** scrypt's logN. */
-  readonly kdfLogN: number;
   readonly pad: boolean;
   /** Percentage of the recovery record; 0 for none. */
   readonly recovery: number;
   readonly label: string | undefined;
-  readonly force: boolean;
-  readonly verify: boolean;
   readonly dryRun: boolean;
 }
 
+/** `coffer create`. */
+export interface CreateOptions extends StoringOptions {
+  readonly verb: "create";
+  /** The stored path of standard input's content. */
+  readonly stdinName: string | undefined;
+  readonly suite: SuiteId;
+  /** scrypt's logN. */
+  readonly kdfLogN: number;
+  readonly force: boolean;
+  readonly verify: boolean;
+}
+
+/** `coffer update`. */
+export interface UpdateOptions extends StoringOptions, ChangingOptions {
+  readonly verb: "update";
+  /** Whether every file is read, whatever its times say. */
+  readonly checksum: boolean;
+  /** Whether the new snapshot has only what is named. */
+  readonly replace: boolean;
+  /** Whether a snapshot is appended even when nothing has changed. */
+  readonly always: boolean;
+}
+
+/** `coffer snapshots`. */
+export interface SnapshotsOptions extends OpeningOptions {
+  readonly verb: "snapshots";
+}
+
+/** What commands have that read one snapshot. */
+export interface SnapshotOptions {
+  /** Which one; the newest unless given. */
+  readonly snapshot: SnapshotChoice;
+}
+
 /** `coffer extract`. */
-export interface ExtractOptions extends OpeningOptions, ExcludeOptions, WorkOptions {
+export interface ExtractOptions extends OpeningOptions, SnapshotOptions, ExcludeOptions, WorkOptions {
   readonly verb: "extract";
   readonly patterns: readonly string[];
   readonly literal: boolean;
@@ -117,24 +148,26 @@ export interface ExtractOptions extends OpeningOptions, ExcludeOptions, WorkOpti
 }
 
 /** `coffer list`. */
-export interface ListOptions extends OpeningOptions, ExcludeOptions {
+export interface ListOptions extends OpeningOptions, SnapshotOptions, ExcludeOptions {
   readonly verb: "list";
   readonly patterns: readonly string[];
   readonly literal: boolean;
   readonly long: boolean;
   /** Whether to print exact names that end in NUL. */
   readonly null: boolean;
+  /** Whether each version of what matches is shown, from all snapshots. */
+  readonly allVersions: boolean;
 }
 
 /** `coffer cat`. */
-export interface CatOptions extends OpeningOptions {
+export interface CatOptions extends OpeningOptions, SnapshotOptions {
   readonly verb: "cat";
   /** Exact paths, at least one. */
   readonly paths: readonly string[];
 }
 
 /** `coffer verify`. */
-export interface VerifyOptions extends OpeningOptions, WorkOptions {
+export interface VerifyOptions extends OpeningOptions, SnapshotOptions, WorkOptions {
   readonly verb: "verify";
   /** A folder to compare with. */
   readonly against: string | undefined;
@@ -161,7 +194,7 @@ export interface RepairOptions extends ChangingOptions {
 }
 
 /** `coffer info`. */
-export interface InfoOptions extends OpeningOptions {
+export interface InfoOptions extends OpeningOptions, SnapshotOptions {
   readonly verb: "info";
 }
 
@@ -243,6 +276,8 @@ export interface KeygenOptions extends CommonOptions {
 /** The options of each verb. */
 export interface OptionsByVerb {
   readonly create: CreateOptions;
+  readonly update: UpdateOptions;
+  readonly snapshots: SnapshotsOptions;
   readonly extract: ExtractOptions;
   readonly list: ListOptions;
   readonly cat: CatOptions;
@@ -317,8 +352,15 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       memory: typed["max-kdf-memory"] ?? DEFAULT_KDF_MEMORY,
       work: Math.floor((typed["max-kdf-work"] ?? DEFAULT_KDF_WORK * KDF_BLOCK_BYTES) / KDF_BLOCK_BYTES),
     },
+    expect: typed.expect,
+    acceptRollback: typed["accept-rollback"] ?? false,
   };
+  const chosen: SnapshotOptions = { snapshot: typed.snapshot ?? { kind: "latest" } };
   switch (verb) {
+    case "update":
+      return updateOptions(opening, typed, rest);
+    case "snapshots":
+      return { ...opening, verb };
     case "copy": {
       const [target, extra] = rest;
       if (target === undefined || extra !== undefined) {
@@ -372,12 +414,17 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return { ...changingOptions(opening, typed), verb, newKeys, kdfLogN };
     }
     case "extract":
-      return extractOptions(opening, typed, rest);
+      return { ...extractOptions({ ...opening, ...chosen }, typed, rest) };
     case "list":
       if (typed.json && typed.null) throw new UsageError('Cannot use "--json" and "--null" together');
+      if (typed["all-versions"] && (rest.length === 0 || typed.snapshot !== undefined)) {
+        throw new UsageError('Cannot use "--all-versions" without a PATTERN, or together with "--snapshot"');
+      }
       return {
         ...opening,
+        ...chosen,
         ...excludes(typed),
+        allVersions: typed["all-versions"] ?? false,
         verb,
         patterns: rest,
         literal: typed.literal ?? false,
@@ -385,11 +432,11 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
         null: typed.null ?? false,
       };
     case "cat":
-      return { ...opening, verb, paths: rest };
+      return { ...opening, ...chosen, verb, paths: rest };
     case "verify":
-      return { ...opening, ...work(typed), verb, against: typed.against };
+      return { ...opening, ...chosen, ...work(typed), verb, against: typed.against };
     case "info":
-      return { ...opening, verb };
+      return { ...opening, ...chosen, verb };
     case "repair": {
       const [dryRun, cutTrailing] = [typed["dry-run"] ?? false, typed["cut-trailing"] ?? false];
       return { ...changingOptions(opening, typed), verb, dryRun, cutTrailing };
@@ -406,6 +453,24 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
       'Name files or folders ("." is the current folder), or use --files-from or --stdin-name',
     );
   }
+  if (typed.verify && common.archive === "-") {
+    throw new UsageError(
+      'Cannot use "--verify": an archive on standard output cannot be read back',
+      "Run coffer verify where it arrives",
+    );
+  }
+  return {
+    ...storingOptions(common, typed, paths),
+    verb: "create",
+    stdinName: typed["stdin-name"],
+    suite: SUITE_IDS[typed.suite ?? "chacha20-poly1305"],
+    kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
+    force: typed.force ?? false,
+    verify: typed.verify ?? false,
+  };
+}
+
+function storingOptions(common: CommonOptions, typed: TypedFlags, paths: readonly string[]): StoringOptions {
   if (paths.includes("-")) {
     throw new UsageError(
       'Cannot store "-": it is not clear what is meant',
@@ -415,38 +480,47 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
   if (typed.null && typed["files-from"] === undefined) {
     throw new UsageError('Cannot use "--null": it says how the names in "--files-from" end, which is not given');
   }
-  if (typed.verify && common.archive === "-") {
-    throw new UsageError(
-      'Cannot use "--verify": an archive on standard output cannot be read back',
-      "Run coffer verify where it arrives",
-    );
-  }
   return {
     ...common,
     ...excludes(typed),
     ...work(typed),
-    verb: "create",
     paths,
     directory: typed.directory,
     excludeCaches: typed["exclude-caches"] ?? false,
     filesFrom: typed["files-from"],
     filesFromNull: typed.null ?? false,
     oneFileSystem: typed["one-file-system"] ?? false,
-    stdinName: typed["stdin-name"],
     level: typed.level ?? DEFAULT_LEVEL,
     store: typed.store ?? false,
-    suite: SUITE_IDS[typed.suite ?? "chacha20-poly1305"],
-    kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
     pad: typed.pad ?? false,
     recovery: typed.recovery ?? 0,
     label: typed.label,
-    force: typed.force ?? false,
-    verify: typed.verify ?? false,
     dryRun: typed["dry-run"] ?? false,
   };
 }
 
-function extractOptions(opening: OpeningOptions, typed: TypedFlags, patterns: readonly string[]): ExtractOptions {
+function updateOptions(opening: OpeningOptions, typed: TypedFlags, paths: readonly string[]): UpdateOptions {
+  if (paths.length === 0 && typed["files-from"] === undefined) {
+    throw new UsageError(
+      "Cannot update an archive: no PATH is named",
+      'Name files or folders ("." is the current folder), or use --files-from',
+    );
+  }
+  return {
+    ...changingOptions(opening, typed),
+    ...storingOptions(opening, typed, paths),
+    verb: "update",
+    checksum: typed.checksum ?? false,
+    replace: typed.replace ?? false,
+    always: typed.always ?? false,
+  };
+}
+
+function extractOptions(
+  opening: OpeningOptions & SnapshotOptions,
+  typed: TypedFlags,
+  patterns: readonly string[],
+): ExtractOptions {
   return {
     ...opening,
     ...excludes(typed),
@@ -547,6 +621,12 @@ function checkBoth({ both, keyFiles }: KeySources): void {
 function checkArchive(verb: VerbName, archive: string): void {
   if (archive === "") throw new UsageError(`Cannot ${verb}: the name of ARCHIVE is empty`);
   if (archive.includes("\0")) throw new UsageError(`Cannot ${verb}: the name of ARCHIVE holds a NUL`);
+  if (archive === "-" && verb === "update") {
+    throw new UsageError(
+      'Cannot use "-" as ARCHIVE: an update changes the archive where it is, and a pipe cannot be changed',
+      "Update the file where it lies, or save the archive to a file first",
+    );
+  }
   if (archive === "-" && verbOf(verb).dash === undefined && !verbOf(verb).standalone) {
     throw new UsageError(
       `Cannot use "-" as ARCHIVE: "${verb}" does not read standard input`,

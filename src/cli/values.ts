@@ -1,4 +1,5 @@
 /** How the text of an option's value becomes a value. Each reader refuses what it cannot take with exit code 2. */
+import type { SnapshotChoice } from "../archive/snapshots.ts";
 import { pathFault, utf8Length } from "../format/path.ts";
 import { UsageError } from "./command_error.ts";
 
@@ -63,6 +64,20 @@ export function shortText(maxBytes: number): ValueReader<string> {
     }
     return text;
   };
+}
+
+/** Which snapshot is meant. */
+export function snapshotChoice(text: string, option: string): SnapshotChoice {
+  if (text === "latest" || text === "first") return { kind: text };
+  if (/^[1-9][0-9]{0,4}$/.test(text)) return { kind: "number", number: Number(text) };
+  if (/^[0-9a-f]{6,64}$/i.test(text)) return { kind: "id", digits: text.toLowerCase() };
+  return refuse(text, option, "first, latest, a number, or the first 6 or more digits of an id");
+}
+
+/** A whole snapshot id. */
+export function wholeId(text: string, option: string): Uint8Array<ArrayBuffer> {
+  if (!/^[0-9a-f]{64}$/i.test(text)) refuse(text, option, "an id of 64 hexadecimal digits");
+  return Uint8Array.fromHex(text);
 }
 
 /** Any text that is not empty. */

@@ -38,8 +38,19 @@ const OPENING = [
   "recovery-words",
   "max-kdf-memory",
   "max-kdf-work",
+  "expect",
+  "accept-rollback",
 ] as const satisfies FlagName[];
-const CHANGING = [...OPENING, "lock-wait", "quiet", "verbose", "json", "help", "version"] as const satisfies FlagName[];
+const OPENING_TO_CHANGE = OPENING.filter((name) => name !== "expect" && name !== "accept-rollback");
+const CHANGING = [
+  ...OPENING_TO_CHANGE,
+  "lock-wait",
+  "quiet",
+  "verbose",
+  "json",
+  "help",
+  "version",
+] as const satisfies FlagName[];
 const NEW_KEYS = [
   "new-passphrase-file",
   "new-passphrase-command",
@@ -126,6 +137,62 @@ export const VERBS = {
       ["pg_dump shop | coffer create shop.coffer --stdin-name shop.sql", "store what a program prints"],
     ],
   },
+  update: {
+    alias: "u",
+    summary: "append a snapshot to an archive, storing only what changed",
+    dash: undefined,
+    rest: { name: "PATH", required: false },
+    flags: [
+      "directory",
+      "exclude",
+      "exclude-from",
+      "exclude-caches",
+      "files-from",
+      "null",
+      "one-file-system",
+      "level",
+      "store",
+      "pad",
+      "label",
+      "checksum",
+      "replace",
+      "always",
+      "dry-run",
+      ...OPENING_TO_CHANGE,
+      "expect",
+      "lock-wait",
+      "jobs",
+      ...TALKING,
+    ],
+    exits: [EXIT.partial, ...OPENING_EXITS],
+    notes: [
+      "The PATHs are compared with the newest snapshot. A file whose size, times and inode are the same is not read; one " +
+      "with other times is read, and stored when its content differs. What is gone below the PATHs is gone from the new " +
+      "snapshot; what the archive has elsewhere stays. Earlier snapshots stay as they are.",
+      "Nothing is changed but the header and what lies behind the newest snapshot, in an order in which a crash leaves " +
+      "all earlier snapshots. Files that are deleted keep their room in the archive until coffer copy.",
+      NOTE_TRIED,
+    ],
+    examples: [
+      ["coffer update photos.coffer photos", "what has changed in the folder photos"],
+      ["coffer update --label nightly backup.coffer -C /home/ann .", "from a timer, every night"],
+    ],
+  },
+  snapshots: {
+    summary: "list the snapshots of an archive",
+    dash: undefined,
+    flags: [...OPENING, ...TALKING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "Each with its number, the beginning of its id, its time, how many files and bytes it has, how much it added, and " +
+      "its label. --json and --verbose show whole ids.",
+      NOTE_TRIED,
+    ],
+    examples: [
+      ["coffer snapshots backup.coffer", "which are there?"],
+      ["coffer snapshots --json backup.coffer | jq -r .id", "their ids, for --expect and --snapshot"],
+    ],
+  },
   extract: {
     alias: "x",
     summary: "restore files from an archive",
@@ -143,6 +210,7 @@ export const VERBS = {
       "same-permissions",
       "max-expansion",
       "dry-run",
+      "snapshot",
       ...OPENING,
       "jobs",
       ...TALKING,
@@ -157,6 +225,7 @@ export const VERBS = {
     examples: [
       ["coffer extract photos.coffer -C restored", "restore everything into the folder restored"],
       ["coffer extract photos.coffer photos/2024 'photos/*/best-*.jpg'", "a folder, and what matches"],
+      ["coffer extract --snapshot 3 photos.coffer -C restored", "as it was in the third snapshot"],
       ["ssh host cat project.coffer | coffer extract -", "from another machine"],
     ],
   },
@@ -165,7 +234,17 @@ export const VERBS = {
     summary: "list the paths in an archive",
     dash: "standard input",
     rest: { name: "PATTERN", required: false },
-    flags: ["long", "null", "exclude", "exclude-from", "literal", ...OPENING, ...TALKING],
+    flags: [
+      "long",
+      "null",
+      "exclude",
+      "exclude-from",
+      "literal",
+      "snapshot",
+      "all-versions",
+      ...OPENING,
+      ...TALKING,
+    ],
     exits: [...OPENING_EXITS],
     notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_TRIED],
     examples: [
@@ -178,7 +257,7 @@ export const VERBS = {
     summary: "write the contents of files in an archive to standard output",
     dash: undefined,
     rest: { name: "PATH", required: true },
-    flags: [...OPENING, ...TALKING.filter((name) => name !== "json")],
+    flags: ["snapshot", ...OPENING, ...TALKING.filter((name) => name !== "json")],
     exits: [...OPENING_EXITS],
     notes: [
       "A PATH is exact, as the list shows it without escapes; it is no glob. Only what it needs is read.",
@@ -189,9 +268,10 @@ export const VERBS = {
   verify: {
     summary: "read and check every byte of an archive",
     dash: "standard input",
-    flags: ["against", ...OPENING, "jobs", ...TALKING],
+    flags: ["against", "snapshot", ...OPENING, "jobs", ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
     notes: [
+      "All snapshots are checked. --against compares the newest with a folder, or the one that --snapshot names.",
       "Of a file that is not whole, the damage is shown as a map, the files that it touches are named (with --json all of " +
       "them, and every range), and the exit code is that of the first error.",
       NOTE_TRIED,
@@ -254,7 +334,7 @@ export const VERBS = {
   info: {
     summary: "show what an archive is, without its key what anyone can see",
     dash: undefined,
-    flags: [...OPENING, ...TALKING],
+    flags: ["snapshot", ...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
     notes: [
       "No passphrase is asked for. With a key from an option or from COFFER_PASSPHRASE, the snapshot and its totals are " +
@@ -397,8 +477,6 @@ export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[];
 
 /** Verbs of later versions and what they will do: known, so that they can be told from mistyped ones. */
 export const LATER_VERBS: Readonly<Record<string, string>> = {
-  update: "append a snapshot, storing only what changed",
-  snapshots: "list the snapshots of an archive",
   diff: "show what differs between snapshots, or from the disk",
 };
 

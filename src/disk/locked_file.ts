@@ -1,5 +1,5 @@
 /** An archive on disk that is to be changed where it is: open for writing, under an exclusive lock. */
-import type { WritableSource } from "../archive/key_changes.ts";
+import type { AppendableSource } from "../archive/update.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { SourceError } from "./file_source.ts";
 import { type Identity, identityOf } from "./metadata.ts";
@@ -22,7 +22,7 @@ export interface LockOptions {
 const RETRY_MS = 50;
 
 /** A regular file, locked against other writers for as long as it is open. Readers are not kept out. */
-export class LockedFile implements WritableSource, Disposable {
+export class LockedFile implements AppendableSource, Disposable {
   #size: number;
   readonly #file: Deno.FsFile;
 

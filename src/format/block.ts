@@ -26,6 +26,7 @@ const COLUMN = {
   extentCounts: 25,
   extents: 26,
   continues: 27,
+  blockSegments: 28,
 } as const;
 
 const BLOCK_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, COLUMN.sliceCounts, COLUMN.slices]);
@@ -35,7 +36,10 @@ const PAGE_COLUMNS: ReadonlySet<number> = new Set([
   COLUMN.extentCounts,
   COLUMN.extents,
   COLUMN.continues,
+  COLUMN.blockSegments,
 ]);
+
+const CATALOG_PAGE = "a catalog page";
 
 /** One entry of a block: its row and the slices of it that this block holds. */
 export interface BlockEntry extends CarriedRow {
@@ -169,12 +173,13 @@ export interface Page {
   readonly continues: boolean;
 }
 
-/** Encodes a page: its raw bytes. */
-export function encodePage(page: Page): Bytes {
+/** Encodes a page of the segment of that number: its raw bytes. */
+export function encodePage(page: Page, segment = 0): Bytes {
   const { entries } = page;
   const out = new ByteWriter(entries.length * 64 + 64);
   encodeRows(entries, out);
   const blocks = new BlockTable();
+  let blockSegments: Bytes | undefined;
   const counts = new ByteWriter(entries.length);
   const extents = new ByteWriter(entries.length * 6);
   const at = new ExtentCursor();
@@ -193,10 +198,13 @@ export function encodePage(page: Page): Bytes {
   }
   if (extents.length > 0) {
     encodeColumn(out, COLUMN.pageBlocks, blocks.encode());
+    const segments = blocks.encodeSegments(segment);
+    if (segments !== undefined) blockSegments = segments;
     encodeColumn(out, COLUMN.extentCounts, counts.view());
     encodeColumn(out, COLUMN.extents, extents.view());
   }
   if (page.continues) encodeColumn(out, COLUMN.continues, Uint8Array.of(1));
+  if (blockSegments !== undefined) encodeColumn(out, COLUMN.blockSegments, blockSegments);
   return out.finish();
 }
 
@@ -216,15 +224,26 @@ class ExtentCursor {
 }
 
 class BlockTable {
-  readonly #numbers = new Map<number, number>();
+  readonly #numbers = new Map<number, Map<number, number>>();
   readonly #places: BlockPlace[] = [];
 
   indexOf(place: BlockPlace): number {
-    const known = this.#numbers.get(place.frame);
+    const segment = place.segment ?? 0;
+    let numbers = this.#numbers.get(segment);
+    if (numbers === undefined) this.#numbers.set(segment, numbers = new Map());
+    const known = numbers.get(place.frame);
     if (known !== undefined) return known;
     const index = this.#places.push(place) - 1;
-    this.#numbers.set(place.frame, index);
+    numbers.set(place.frame, index);
     return index;
+  }
+
+  /** How many segments back each block lies; `undefined` when all are in this one. */
+  encodeSegments(own: number): Bytes | undefined {
+    if (this.#places.every(({ segment = 0 }) => segment === own)) return undefined;
+    const out = new ByteWriter(this.#places.length * 2);
+    for (const { segment = 0 } of this.#places) out.varint(own - segment);
+    return out.finish();
   }
 
   encode(): Bytes {
@@ -245,20 +264,21 @@ class BlockTable {
 
 /**
  * Decodes a page's raw bytes. `count` is the row count of the frame's head. Rows must rise in path order and a row
- * that is above the next must be a directory, so that no name stands twice and nothing is stored below a link.
+ * that is above the next must be a directory, so that no name stands twice and nothing is stored below a link. Rows
+ * of catalog pages may be marked when their segment, whose number is given, is not the first.
  *
  * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
  */
-export function decodePage(raw: Bytes, count: number, what = "a catalog page"): Page {
+export function decodePage(raw: Bytes, count: number, what: string = CATALOG_PAGE, segment = 0): Page {
   if (count > MAX_PAGE_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_ROWS} rows`);
   if (raw.length > MAX_PAGE_BYTES) {
     throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_BYTES} bytes`);
   }
   if (count === 0) throw new ArchiveError("malformed", `Cannot decode ${what}: it has no rows`);
   const columns = decodeColumns(raw, PAGE_COLUMNS, what);
-  const rows = decodeRows(columns, count, what);
-  for (let i = 1; i < rows.length; i++) checkRowOrder((rows[i - 1] as CarriedRow).row, (rows[i] as CarriedRow).row);
-  const places = decodePlaces(columns.get(COLUMN.pageBlocks), what);
+  const rows = decodeRows(columns, count, what, segment > 0 && what === CATALOG_PAGE);
+  checkOrder(rows);
+  const places = decodePlaces(columns.get(COLUMN.pageBlocks), columns.get(COLUMN.blockSegments), segment, what);
   const counts = columns.get(COLUMN.extentCounts);
   const reader = columns.get(COLUMN.extents);
   const continues = columns.get(COLUMN.continues)?.u8();
@@ -266,7 +286,7 @@ export function decodePage(raw: Bytes, count: number, what = "a catalog page"): 
     throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
   }
   const at = new ExtentCursor();
-  const entries = rows.map(({ row, provisional }): PageEntry => {
+  const entries = rows.map(({ row, provisional, mark }): PageEntry => {
     const extents: Extent[] = [];
     let end = 0;
     for (let left = counts?.varint() ?? 0; left > 0; left--) {
@@ -276,7 +296,13 @@ export function decodePage(raw: Bytes, count: number, what = "a catalog page"): 
       end = extent.fileOffset + extent.length;
     }
     checkPlaces(row, end, provisional, what);
-    return { row, provisional, extents };
+    for (const { block } of extents) {
+      if (((block.segment ?? 0) === segment) === (mark === undefined)) continue;
+      throw new ArchiveError("malformed", `Cannot accept a row of ${what}: its bytes lie in another segment`, {
+        path: row.path,
+      });
+    }
+    return mark === undefined ? { row, provisional, extents } : { row, provisional, extents, mark };
   });
   endColumns(columns);
   return { entries, continues: continues === 1 };
@@ -302,7 +328,12 @@ function decodeExtent(
   return { fileOffset, length, dataOffset, block };
 }
 
-function decodePlaces(reader: ByteReader | undefined, what: string): BlockPlace[] {
+function decodePlaces(
+  reader: ByteReader | undefined,
+  segments: ByteReader | undefined,
+  own: number,
+  what: string,
+): BlockPlace[] {
   if (reader === undefined) return [];
   const places: BlockPlace[] = [];
   let frame = 0;
@@ -315,9 +346,34 @@ function decodePlaces(reader: ByteReader | undefined, what: string): BlockPlace[
     if (frame < 0 || frame > MAX_FRAMES || offset < 0 || end > MAX_BODY_BYTES) {
       throw new ArchiveError("malformed", `Cannot decode ${what}: a block's place is out of range`);
     }
-    places.push({ frame, offset, frameBytes });
+    const segment = own - (segments?.varint() ?? 0);
+    if (segment < 0) throw new ArchiveError("malformed", `Cannot decode ${what}: a block lies in no segment`);
+    places.push(segment === 0 ? { frame, offset, frameBytes } : { segment, frame, offset, frameBytes });
   }
   return places;
+}
+
+/** Rows of paths that are gone rise with the others, and nothing else is asked of them. */
+function checkOrder(rows: readonly CarriedRow[]): void {
+  let above: Row | undefined;
+  for (let i = 0; i < rows.length; i++) {
+    const { row, mark } = rows[i] as CarriedRow;
+    if (i > 0) checkRising((rows[i - 1] as CarriedRow).row.path, row.path);
+    if (mark === "gone") continue;
+    if (above !== undefined) checkRowOrder(above, row);
+    above = row;
+  }
+}
+
+/**
+ * Checks that one path comes before another.
+ *
+ * @throws {ArchiveError} `unsafe`.
+ */
+export function checkRising(before: string, path: string): void {
+  if (comparePaths(before, path) < 0) return;
+  const say = before === path ? "stands twice" : "is out of order";
+  throw new ArchiveError("unsafe", `Cannot accept the catalog: the path ${JSON.stringify(path)} ${say}`, { path });
 }
 
 /**
@@ -327,10 +383,7 @@ function decodePlaces(reader: ByteReader | undefined, what: string): BlockPlace[
  */
 export function checkRowOrder(before: Row, row: Row): void {
   const { path } = row;
-  if (comparePaths(before.path, path) >= 0) {
-    const say = before.path === path ? "stands twice" : "is out of order";
-    throw new ArchiveError("unsafe", `Cannot accept the catalog: the path ${JSON.stringify(path)} ${say}`, { path });
-  }
+  checkRising(before.path, path);
   if (before.kind !== "directory" && isAtOrBelow(path, before.path)) {
     throw new ArchiveError(
       "unsafe",

@@ -276,3 +276,8 @@ export function isZero(bytes: Bytes): boolean {
   for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 0) return false;
   return true;
 }
+
+/** Whether two byte strings are equal; for what is no secret. */
+export function equalBytes(a: Bytes, b: Bytes): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -24,6 +24,8 @@ const MAGICS: Readonly<Record<HeaderCopyName, Bytes>> = {
 export const MAGIC_BYTES = 8;
 const SLOTS_OFFSET = 32 + RECORD_BYTES;
 const SEALS_BYTES = 2 * KEY_BYTES;
+/** The feature needed to read an archive of several segments. */
+export const SEVERAL_SEGMENTS = 1;
 /** The feature needed to read an archive with a recovery layer; its percentage stands in bits 8 to 13. */
 const RECOVERY_LAYER = 2;
 const PERCENT_SHIFT = 2 ** 8;
@@ -89,7 +91,7 @@ export function withRecovery(readFeatures: number, percent: number): number {
 }
 
 function areFeaturesKnown(readFeatures: number): boolean {
-  return withRecovery(readFeatures, 0) === 0;
+  return (withRecovery(readFeatures, 0) & ~SEVERAL_SEGMENTS) === 0;
 }
 
 /** Encodes one copy. `headerKey` makes its MAC. */

@@ -73,8 +73,12 @@ export const MAX_DECODED_STRING_BYTES = 2 ** 24;
 export const CONTENT_HASH_BYTES = 32;
 /** UTF-8 bytes of a snapshot's label. */
 export const MAX_LABEL_BYTES = 1024;
-/** Rows of a segment table or snapshot table. */
-export const MAX_TABLE_ROWS = 65_536;
+/** Segments of one archive. */
+export const MAX_SEGMENTS = 65_536;
+/** Rows of one page of the segment table and of the snapshot table. */
+export const TABLE_PAGE_ROWS = 256;
+/** Runs of one snapshot's catalog. */
+export const MAX_RUNS = 8;
 
 /** Largest number a variable-length integer may hold. */
 export const MAX_VARINT = Number.MAX_SAFE_INTEGER;

@@ -139,12 +139,15 @@ function decodeFields(reader: ByteReader): Locator {
     trailerBytes: reader.u64(),
     snapshots: reader.u64(),
   };
+  if (isSoundLocator(locator)) return locator;
+  throw new ArchiveError("malformed", `Cannot accept ${reader.what}: a place is out of range`);
+}
+
+/** Whether the places of a locator can be: aligned, in order, and within the body. */
+export function isSoundLocator(locator: Locator): boolean {
+  const { offset, length, index, trailer, trailerBytes } = locator;
   const end = offset + length;
-  const trailerEnd = locator.trailer.offset + locator.trailerBytes;
-  const sound = offset % SEGMENT_ALIGNMENT === 0 && length % SEGMENT_ALIGNMENT === 0 && length > 0 &&
-    end <= MAX_BODY_BYTES && locator.index.offset > offset && locator.index.offset < locator.trailer.offset &&
-    trailerEnd <= end && locator.index.frame < locator.trailer.frame && locator.trailer.frame <= MAX_FRAMES &&
-    locator.snapshots > 0;
-  if (!sound) throw new ArchiveError("malformed", `Cannot accept ${reader.what}: a place is out of range`);
-  return locator;
+  return offset % SEGMENT_ALIGNMENT === 0 && length % SEGMENT_ALIGNMENT === 0 && length > 0 && end <= MAX_BODY_BYTES &&
+    index.offset > offset && index.offset < trailer.offset && trailer.offset + trailerBytes <= end &&
+    index.frame < trailer.frame && trailer.frame <= MAX_FRAMES && locator.snapshots > 0;
 }

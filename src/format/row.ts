@@ -70,6 +70,8 @@ export interface Slice {
 
 /** Where a block is. */
 export interface BlockPlace {
+  /** Number of its segment; absent for the first one's. */
+  readonly segment?: number;
   /** Its frame number. */
   readonly frame: number;
   /** Byte offset of its frame from the body's start. */

@@ -42,6 +42,8 @@ export const ROW_COLUMNS: readonly number[] = Object.values(COLUMN);
 
 const FLAG_CHANGED = 1;
 const FLAG_PROVISIONAL = 2;
+const FLAG_GONE = 4;
+const FLAG_KEPT = 8;
 const MAX_MODE = 0o7777;
 const MAX_NANOSECONDS = 999_999_999;
 
@@ -51,7 +53,15 @@ export interface CarriedRow {
   readonly row: Row;
   /** Whether the full row comes with a later slice of the same file. */
   readonly provisional: boolean;
+  /** What an update says of a path; absent for what its own blocks hold. */
+  readonly mark?: RowMark;
 }
+
+/**
+ * Marks of rows in the catalog pages of later segments. `gone`: the path is in earlier snapshots and no more; only
+ * `path` means anything. `kept`: the blocks of this segment do not have the row, and its bytes lie in earlier segments.
+ */
+export type RowMark = "gone" | "kept";
 
 /** A row that knows only its path and kind. */
 export function provisionalRow(path: string, kind: EntryKind): Row {
@@ -128,10 +138,8 @@ export function encodeRows(rows: readonly CarriedRow[], out: ByteWriter): void {
   put(COLUMN.paths, () => false, () => encodePaths(rows.map(({ row }) => row.path), scratch));
   put(COLUMN.kinds, () => false, each((row) => scratch.u8(ENTRY_KINDS.indexOf(row.kind) + 1)));
   scratch.reset();
-  for (const { row, provisional } of rows) {
-    scratch.u8((row.changed ? FLAG_CHANGED : 0) + (provisional ? FLAG_PROVISIONAL : 0));
-  }
-  if (rows.some(({ row, provisional }) => row.changed || provisional)) {
+  for (const carried of rows) scratch.u8(flagsOf(carried));
+  if (rows.some((carried) => flagsOf(carried) !== 0)) {
     encodeColumn(out, COLUMN.flags, scratch.view());
   }
   put(COLUMN.modes, (row) => row.mode === 0, each((row) => scratch.varint(row.mode)));
@@ -157,6 +165,11 @@ export function encodeRows(rows: readonly CarriedRow[], out: ByteWriter): void {
       }
     });
   }
+}
+
+function flagsOf({ row, provisional, mark }: CarriedRow): number {
+  const marked = mark === "gone" ? FLAG_GONE : mark === "kept" ? FLAG_KEPT : 0;
+  return (row.changed ? FLAG_CHANGED : 0) + (provisional ? FLAG_PROVISIONAL : 0) + marked;
 }
 
 /** Appends front-coded paths: bytes shared with the one before, then the rest behind its length. */
@@ -265,10 +278,16 @@ function encodeOwners(rows: readonly CarriedRow[], out: ByteWriter, scratch: Byt
 
 /**
  * Takes `count` rows off a column set; every value is checked, paths included. Their order is the caller's matter.
+ * `marks` says whether rows may be marked, as in catalog pages of later segments.
  *
  * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
  */
-export function decodeRows(columns: ReadonlyMap<number, ByteReader>, count: number, what: string): CarriedRow[] {
+export function decodeRows(
+  columns: ReadonlyMap<number, ByteReader>,
+  count: number,
+  what: string,
+  marks = false,
+): CarriedRow[] {
   const paths = decodePaths(requireColumn(columns, COLUMN.paths, what), count);
   const kinds = requireColumn(columns, COLUMN.kinds, what);
   const flags = columns.get(COLUMN.flags);
@@ -289,7 +308,8 @@ export function decodeRows(columns: ReadonlyMap<number, ByteReader>, count: numb
       throw new ArchiveError("malformed", `Cannot decode ${what}: unknown kind of entry`, { path });
     }
     const bits = flags?.u8() ?? 0;
-    if (bits > FLAG_CHANGED + FLAG_PROVISIONAL) {
+    const marked = bits - bits % FLAG_GONE;
+    if (marked > 0 && (!marks || (marked !== FLAG_GONE && marked !== FLAG_KEPT))) {
       throw new ArchiveError("malformed", `Cannot decode ${what}: unknown row flags`, { path });
     }
     const link = links?.string(MAX_LINK_BYTES) ?? "";
@@ -311,9 +331,15 @@ export function decodeRows(columns: ReadonlyMap<number, ByteReader>, count: numb
       changed: bits % 2 === FLAG_CHANGED,
       contentHash: contentHash(),
     };
-    const provisional = bits >= FLAG_PROVISIONAL;
-    checkDecoded(row, provisional, what);
-    rows.push({ row, provisional });
+    const provisional = bits % FLAG_GONE >= FLAG_PROVISIONAL;
+    if (marked === 0) {
+      checkDecoded(row, provisional, what);
+      rows.push({ row, provisional });
+    } else {
+      const mark = marked === FLAG_GONE ? "gone" : "kept";
+      checkMarked(row, provisional, mark, what);
+      rows.push({ row, provisional, mark });
+    }
   }
   return rows;
 }
@@ -323,6 +349,13 @@ function checkDecoded(row: Row, provisional: boolean, what: string): void {
   if (fault === undefined) return;
   const code = row.kind === "hardlink" && fault.startsWith("of its hardlink") ? "unsafe" : "malformed";
   throw new ArchiveError(code, `Cannot accept a row of ${what}: ${fault}`, { path: row.path });
+}
+
+function checkMarked(row: Row, provisional: boolean, mark: RowMark, what: string): void {
+  const sound = !provisional && (mark === "kept" || equalRows(row, provisionalRow(row.path, "directory")));
+  if (sound && mark === "gone") return;
+  if (sound) return checkDecoded(row, false, what);
+  throw new ArchiveError("malformed", `Cannot accept a row of ${what}: its flags contradict it`, { path: row.path });
 }
 
 /** A provisional row knows nothing but its path, so that there is nothing in it to disagree about. */

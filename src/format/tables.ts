@@ -1,16 +1,13 @@
-/**
- * The segment table, the snapshot table and the trailer (FORMAT.md, "Tables" and "Trailer"). The tables list what
- * came before this segment and are empty in the first; the trailer is this segment's own record.
- */
+/** The trailer (FORMAT.md, "Trailer"): a segment's own record. */
 import type { Bytes } from "../engine/engine.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { type ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns, requireColumn } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
-import { MAX_FRAMES, MAX_LABEL_BYTES, MAX_TIME_SECONDS, MIN_TIME_SECONDS } from "./limits.ts";
+import { MAX_FRAMES, MAX_LABEL_BYTES, MAX_RUNS, MAX_TIME_SECONDS, MIN_TIME_SECONDS } from "./limits.ts";
 import type { FramePlace } from "./locator.ts";
 import type { Time } from "./row.ts";
 
-const COLUMN = { time: 1, label: 2, index: 3, totals: 4, frames: 5, flags: 6, writer: 0x81 } as const;
+const COLUMN = { time: 1, label: 2, index: 3, totals: 4, frames: 5, flags: 6, runs: 7, writer: 0x81 } as const;
 const COLUMNS: ReadonlySet<number> = new Set(Object.values(COLUMN));
 const FLAG_PARTIAL = 1;
 /** UTF-8 bytes of the writer's name and version. */
@@ -54,10 +51,15 @@ export interface Trailer {
   readonly partial: boolean;
   /** Program and version that wrote the segment, for reports only. */
   readonly writer: string;
+  /**
+   * Numbers of the earlier segments whose runs lie below this segment's own in the catalog's stack, the newest first;
+   * absent when there are none.
+   */
+  readonly runs?: readonly number[];
 }
 
-/** Encodes a trailer. */
-export function encodeTrailer(trailer: Trailer): Bytes {
+/** Encodes the trailer of the segment of that number. */
+export function encodeTrailer(trailer: Trailer, segment = 0): Bytes {
   const out = new ByteWriter(160);
   const column = new ByteWriter(64);
   const put = (number: number, write: () => void) => {
@@ -73,22 +75,26 @@ export function encodeTrailer(trailer: Trailer): Bytes {
   });
   if (trailer.label !== "") put(COLUMN.label, () => column.string(trailer.label));
   put(COLUMN.index, varints(trailer.index.offset, trailer.index.frame));
-  put(
-    COLUMN.totals,
-    varints(totals.files, totals.directories, totals.symlinks, totals.hardlinks, totals.fifos, totals.bytes),
-  );
+  put(COLUMN.totals, varints(...totalsValues(totals)));
   put(COLUMN.frames, varints(trailer.blocks, trailer.pages, trailer.orphanPages));
   if (trailer.partial) put(COLUMN.flags, () => column.u8(FLAG_PARTIAL));
+  put(COLUMN.runs, () => {
+    let above = segment;
+    for (const number of trailer.runs ?? []) {
+      column.varint(above - number);
+      above = number;
+    }
+  });
   if (trailer.writer !== "") put(COLUMN.writer, () => column.string(trailer.writer));
   return out.finish();
 }
 
 /**
- * Decodes a trailer.
+ * Decodes the trailer of the segment of that number.
  *
  * @throws {ArchiveError} `malformed`.
  */
-export function decodeTrailer(raw: Bytes): Trailer {
+export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
   const what = "the trailer";
   const columns = decodeColumns(raw, COLUMNS, what);
   const timeColumn = requireColumn(columns, COLUMN.time, what);
@@ -102,23 +108,49 @@ export function decodeTrailer(raw: Bytes): Trailer {
     time,
     label: columns.get(COLUMN.label)?.string(MAX_LABEL_BYTES) ?? "",
     index: { offset: index.varint(), frame: index.varint() },
-    totals: decodeTotals(totals),
+    totals: totalsReader(totals),
     blocks: frames.varint(),
     pages: frames.varint(),
     orphanPages: frames.varint(),
     partial: flags === FLAG_PARTIAL,
     writer: columns.get(COLUMN.writer)?.string(MAX_WRITER_BYTES) ?? "",
   };
+  const runs = decodeRuns(columns.get(COLUMN.runs), segment);
   endColumns(columns);
-  const { seconds, nanoseconds } = time;
-  const isTime = seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS && nanoseconds <= 999_999_999;
-  if (trailer.index.frame > MAX_FRAMES || !isTime) {
+  if (trailer.index.frame > MAX_FRAMES || !isTime(time)) {
     throw new ArchiveError("malformed", `Cannot accept ${what}: a value is out of range`);
   }
-  return trailer;
+  return runs.length === 0 ? trailer : { ...trailer, runs };
 }
 
-function decodeTotals(reader: ByteReader): Totals {
+/** Whether a time is one that an archive can have. */
+export function isTime({ seconds, nanoseconds }: Time): boolean {
+  return seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS && nanoseconds <= 999_999_999;
+}
+
+function decodeRuns(reader: ByteReader | undefined, segment: number): number[] {
+  const runs: number[] = [];
+  for (let above = segment; reader !== undefined && reader.remaining > 0;) {
+    const back = reader.varint();
+    above -= back;
+    if (back === 0 || above < 0) {
+      throw new ArchiveError("malformed", "Cannot accept the trailer: a run lies in no earlier segment");
+    }
+    runs.push(above);
+    if (runs.length >= MAX_RUNS) {
+      throw new ArchiveError("limit", `Cannot accept the trailer: over ${MAX_RUNS} runs`);
+    }
+  }
+  return runs;
+}
+
+/** Totals as they are stored. */
+export function totalsValues(totals: Totals): readonly number[] {
+  return [totals.files, totals.directories, totals.symlinks, totals.hardlinks, totals.fifos, totals.bytes];
+}
+
+/** Takes totals. */
+export function totalsReader(reader: ByteReader): Totals {
   const files = reader.varint();
   const directories = reader.varint();
   const symlinks = reader.varint();
@@ -134,15 +166,4 @@ function decodeTotals(reader: ByteReader): Totals {
     fifos,
     bytes,
   };
-}
-
-/**
- * Checks the segment table or snapshot table of a first segment: both list what came before, which is nothing.
- * Archives with more than one segment need a feature bit that this version refuses.
- *
- * @throws {ArchiveError} `malformed`.
- */
-export function checkEmptyTable(raw: Bytes, count: number, what: string): void {
-  if (count !== 0) throw new ArchiveError("malformed", `Cannot accept ${what}: the first segment has none before it`);
-  new ByteReader(raw, what).end();
 }

@@ -7,6 +7,7 @@ import { IndexedBlock } from "../archive/block_index.ts";
 import { rangesInFile } from "../archive/body_source.ts";
 import { checkPlace, openExpected } from "../archive/frame_source.ts";
 import { FrameCipher } from "../archive/frame_cipher.ts";
+import type { SegmentAccess } from "../archive/segments.ts";
 import { descriptorPath } from "../disk/descriptors.ts";
 import { diskCalls } from "../disk/disk_calls.ts";
 import { isFree } from "../disk/extract.ts";
@@ -15,7 +16,7 @@ import { type MetadataOptions, MetadataSetter } from "../disk/restore_metadata.t
 import type { Piece } from "../disk/restore_options.ts";
 import { writeFully } from "../disk/restore_part.ts";
 import { isFatal, isSystemError, systemCode } from "../disk/system_error.ts";
-import type { Bytes, SuiteId } from "../engine/engine.ts";
+import type { SuiteId } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
@@ -27,13 +28,10 @@ import { serve } from "./serve.ts";
 /** What a worker is told once. */
 export interface RestoreSetup {
   readonly suite: SuiteId;
-  readonly segmentKey: Bytes;
   /** Where the body begins in the archive. */
   readonly bodyOffset: number;
   /** The percentage of the recovery layer; 0 without one. */
   readonly recovery: number;
-  /** Where the segment ends, counted from there. */
-  readonly end: number;
   /** The archive, open for reading by position. */
   readonly descriptor: number;
   readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
@@ -45,6 +43,8 @@ export interface RestoreSetup {
 export interface RestoreTask {
   /** The block; `undefined` when none of the files has content. */
   readonly place: BlockPlace | undefined;
+  /** What opens it. */
+  readonly access: SegmentAccess | undefined;
   readonly files: PackedFiles;
 }
 
@@ -67,25 +67,31 @@ export interface RestoreReply {
 
 class BlockReader {
   readonly #setup: RestoreSetup;
-  readonly #cipher: FrameCipher;
+  #cipher: { readonly segment: number; readonly cipher: FrameCipher } | undefined;
   readonly #archive: number;
   #sealed = new Uint8Array(0);
   #raw = new Uint8Array(0);
-  #last: { readonly frame: number; readonly offset: number; readonly block: IndexedBlock } | undefined;
+  #last: { readonly place: BlockPlace; readonly block: IndexedBlock } | undefined;
 
   constructor(setup: RestoreSetup) {
     this.#setup = setup;
     // The runtime takes a descriptor only from the thread that opened it. Closed when the worker ends.
     this.#archive = fs.openSync(descriptorPath(setup.descriptor), fs.constants.O_RDONLY);
-    this.#cipher = new FrameCipher(nativeEngine, setup.suite, setup.segmentKey);
   }
 
   /** A block, good until the next one is read. */
-  read(place: BlockPlace): IndexedBlock {
-    if (this.#last?.frame === place.frame && this.#last.offset === place.offset) return this.#last.block;
+  read(place: BlockPlace, access: SegmentAccess): IndexedBlock {
+    const { segment = 0, frame, offset, frameBytes } = place;
+    const last = this.#last?.place;
+    if (last?.frame === frame && last.offset === offset && last.segment === place.segment) {
+      return (this.#last as { block: IndexedBlock }).block;
+    }
     this.#last = undefined;
-    checkPlace(place, this.#setup.end);
-    const { offset, frame, frameBytes } = place;
+    checkPlace(place, access.end);
+    if (this.#cipher?.segment !== segment) {
+      this.#cipher = { segment, cipher: new FrameCipher(nativeEngine, this.#setup.suite, access.segmentKey) };
+    }
+    const { cipher } = this.#cipher;
     if (this.#sealed.length < frameBytes) this.#sealed = new Uint8Array(frameBytes);
     const sealed = this.#sealed.subarray(0, frameBytes);
     const { recovery, bodyOffset } = this.#setup;
@@ -104,8 +110,8 @@ class BlockReader {
       if (this.#raw.length < length) this.#raw = new Uint8Array(length);
       return this.#raw.subarray(0, length);
     };
-    const block = new IndexedBlock(place, openExpected(this.#cipher, place, FRAME_TYPE.block, sealed, allocate));
-    this.#last = { frame, offset, block };
+    const block = new IndexedBlock(place, openExpected(cipher, place, FRAME_TYPE.block, sealed, allocate));
+    this.#last = { place, block };
     return block;
   }
 }
@@ -119,14 +125,14 @@ serve<RestoreSetup, RestoreTask, RestoreReply>((setup) => {
     remarks.push({ index, kind: "metadata", what, error: encodeError(error) });
   });
   const tools = { calls: diskCalls, metadata };
-  return ({ place, files }) => {
+  return ({ place, access, files }) => {
     const list = unpackFiles(files);
-    const block = place === undefined ? undefined : reader.read(place);
+    const block = place === undefined || access === undefined ? undefined : reader.read(place, access);
     const written = new Float64Array(list.length * 2);
     remarks = [];
     for (index = 0; index < list.length && Atomics.load(stop, 0) === 0; index++) {
-      const { row, extents, goal } = list[index] as typeof list[number];
-      const pieces = piecesOf(row, extents, place, block);
+      const { row, extents, kept, goal } = list[index] as typeof list[number];
+      const pieces = piecesOf(row, extents, kept, place, block);
       try {
         if (goal.kind === "descriptor") {
           writePieces(goal.descriptor, pieces);
@@ -152,13 +158,14 @@ serve<RestoreSetup, RestoreTask, RestoreReply>((setup) => {
 function piecesOf(
   row: Row,
   extents: readonly Omit<Extent, "block">[],
+  kept: boolean,
   place: BlockPlace | undefined,
   block: IndexedBlock | undefined,
 ): Piece[] {
   const pieces: Piece[] = [];
   for (const extent of extents) {
     if (place === undefined || block === undefined) throw new TypeError("Cannot restore content without its block");
-    const bytes = block.slice(row, { ...extent, block: place });
+    const bytes = block.slice(row, { ...extent, block: place }, kept);
     if (!isFree(bytes)) pieces.push({ fileOffset: extent.fileOffset, bytes });
   }
   return pieces;

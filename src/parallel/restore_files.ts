@@ -1,6 +1,7 @@
 /** Restoring the files of an archive with random access on several threads. */
 import { contentError } from "../archive/content_error.ts";
 import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
+import type { SegmentAccess } from "../archive/segments.ts";
 import type { FileCrew, FileHost } from "../disk/extract.ts";
 import type { PartFile } from "../disk/restore.ts";
 import type { FileBatch } from "../disk/restore_batch.ts";
@@ -18,6 +19,8 @@ export interface RestoreFilesOptions {
   readonly jobs: number;
   /** The archive's descriptor, open for reading by position until the crew has stopped. */
   readonly descriptor: number;
+  /** What opens the blocks of a place's segment. */
+  readonly access: (place: BlockPlace) => Promise<SegmentAccess>;
   /** As the target was told. */
   readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
   /** Starts a worker; default: a `Worker`. */
@@ -95,13 +98,19 @@ class FilesInParallel implements FileCrew {
   readonly #host: FileHost;
   readonly #crew: Crew<RestoreSetup, RestoreTask, RestoreReply>;
   readonly #width: number;
+  readonly #access: RestoreFilesOptions["access"];
   readonly #stop = new SharedArrayBuffer(4);
   readonly #underWay: GroupUnderWay[] = [];
   #group: Group | undefined;
   #part: OpenPart | undefined;
 
-  constructor(host: FileHost, setting: FrameSetting, { jobs, descriptor, metadata, start }: RestoreFilesOptions) {
+  constructor(
+    host: FileHost,
+    setting: FrameSetting,
+    { jobs, descriptor, access, metadata, start }: RestoreFilesOptions,
+  ) {
     this.#host = host;
+    this.#access = access;
     this.#width = jobs * GROUPS_PER_WORKER;
     const { sameOwner = false, samePermissions = false } = metadata;
     this.#crew = new Crew(jobs, start ?? startWorker, {
@@ -142,7 +151,8 @@ class FilesInParallel implements FileCrew {
     }
     group.reserved += bytes;
     group.place ??= entry.extents[0]?.block;
-    const share = { row: entry.row, extents: entry.extents, goal: { kind: "name" as const, ...place } };
+    const goal = { kind: "name" as const, ...place };
+    const share = { row: entry.row, extents: entry.extents, kept: entry.mark === "kept", goal };
     group.files.push({ entry, path, share, part: undefined });
     return true;
   }
@@ -183,7 +193,7 @@ class FilesInParallel implements FileCrew {
       group.files.push({
         entry: piece,
         path,
-        share: { row: entry.row, extents, goal: { kind: "descriptor", descriptor } },
+        share: { row: entry.row, extents, kept: entry.mark === "kept", goal: { kind: "descriptor", descriptor } },
         part,
       });
     }
@@ -225,7 +235,8 @@ class FilesInParallel implements FileCrew {
     }
     const files = packFiles(group.files.map((file) => file.share), group.batch.prefixes);
     const transfer = [files.rows.numbers.buffer, files.goals.buffer, files.extents.buffer];
-    const reply = this.#crew.run({ place: group.place, files }, transfer);
+    const access = group.place === undefined ? undefined : await this.#access(group.place);
+    const reply = this.#crew.run({ place: group.place, access, files }, transfer);
     // Its failure is met when its turn comes, or hidden by an earlier one.
     reply.catch(() => {});
     this.#underWay.push({ group, reply });
@@ -300,7 +311,7 @@ function inOneBlock(extents: readonly Extent[]): boolean {
 }
 
 function isSame(a: BlockPlace, b: BlockPlace): boolean {
-  return a.frame === b.frame && a.offset === b.offset && a.frameBytes === b.frameBytes;
+  return a.segment === b.segment && a.frame === b.frame && a.offset === b.offset && a.frameBytes === b.frameBytes;
 }
 
 function sum(extents: readonly Extent[]): number {

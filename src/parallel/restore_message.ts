@@ -13,13 +13,15 @@ export interface FileShare {
   readonly row: Row;
   /** Its places in the block. */
   readonly extents: readonly Extent[];
+  /** Whether the row is one that a later update kept. */
+  readonly kept: boolean;
   readonly goal: FileGoal;
 }
 
 /** Files in transit. */
 export interface PackedFiles {
   readonly rows: RowColumns;
-  /** For each file: number of extents; number of its folder, or -1; descriptor, or -1. */
+  /** For each file: number of extents; number of its folder, or -1; descriptor, or -1; 1 when it was kept. */
   readonly goals: Float64Array<ArrayBuffer>;
   /** For each extent: offset in the file, length, offset in the block's data. */
   readonly extents: Float64Array<ArrayBuffer>;
@@ -29,7 +31,7 @@ export interface PackedFiles {
   readonly prefixes: readonly string[];
 }
 
-const GOAL_NUMBERS = 3;
+const GOAL_NUMBERS = 4;
 const EXTENT_NUMBERS = 3;
 const SEPARATOR = "\0";
 
@@ -39,10 +41,11 @@ export function packFiles(files: readonly FileShare[], prefixes: readonly string
   const extents = new Float64Array(files.reduce((sum, file) => sum + file.extents.length, 0) * EXTENT_NUMBERS);
   const names: string[] = [];
   let at = 0;
-  for (const [i, { extents: list, goal }] of files.entries()) {
+  for (const [i, { extents: list, goal, kept }] of files.entries()) {
     goals[i * GOAL_NUMBERS] = list.length;
     goals[i * GOAL_NUMBERS + 1] = goal.kind === "name" ? goal.folder : -1;
     goals[i * GOAL_NUMBERS + 2] = goal.kind === "name" ? -1 : goal.descriptor;
+    goals[i * GOAL_NUMBERS + 3] = kept ? 1 : 0;
     if (goal.kind === "name") names.push(goal.name);
     for (const { fileOffset, length, dataOffset } of list) {
       extents[at++] = fileOffset;
@@ -57,6 +60,7 @@ export function packFiles(files: readonly FileShare[], prefixes: readonly string
 export interface UnpackedFile {
   readonly row: Row;
   readonly extents: readonly Slice[];
+  readonly kept: boolean;
   readonly goal:
     | { readonly kind: "name"; readonly prefix: string; readonly name: string }
     | { readonly kind: "descriptor"; readonly descriptor: number };
@@ -78,6 +82,7 @@ export function unpackFiles({ rows, goals, extents, names, prefixes }: PackedFil
     return {
       row,
       extents: list,
+      kept: goals[i * GOAL_NUMBERS + 3] === 1,
       goal: folder < 0
         ? { kind: "descriptor", descriptor }
         : { kind: "name", prefix: prefixes[folder] as string, name: nameList[nextName++] as string },

@@ -17,7 +17,9 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
       both: false,
     },
   };
-  const opening = { ...common, kdfLimits: { work: 2 ** 25, memory: 2 ** 30 } };
+  const unanchored = { expect: undefined, acceptRollback: false };
+  const changing = { ...common, kdfLimits: { work: 2 ** 25, memory: 2 ** 30 }, ...unanchored };
+  const opening = { ...changing, snapshot: { kind: "latest" } };
   const excludes = { exclude: [], excludeFrom: [] };
   assertEquals(options("create", "a", "p"), {
     ...common,
@@ -65,6 +67,29 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     literal: false,
     long: false,
     null: false,
+    allVersions: false,
+  });
+  assertEquals(options("snapshots", "a"), { ...changing, verb: "snapshots" });
+  assertEquals(options("update", "a", "p"), {
+    ...changing,
+    ...excludes,
+    verb: "update",
+    jobs: 1,
+    paths: ["p"],
+    directory: undefined,
+    excludeCaches: false,
+    filesFrom: undefined,
+    filesFromNull: false,
+    oneFileSystem: false,
+    level: 3,
+    store: false,
+    pad: false,
+    label: undefined,
+    dryRun: false,
+    lockWaitMs: 0,
+    checksum: false,
+    replace: false,
+    always: false,
   });
   assertEquals(options("cat", "a", "p"), { ...opening, verb: "cat", paths: ["p"] });
   assertEquals(options("verify", "a"), {

@@ -95,7 +95,7 @@ Deno.test("parse() says whose an option is that the verb does not have", () => {
   );
   assertEquals(
     refusal("info", "a", "--exclude", "x").message,
-    'Cannot use "--exclude": it is not an option of "info"; it belongs to "create", "extract", "list"',
+    'Cannot use "--exclude": it is not an option of "info"; it belongs to "create", "update", "extract", "list"',
   );
 });
 

@@ -4,7 +4,7 @@ import type { Bytes } from "../../src/engine/engine.ts";
 import { ByteWriter } from "../../src/format/bytes.ts";
 import { encodeColumn } from "../../src/format/columns.ts";
 import { MAX_FRAMES, MAX_LABEL_BYTES, MAX_TIME_SECONDS, MIN_TIME_SECONDS } from "../../src/format/limits.ts";
-import { checkEmptyTable, decodeTrailer, encodeTrailer, type Trailer } from "../../src/format/tables.ts";
+import { decodeTrailer, encodeTrailer, type Trailer } from "../../src/format/tables.ts";
 import { feedHostile, hex, outcome } from "./hostile_bytes.ts";
 
 const TRAILER: Trailer = {
@@ -117,8 +117,11 @@ Deno.test("decodeTrailer() throws nothing but ArchiveError when bytes are hostil
   assert(counts.refused > 0 && counts.taken > 0);
 });
 
-Deno.test("checkEmptyTable() refuses a table when it has rows or bytes", () => {
-  checkEmptyTable(hex(""), 0, "a table");
-  assertEquals(outcome(() => checkEmptyTable(hex(""), 1, "a table")), "malformed");
-  assertEquals(outcome(() => checkEmptyTable(hex("00"), 0, "a table")), "malformed");
+Deno.test("decodeTrailer() takes up to 8 runs, each in an earlier segment than the one above", () => {
+  const runs = [9, 8, 5, 4, 3, 1, 0];
+  assertEquals(decodeTrailer(encodeTrailer({ ...TRAILER, runs }, 10), 10).runs, runs);
+  assertEquals(outcome(() => decodeTrailer(encodeTrailer({ ...TRAILER, runs: [10, ...runs] }, 11), 11)), "limit");
+  assertEquals(codeOf({ 7: "01" }), "malformed");
+  assertEquals(outcome(() => decodeTrailer(set({ ...COLUMNS, 7: "01 00" }), 3)), "malformed");
+  assertEquals(outcome(() => decodeTrailer(set({ ...COLUMNS, 7: "01 03" }), 3)), "malformed");
 });

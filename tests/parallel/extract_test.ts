@@ -6,6 +6,7 @@ import { type RestoreOptions, type RestoreProblem, RestoreTarget } from "../../s
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { WorkerFailure, type WorkerThread } from "../../src/parallel/crew.ts";
+import type { BlockPlace } from "../../src/format/row.ts";
 import { restoreInParallel } from "../../src/parallel/restore_files.ts";
 import { archiveOf, entriesOf, entry, KEY, makeTree, noise, snapshotOf } from "./trees.ts";
 
@@ -47,7 +48,8 @@ async function extract(
     ...more,
     ...(jobs === 1 ? {} : {
       crew: (host) => {
-        const options = { jobs, descriptor: source.descriptor, metadata: more };
+        const access = (place: BlockPlace) => archive.accessTo(place);
+        const options = { jobs, descriptor: source.descriptor, access, metadata: more };
         const crew = restoreInParallel(
           host,
           archive.setting,

@@ -56,6 +56,7 @@ for (const [number, archive] of ARCHIVES.entries()) {
     };
     const source = new CountedSource(followed, bytes.length + 2 ** 24 + 4096);
     const reading = await readBySeeking(nativeEngine, source, { keys: FIXED_OPTIONS.keys });
-    assertEquals(codeOf(reading), "trailing-data");
+    // Zeros may be what a disk had not written of an update.
+    assertEquals(codeOf(reading), name.endsWith("known") ? "none" : "trailing-data");
   });
 }

@@ -1,6 +1,7 @@
 /** Small whole archives of every kind that tests alter, and what must come of each alteration. */
 import { assert, assertEquals } from "@std/assert";
 import type { Bytes, SuiteId } from "../../src/engine/engine.ts";
+import { isZero } from "../../src/format/bytes.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { Archive } from "../../src/archive/archive.ts";
 import { type Region, type RegionName, regionsOf } from "../archive/frame_map.ts";
@@ -121,5 +122,8 @@ export async function checkFollowed(archive: SmallArchive, tail: Bytes): Promise
   const stream = await readByStream(nativeEngine, [bytes], OPTIONS);
   const seek = await readBySeeking(nativeEngine, new CountedSource(bytes), OPTIONS);
   const what = `${archive.name}: ${tail.length} bytes behind it`;
-  assertEquals([codeOf(stream), codeOf(seek)], ["trailing-data", "trailing-data"], what);
+  // What an interrupted update may leave behind does not keep the snapshots before it from being read.
+  const torn = archive.name.endsWith("known") && (tail.length < 80 || isZero(tail.subarray(0, 4096)));
+  assertEquals([codeOf(stream), codeOf(seek)], ["trailing-data", torn ? "none" : "trailing-data"], what);
+  assertEquals(seek.warnings.length, torn ? 1 : 0, what);
 }

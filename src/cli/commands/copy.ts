@@ -24,7 +24,7 @@ export async function run(context: CommandContext, options: CopyOptions): Promis
   if (target === "-" && system.stdout.isTerminal()) {
     throw new UsageError("Cannot write an archive to a terminal", "Redirect standard output, or name a file as NEW");
   }
-  using opened = await openFile(context, options);
+  using opened = await openFile(context, { ...options, snapshot: { kind: "latest" } });
   const { archive } = opened;
   using file = target === "-" ? undefined : AtomicFile.create(target, { overwrite: options.force });
   const keys = await newKeys(context, options.newKeys);

@@ -98,6 +98,7 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
           restoreInParallel(host, archive.setting, {
             jobs: options.jobs,
             descriptor: source.descriptor,
+            access: (place) => archive.accessTo(place),
             metadata: options,
           }),
       }),

@@ -29,7 +29,12 @@ export async function run(context: CommandContext, options: InfoOptions): Promis
     ui.warn(`header copy ${name} is damaged`, faults.get(name)?.message);
   }
   const archive = areKeysGiven(context, options)
-    ? await attempt(context, options, peekAt(source), (how) => Archive.open(nativeEngine, source, how))
+    ? await attempt(
+      context,
+      options,
+      peekAt(source),
+      (how) => Archive.open(nativeEngine, source, { ...how, snapshot: options.snapshot }),
+    )
     : undefined;
   const cost = ui.json ? undefined : await describeTryHere(header.slots);
   ui.result(
@@ -59,7 +64,7 @@ function outside(header: Header, length: number, cost: string | undefined): stri
   ];
 }
 
-function inside({ trailer, id }: Archive): string[] {
+function inside({ trailer, id, newest, number }: Archive): string[] {
   const { totals } = trailer;
   const kinds = [
     [totals.files, "file"],
@@ -70,6 +75,9 @@ function inside({ trailer, id }: Archive): string[] {
   ] as const;
   return [
     line("snapshot", id.toHex()),
+    ...(newest.locator.segment.number === 0
+      ? []
+      : [line("snapshots", `${formatCount(newest.locator.segment.number + 1)}, this is number ${number}`)]),
     line("made", new Date(trailer.time.seconds * 1000).toISOString()),
     ...(trailer.label === "" ? [] : [line("label", escapeName(trailer.label))]),
     ...(trailer.writer === "" ? [] : [line("made by", escapeName(trailer.writer))]),
@@ -99,8 +107,10 @@ function json(header: Header, length: number, archive: Archive | undefined, name
   const { trailer } = archive;
   return {
     ...record,
+    snapshots: archive.newest.locator.segment.number + 1,
     snapshot: {
       id: archive.id.toHex(),
+      number: archive.number,
       time: new Date(trailer.time.seconds * 1000 + Math.floor(trailer.time.nanoseconds / 1_000_000)).toISOString(),
       label: trailer.label,
       writer: trailer.writer,

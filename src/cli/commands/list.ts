@@ -1,16 +1,19 @@
 /** `coffer list` */
-import type { Archive } from "../../archive/archive.ts";
+import { Archive } from "../../archive/archive.ts";
 import { entriesBeginning } from "../../archive/ranges.ts";
 import { pauseEvery } from "../../archive/pause.ts";
+import { nativeEngine } from "../../engine/native/engine.ts";
 import type { Row } from "../../format/row.ts";
+import { equalRows } from "../../format/rows.ts";
 import type { CommandContext } from "../command.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { nearPath } from "../near_path.ts";
-import { openFile, openStream } from "../open_archive.ts";
+import { type OpenedFile, openFile, openStream } from "../open_archive.ts";
 import type { ListOptions } from "../options.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
+import { localTime } from "../ui/local_time.ts";
 import type { JsonRecord } from "../ui/ui.ts";
 
 /** Lists the paths in an archive. */
@@ -25,7 +28,10 @@ export async function run(context: CommandContext, options: ListOptions): Promis
     if (options.null) ui.write(`${options.long ? longLine(row, (name) => name) : row.path}\0`);
     else ui.result(() => options.long ? longLine(row, escapeName) : escapeName(row.path), () => entryJson(row));
   };
-  if (options.archive === "-") {
+  if (options.allVersions) {
+    using file = await openFile(context, options);
+    await showVersions(context, options, file, patterns, exclude);
+  } else if (options.archive === "-") {
     const stream = await openStream(context, options);
     for await (const event of stream.events()) {
       await pause();
@@ -43,6 +49,47 @@ export async function run(context: CommandContext, options: ListOptions): Promis
     return await tellUnmatched(context, patterns, file.archive) ? EXIT.failed : EXIT.done;
   }
   return await tellUnmatched(context, patterns) ? EXIT.failed : EXIT.done;
+}
+
+/** Shows each version of what matches: its row as it is first in a snapshot, and when it is gone. */
+async function showVersions(
+  { ui, signal }: CommandContext,
+  options: ListOptions,
+  { archive, source }: OpenedFile,
+  patterns: Patterns,
+  exclude: (path: string, isDirectory: boolean) => boolean,
+): Promise<void> {
+  const pause = pauseEvery();
+  let before = new Map<string, Row>();
+  for await (const { number, id, time } of archive.snapshots()) {
+    const snapshot = await Archive.openBehind(nativeEngine, source, archive.opened, {
+      snapshot: { kind: "number", number },
+      acceptRollback: options.acceptRollback,
+    });
+    const now = new Map<string, Row>();
+    const told = { snapshot: number, id: id.toHex() };
+    for await (const { row, continued } of entriesBeginning(snapshot, patterns.prefixes)) {
+      await pause();
+      signal.throwIfAborted();
+      const isDirectory = row.kind === "directory";
+      if (continued || !patterns.matches(row.path, isDirectory) || exclude(row.path, isDirectory)) continue;
+      now.set(row.path, row);
+      const known = before.get(row.path);
+      if (known !== undefined && equalRows(known, row)) continue;
+      ui.result(
+        () => `${String(number).padStart(5)}  ${options.long ? longLine(row, escapeName) : escapeName(row.path)}`,
+        () => ({ ...entryJson(row), ...told }),
+      );
+    }
+    for (const [path] of before) {
+      if (now.has(path)) continue;
+      ui.result(
+        () => `${String(number).padStart(5)}  ${localTime(time.seconds)}  gone: ${escapeName(path)}`,
+        () => ({ schema: "coffer/list-gone/1", path, ...told }),
+      );
+    }
+    before = now;
+  }
 }
 
 /**
@@ -97,13 +144,6 @@ function permissions(mode: number): string {
   special(0o2000, 5, "s");
   special(0o1000, 8, "t");
   return letters.join("");
-}
-
-function localTime(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 /** One entry as JSON, schema `coffer/list/1`. */

@@ -1,16 +1,17 @@
 /** `coffer verify` */
-import type { OpenOptions } from "../../archive/archive.ts";
+import type { Archive, OpenOptions } from "../../archive/archive.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import { ArchiveError } from "../../format/errors.ts";
+import type { Row } from "../../format/row.ts";
 import type { Trailer } from "../../format/tables.ts";
 import { type CheckedBlock, checkInParallel } from "../../parallel/check_blocks.ts";
 import type { CommandContext } from "../command.ts";
 import { tellDamage } from "../survey.ts";
 import { CommandError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { openStream } from "../open_archive.ts";
+import { openStream, openToCheck } from "../open_archive.ts";
 import type { VerifyOptions } from "../options.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
@@ -20,7 +21,11 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   const { ui, signal } = context;
   if (options.against !== undefined) checkFolder(options.against);
   let how: OpenOptions = { keys: [] };
-  const stream = await openStream(context, options, (tried) => how = tried, { checkRecovery: true });
+  using file = options.archive === "-" ? undefined : await openToCheck(context, options, (tried) => how = tried);
+  const stream = file?.stream ?? await openStream(context, options, { checkRecovery: true });
+  // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
+  const archive = file?.archive;
+  const snapshot = archive === undefined || archive.newest.locator.segment.number === 0 ? undefined : archive;
   const differences: Difference[] = [];
   using progress = ui.progress("Verifying");
   const comparison = options.against === undefined ? undefined : new TreeComparison({
@@ -36,7 +41,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   using checkers = new DisposableStack();
   const pause = pauseEvery();
   try {
-    for await (const event of eventsOf(stream, options, checkers, comparison)) {
+    for await (const event of eventsOf(stream, options, checkers, snapshot === undefined ? comparison : undefined)) {
       await pause();
       signal.throwIfAborted();
       if (event.kind === "block") progress.add(event.block.bytes, event.block.entries);
@@ -44,6 +49,12 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
       if (event.kind !== "end") continue;
       id = event.id.toHex();
       length = event.length;
+    }
+    if (file?.failure !== undefined) throw file.failure;
+    if (snapshot !== undefined) {
+      trailer = snapshot.trailer;
+      id = snapshot.id.toHex();
+      await checkSnapshot(snapshot, signal, comparison);
     }
   } catch (error) {
     progress.end();
@@ -95,6 +106,50 @@ async function* eventsOf(
     if (event.kind !== "block") yield event;
     else yield { ...event, block: { entries: event.block.entries.length, bytes: event.block.data.length } };
   }
+}
+
+/**
+ * Checks that a snapshot of several holds what it says, and compares its content where that is asked for.
+ *
+ * @throws {ArchiveError} `inconsistent`, or what is wrong with the archive.
+ */
+async function checkSnapshot(
+  archive: Archive,
+  signal: AbortSignal,
+  comparison: TreeComparison | undefined,
+): Promise<void> {
+  const pause = pauseEvery();
+  let entries = 0;
+  let bytes = 0;
+  let last: Row | undefined;
+  const endFile = () => {
+    if (last === undefined) return;
+    const block = { entries: [{ row: last, provisional: false, slices: [] }], data: new Uint8Array(0) };
+    comparison?.take({ kind: "block", frame: 0, block });
+  };
+  for await (const entry of archive.entries()) {
+    await pause();
+    signal.throwIfAborted();
+    const { row, continued } = entry;
+    if (!continued) {
+      entries++;
+      bytes += row.size;
+      endFile();
+      last = row.kind === "file" ? row : undefined;
+    }
+    if (comparison === undefined) continue;
+    for await (const { fileOffset, bytes: data } of archive.read(entry)) {
+      await pause();
+      const slices = [{ fileOffset, length: data.length, dataOffset: 0 }];
+      comparison.take({ kind: "block", frame: 0, block: { entries: [{ row, provisional: true, slices }], data } });
+    }
+    comparison.take({ kind: "page", page: { entries: [entry], continues: continued } });
+  }
+  endFile();
+  comparison?.take({ kind: "end", id: archive.id, length: 0 });
+  const { totals } = archive.trailer;
+  if (entries === totals.entries && bytes === totals.bytes) return;
+  throw new ArchiveError("inconsistent", "Cannot accept the archive: a snapshot does not hold what it says");
 }
 
 function checkFolder(path: string): void {

@@ -1,0 +1,146 @@
+/** One run of a catalog: pages of rows in path order that lie together at the end of one segment. */
+import { decodePage, type Page, type PageEntry } from "../format/block.ts";
+import type { PagePlace } from "../format/catalog_index.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_TYPE } from "../format/frame.ts";
+import { comparePaths } from "../format/path.ts";
+import { CatalogOrder } from "./catalog_order.ts";
+import type { FrameSource } from "./frame_source.ts";
+
+/** Bytes of the catalog that are read at once. */
+export const READ_AHEAD_BYTES = 2 ** 18;
+
+/** One entry's catalog row and places; a very large file's places may come in several pieces. */
+export interface CatalogEntry extends PageEntry {
+  /** The entry before was the same, and this has further extents of it. */
+  readonly continued: boolean;
+}
+
+/** One run. */
+export class CatalogRun {
+  /** Number of the segment it is in. */
+  readonly segment: number;
+  /** Rows in it; those of very large files may be repeated. */
+  readonly rows: number;
+  readonly #frames: FrameSource;
+  readonly #pages: readonly PagePlace[];
+
+  /** Takes what the index of a segment says, and what opens its frames. */
+  constructor(segment: number, frames: FrameSource, pages: readonly PagePlace[]) {
+    this.segment = segment;
+    this.#frames = frames;
+    this.#pages = pages;
+    this.rows = pages.reduce((sum, page) => sum + page.rows, 0);
+  }
+
+  /** Begins to read it at the first row at or after a path, or at its start. */
+  cursor(from?: string): RunCursor {
+    return new RunCursor(this, from);
+  }
+
+  /** How many pages it has. */
+  get pageCount(): number {
+    return this.#pages.length;
+  }
+
+  /** The path of a page's first row. */
+  firstPath(page: number): string | undefined {
+    return this.#pages[page]?.firstPath;
+  }
+
+  /** The first page that may hold the path or what comes after it. */
+  pageOf(path: string): number {
+    let low = 0;
+    let high = this.#pages.length;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (comparePaths((this.#pages[middle] as PagePlace).firstPath, path) < 0) low = middle + 1;
+      else high = middle;
+    }
+    const found = this.#pages[low];
+    return found?.firstPath === path ? low : Math.max(0, low - 1);
+  }
+
+  /**
+   * Reads a page.
+   *
+   * @throws {ArchiveError} `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`.
+   */
+  async page(number: number): Promise<Page> {
+    const place = this.#pages[number] as PagePlace;
+    const last = this.#pages[this.#pages.length - 1] as PagePlace;
+    const ahead = Math.min(READ_AHEAD_BYTES, last.offset + last.frameBytes - place.offset);
+    if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead, place.frameBytes);
+    const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
+    const page = decodePage(raw, head.rows, undefined, this.segment);
+    if (head.rows !== place.rows || page.entries[0]?.row.path !== place.firstPath) {
+      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", {
+        frame: place.frame,
+      });
+    }
+    if (page.entries.some((entry) => entry.provisional)) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", {
+        frame: place.frame,
+      });
+    }
+    return page;
+  }
+}
+
+/** Reads a run from some row on. Within a page nothing waits. */
+export class RunCursor {
+  readonly #run: CatalogRun;
+  readonly #from: string | undefined;
+  readonly #order = new CatalogOrder();
+  #next: number;
+  #page: Page | undefined;
+  #at = 0;
+  /** The entry at hand; `undefined` before the first call of {@linkcode advance}, and at the end. */
+  current: CatalogEntry | undefined;
+
+  constructor(run: CatalogRun, from: string | undefined) {
+    this.#run = run;
+    this.#from = from;
+    this.#next = from === undefined ? 0 : run.pageOf(from);
+  }
+
+  /** Goes on to the next entry; a promise only when a page has to be read. */
+  advance(): Promise<void> | undefined {
+    const page = this.#page;
+    const entry = page?.entries[this.#at];
+    if (page === undefined || entry === undefined) return this.#advancePage();
+    this.#at++;
+    this.current = page.continues ? { ...entry, continued: true } : { ...entry, continued: false };
+    return undefined;
+  }
+
+  async #advancePage(): Promise<void> {
+    for (;;) {
+      const number = this.#next++;
+      if (number >= this.#run.pageCount) {
+        this.current = undefined;
+        return;
+      }
+      const isFirst = this.#page === undefined;
+      const page = await this.#run.page(number);
+      const first = page.entries[0] as PageEntry;
+      // What a page in the middle goes on with has not been read, but the index names it.
+      if (isFirst && page.continues && this.#run.firstPath(number - 1) === first.row.path) {
+        this.#order.resume(first.row);
+      }
+      this.#order.next(page);
+      this.#page = page;
+      this.#at = isFirst ? this.#skip(page) : 0;
+      if (this.#at < page.entries.length) break;
+    }
+    this.advance();
+  }
+
+  /** How many entries of the first page come before where reading begins. */
+  #skip(page: Page): number {
+    const from = this.#from;
+    if (from === undefined) return 0;
+    const at = page.entries.findIndex(({ row }) => comparePaths(row.path, from) >= 0);
+    return at < 0 ? page.entries.length : at;
+  }
+}

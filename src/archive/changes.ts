@@ -1,0 +1,193 @@
+/**
+ * What has changed since a snapshot: entries that were found, in path order, are compared with the snapshot's catalog,
+ * which comes in the same order, so that nothing has to be remembered of either.
+ */
+import type { Engine } from "../engine/engine.ts";
+import type { PageEntry } from "../format/block.ts";
+import { FRAME_TYPE } from "../format/frame.ts";
+import { comparePaths } from "../format/path.ts";
+import type { Row, Time } from "../format/row.ts";
+import { equalRows, provisionalRow } from "../format/rows.ts";
+import type { Totals } from "../format/tables.ts";
+import type { Archive } from "./archive.ts";
+import { CatalogBuilder } from "./catalog_builder.ts";
+import { takeWhole } from "./catalog_cursor.ts";
+import { contentOf } from "./copy.ts";
+import { hasContent } from "./content_comparison.ts";
+import type { PlannedEntry } from "./planner.ts";
+import type { ContentAccess } from "./source.ts";
+
+/** How changes are found. */
+export interface ChangeOptions {
+  /** Whether what the snapshot has at a path, and was not found, is gone; otherwise it stays as it was. */
+  readonly isGone: (path: string) => boolean;
+  /** Opens the files that were found. */
+  readonly access: ContentAccess;
+  /** Reads every file, whatever its times say. */
+  readonly checksum?: boolean;
+  /** Told of each path that is gone, and of each entry of which only the row is new. */
+  readonly onGone?: (row: Row) => void;
+  /** See {@linkcode onGone}. */
+  readonly onKept?: (row: Row) => void;
+}
+
+/** Seconds by which clocks and file times may differ: a file as new as the snapshot may have changed behind its back. */
+const RACY_SECONDS = 2;
+
+/** What was found out. */
+export interface ChangeCounts {
+  /** Entries that are to be stored. */
+  stored: number;
+  /** Entries with a new row and the old content. */
+  kept: number;
+  /** Paths that are gone. */
+  gone: number;
+}
+
+/** Finds what has changed since the snapshot that an archive was opened at. */
+export class ChangeFinder {
+  readonly counts: ChangeCounts = { stored: 0, kept: 0, gone: 0 };
+  /** Rows that need no block, in path order: what is gone, and what has a new row and the old content. */
+  readonly rows: CatalogBuilder;
+  readonly #archive: Archive;
+  readonly #options: ChangeOptions;
+  readonly #newest: Time;
+  /** What the snapshot has that stays, or has only a new row. */
+  readonly #totals: { -readonly [K in keyof Totals]: Totals[K] };
+  /** Files that are no files any more, where links may stay that name them. */
+  readonly #lost: Map<string, PageEntry> | undefined;
+  readonly #links: PageEntry[] = [];
+
+  /** Compares with what an archive was opened at: its newest snapshot. */
+  constructor(engine: Engine, archive: Archive, options: ChangeOptions) {
+    this.#archive = archive;
+    this.#options = options;
+    this.#newest = archive.trailer.time;
+    this.#totals = { ...archive.trailer.totals };
+    this.#lost = archive.trailer.totals.hardlinks > 0 ? new Map() : undefined;
+    this.rows = new CatalogBuilder(engine, 3, FRAME_TYPE.page, archive.newest.locator.segment.number + 1);
+  }
+
+  /** What the snapshot has and the entries to be stored do not replace. Known when all have been found. */
+  get totals(): Totals {
+    return { ...this.#totals };
+  }
+
+  /** Says that an entry to be stored could not be: what the snapshot has at its path stays. */
+  async couldNotStore(path: string): Promise<void> {
+    for await (const { row } of this.#archive.find(path)) {
+      this.#count(row, 1);
+      return;
+    }
+  }
+
+  /** The entries to be stored. `found` comes in path order. */
+  async *changes(found: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>): AsyncGenerator<PlannedEntry> {
+    const cursor = this.#archive.cursor();
+    await cursor.advance();
+    /** Takes the snapshot's entries up to a path, and the one of that path. */
+    const takeUpTo = async (path: string | undefined): Promise<PageEntry | undefined> => {
+      while (cursor.current !== undefined) {
+        const order = path === undefined ? -1 : comparePaths(cursor.current.row.path, path);
+        if (order > 0) return undefined;
+        const old = await takeWhole(cursor);
+        if (order === 0) return old.mark === "gone" ? undefined : old;
+        if (old.mark !== "gone") this.#notFound(old);
+      }
+      return undefined;
+    };
+    for await (const entry of found) {
+      const current = cursor.current;
+      const old = current !== undefined && comparePaths(current.row.path, entry.row.path) <= 0
+        ? await takeUpTo(entry.row.path)
+        : undefined;
+      if (old !== undefined && !(await this.#isNew(old, entry))) continue;
+      if (old !== undefined) this.#replaced(old, entry.row.kind === "file");
+      this.counts.stored++;
+      yield entry;
+    }
+    await takeUpTo(undefined);
+    yield* this.#looseLinks();
+  }
+
+  #notFound(old: PageEntry): void {
+    const { row } = old;
+    if (!this.#options.isGone(row.path)) {
+      if (row.kind === "hardlink") this.#links.push(old);
+      return;
+    }
+    this.rows.add({ row: provisionalRow(row.path, "directory"), provisional: false, extents: [], mark: "gone" });
+    this.counts.gone++;
+    this.#replaced(old, false);
+    this.#options.onGone?.(row);
+  }
+
+  /** What the snapshot has at a path does not stay. */
+  #replaced(old: PageEntry, byFile: boolean): void {
+    this.#count(old.row, -1);
+    if (old.row.kind === "file" && !byFile) this.#lost?.set(old.row.path, old);
+  }
+
+  /** Whether an entry has to be stored. When only its row is new, that is taken down. */
+  async #isNew(old: PageEntry, { row, content }: PlannedEntry): Promise<boolean> {
+    const kind = row.kind;
+    if (old.row.kind !== kind || old.row.size !== row.size) return true;
+    // Numbers of devices change from one start of a system to the next.
+    const same = equalRows({ ...old.row, contentHash: undefined }, { ...row, dev: old.row.dev });
+    if (kind !== "file") return !same;
+    if (content?.kind !== "file") return true;
+    const untouched = row.inode === old.row.inode && row.ctime === old.row.ctime &&
+      equalTimes(row.mtime, old.row.mtime);
+    const trusted = untouched && !old.row.changed && this.#options.checksum !== true && !this.#isRacy(row);
+    if (!trusted && !(await hasContent(this.#archive, old, this.#options.access, content.location, row))) return true;
+    if (same) return false;
+    const kept = { ...row, contentHash: old.row.contentHash };
+    this.rows.add({ row: kept, provisional: false, extents: old.extents, mark: "kept" });
+    this.counts.kept++;
+    this.#options.onKept?.(row);
+    return false;
+  }
+
+  /** Whether a file may have changed after it was read for the snapshot without its times showing it. */
+  #isRacy({ mtime, ctime }: Row): boolean {
+    const limit = this.#newest.seconds - RACY_SECONDS;
+    return mtime.seconds >= limit || ctime >= limit;
+  }
+
+  /** Links that stay and whose file does not: the first of them becomes the file. */
+  async *#looseLinks(): AsyncGenerator<PlannedEntry> {
+    const firsts = new Map<string, string>();
+    for (const link of this.#links) {
+      const lost = this.#lost?.get(link.row.link);
+      if (lost === undefined) continue;
+      const first = firsts.get(link.row.link);
+      this.#replaced(link, true);
+      this.counts.stored++;
+      if (first !== undefined) {
+        yield { row: { ...link.row, link: first }, content: undefined };
+        continue;
+      }
+      firsts.set(link.row.link, link.row.path);
+      const { row } = lost;
+      const bytes = contentOf(this.#archive, row.size, [lost]);
+      yield { row: { ...row, path: link.row.path }, content: { kind: "bytes", bytes } };
+    }
+  }
+
+  #count(row: Row, sign: 1 | -1): void {
+    const names = {
+      file: "files",
+      directory: "directories",
+      symlink: "symlinks",
+      hardlink: "hardlinks",
+      fifo: "fifos",
+    } as const;
+    this.#totals[names[row.kind]] += sign;
+    this.#totals.entries += sign;
+    this.#totals.bytes += sign * row.size;
+  }
+}
+
+function equalTimes(a: Time, b: Time): boolean {
+  return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds;
+}

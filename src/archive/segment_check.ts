@@ -1,0 +1,250 @@
+/**
+ * Checks one segment from front to back: everything in it is compared with everything else, and with the segments
+ * before it (FORMAT.md, "One truth").
+ */
+import type { Bytes, Engine } from "../engine/engine.ts";
+import { decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { equalBytes, isZero } from "../format/bytes.ts";
+import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import { ArchiveError } from "../format/errors.ts";
+import { FRAME_TYPE, type FrameHead, FrameOrder } from "../format/frame.ts";
+import type { SegmentIdentity } from "../format/keys.ts";
+import { TABLE_PAGE_ROWS } from "../format/limits.ts";
+import { encodeLocator, type FramePlace, type Locator } from "../format/locator.ts";
+import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import { decodeSegmentTable, firstListed, type ListedSegment } from "../format/segment_table.ts";
+import {
+  decodeSnapshotTable,
+  encodeSnapshotTable,
+  type ListedSnapshot,
+  listedSnapshot,
+} from "../format/snapshot_table.ts";
+import { decodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
+import { Agreement, type BlockFacts } from "./agreement.ts";
+import { CatalogOrder } from "./catalog_order.ts";
+
+/** What is known of the segments before the one at hand. */
+export class SegmentHistory {
+  readonly segments: ListedSegment[] = [];
+  readonly snapshots: ListedSnapshot[] = [];
+  /** The places of blocks, by segment. */
+  readonly blocks: { readonly offset: number; readonly frameBytes: number }[][] = [];
+  /** Where the tables of each segment are. */
+  readonly tables: { segments: BlockPlace; snapshots: BlockPlace }[] = [];
+}
+
+/** What comes out of a frame that is no block. */
+export type CheckedItem =
+  | { readonly kind: "page"; readonly page: Page }
+  /** Entries that blocks hold and the catalog does not: they vanished or failed while they were stored. */
+  | { readonly kind: "orphans"; readonly page: Page }
+  | { readonly kind: "trailer"; readonly trailer: Trailer };
+
+/** The checks of one segment. */
+export class SegmentCheck {
+  readonly order = new FrameOrder();
+  readonly agreement: Agreement;
+  readonly #segment: SegmentIdentity;
+  readonly #offset: number;
+  readonly #history: SegmentHistory;
+  readonly #blocks: { offset: number; frameBytes: number }[] = [];
+  readonly #pages: PagePlace[] = [];
+  readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  #orphanPages = 0;
+  readonly #catalogOrder = new CatalogOrder();
+  readonly #orphanOrder = new CatalogOrder();
+  #index: FramePlace | undefined;
+  #trailer: { readonly place: FramePlace; readonly frameBytes: number; readonly trailer: Trailer } | undefined;
+  readonly #tables: { segments?: BlockPlace; snapshots?: BlockPlace } = {};
+
+  /** Begins with a segment at an offset, behind those of a history, which it joins at its end. */
+  constructor(engine: Engine, segment: SegmentIdentity, offset: number, history: SegmentHistory) {
+    this.agreement = new Agreement(engine);
+    this.#segment = segment;
+    this.#offset = offset;
+    this.#history = history;
+    history.blocks.push(this.#blocks);
+  }
+
+  /** Takes the next block. */
+  block({ offset }: FramePlace, frameBytes: number, facts: BlockFacts): void {
+    this.agreement.addFacts(facts);
+    this.#blocks.push({ offset, frameBytes });
+  }
+
+  /** Takes the content of another frame. */
+  content(head: FrameHead, raw: Bytes, place: FramePlace, frameBytes: number): CheckedItem | undefined {
+    const { number } = this.#segment;
+    switch (head.type) {
+      case FRAME_TYPE.page: {
+        const page = decodePage(raw, head.rows, undefined, number);
+        this.#takePage(page);
+        const firstPath = (page.entries[0] as PageEntry).row.path;
+        this.#pages.push({ ...place, firstPath, frameBytes, rows: head.rows });
+        return { kind: "page", page };
+      }
+      case FRAME_TYPE.orphanPage: {
+        const page = decodePage(raw, head.rows, "an orphan page", number);
+        this.#takeOrphans(page);
+        return { kind: "orphans", page };
+      }
+      case FRAME_TYPE.index:
+        this.agreement.close();
+        this.#index = place;
+        this.#checkIndex(decodeIndex(raw, head.rows, place.offset), place);
+        return undefined;
+      case FRAME_TYPE.segmentTable:
+        this.#tables.segments = { ...place, frameBytes };
+        this.#checkSegments(raw, head.rows);
+        return undefined;
+      case FRAME_TYPE.snapshotTable:
+        this.#tables.snapshots = { ...place, frameBytes };
+        this.#checkSnapshots(raw, head.rows);
+        return undefined;
+      case FRAME_TYPE.trailer: {
+        const trailer = decodeTrailer(raw, number);
+        this.#trailer = { place, frameBytes, trailer };
+        this.#checkTrailer(trailer);
+        return { kind: "trailer", trailer };
+      }
+      case FRAME_TYPE.padding:
+        if (!isZero(raw)) throw new ArchiveError("malformed", "Cannot accept the archive: its padding is not zero");
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #takePage(page: Page): void {
+    this.#catalogOrder.next(page);
+    for (const { row, provisional, extents, mark } of page.entries) {
+      if (provisional) throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
+      this.#checkPlaces(row, extents);
+      if (!page.continues && mark !== "gone") this.#count(row);
+    }
+    this.agreement.takePage(page.entries, page.continues);
+  }
+
+  #takeOrphans(page: Page): void {
+    if (this.#orphanPages === 0) this.agreement.close();
+    this.#orphanPages++;
+    this.#orphanOrder.next(page);
+    for (const { row, provisional, extents } of page.entries) {
+      if (provisional && extents.length === 0) {
+        throw new ArchiveError("malformed", "Cannot accept an orphan page: a provisional row has no extents");
+      }
+      this.#checkPlaces(row, extents);
+    }
+    this.agreement.takePage(page.entries, page.continues);
+  }
+
+  #checkPlaces(row: Row, extents: readonly Extent[]): void {
+    for (const { block } of extents) {
+      const found = this.#history.blocks[block.segment ?? 0]?.[block.frame];
+      if (found?.offset === block.offset && found.frameBytes === block.frameBytes) continue;
+      throw new ArchiveError(
+        "inconsistent",
+        `Cannot accept ${JSON.stringify(row.path)}: the catalog places it in a block that is not there`,
+        { path: row.path },
+      );
+    }
+  }
+
+  #count(row: Row): void {
+    const names = {
+      file: "files",
+      directory: "directories",
+      symlink: "symlinks",
+      hardlink: "hardlinks",
+      fifo: "fifos",
+    } as const;
+    this.#totals.entries++;
+    this.#totals[names[row.kind]]++;
+    this.#totals.bytes += row.size;
+  }
+
+  #checkIndex(pages: readonly PagePlace[], place: FramePlace): void {
+    checkPagesBefore(pages, place);
+    const same = pages.length === this.#pages.length && pages.every((page, i) => {
+      const found = this.#pages[i] as PagePlace;
+      return page.firstPath === found.firstPath && page.frame === found.frame && page.offset === found.offset &&
+        page.frameBytes === found.frameBytes && page.rows === found.rows;
+    });
+    if (!same) throw new ArchiveError("inconsistent", "Cannot accept the archive: its index and its catalog disagree");
+    if (!this.agreement.holds()) {
+      throw new ArchiveError("inconsistent", "Cannot accept the archive: its blocks and its catalog disagree");
+    }
+  }
+
+  #checkTrailer(trailer: Trailer): void {
+    const index = this.#index as FramePlace;
+    const totals: Totals = this.#totals;
+    // What a stack of runs holds can only be counted with all of them at hand.
+    const counted = trailer.runs !== undefined ||
+      (Object.keys(totals) as (keyof Totals)[]).every((name) => totals[name] === trailer.totals[name]);
+    const same = trailer.index.offset === index.offset && trailer.index.frame === index.frame &&
+      trailer.blocks === this.#blocks.length && trailer.pages === this.#pages.length &&
+      trailer.orphanPages === this.#orphanPages && counted;
+    if (!same) {
+      throw new ArchiveError("inconsistent", "Cannot accept the archive: its trailer and its content disagree");
+    }
+  }
+
+  /** Every row must be what the segments before say of themselves, and every page reference where the page is. */
+  #checkSegments(raw: Bytes, rows: number): void {
+    const { segments, tables } = this.#history;
+    const table = decodeSegmentTable(raw, rows, { segment: this.#segment, offset: this.#offset });
+    const start = firstListed(this.#segment.number);
+    const same = table.rows.every(({ locator, id }, i) => {
+      const found = segments[start + i] as ListedSegment;
+      return equalBytes(encodeLocator(locator), encodeLocator(found.locator)) && equalBytes(id, found.id);
+    }) && table.pages.every(({ salt, link, place }, i) => {
+      const holder = TABLE_PAGE_ROWS * (i + 1);
+      const { segment } = (segments[holder] as ListedSegment).locator;
+      return equalBytes(salt, segment.salt) && equalBytes(link, segment.link) &&
+        isSamePlace(place, tables[holder]?.segments);
+    });
+    if (!same) throw new ArchiveError("inconsistent", "Cannot accept the archive: its segment table is not true");
+  }
+
+  #checkSnapshots(raw: Bytes, rows: number): void {
+    const { snapshots, tables } = this.#history;
+    const { number } = this.#segment;
+    const table = decodeSnapshotTable(raw, rows, number, this.#offset);
+    const listed = { pages: table.pages, rows: snapshots.slice(firstListed(number)) };
+    const same = equalBytes(encodeSnapshotTable(table), encodeSnapshotTable(listed)) &&
+      table.pages.every((place, i) => isSamePlace(place, tables[TABLE_PAGE_ROWS * (i + 1)]?.snapshots));
+    if (!same) throw new ArchiveError("inconsistent", "Cannot accept the archive: its snapshot table is not true");
+  }
+
+  /**
+   * Takes the locator that ends the segment, `length` bytes long.
+   *
+   * @throws {ArchiveError} `inconsistent`.
+   */
+  end(found: ListedSegment, length: number): void {
+    const index = this.#index as FramePlace;
+    const trailer = this.#trailer as { place: FramePlace; frameBytes: number; trailer: Trailer };
+    const expected: Locator = {
+      generation: found.locator.generation,
+      segment: this.#segment,
+      offset: this.#offset,
+      length,
+      index: { offset: index.offset, frame: index.frame },
+      trailer: { offset: trailer.place.offset, frame: trailer.place.frame },
+      trailerBytes: trailer.frameBytes,
+      snapshots: this.#segment.number + 1,
+    };
+    if (!equalBytes(encodeLocator(found.locator), encodeLocator(expected))) {
+      throw new ArchiveError("inconsistent", "Cannot accept the archive: its locator and its content disagree");
+    }
+    this.#history.segments.push(found);
+    this.#history.snapshots.push(listedSnapshot(trailer.trailer));
+    const { segments, snapshots } = this.#tables;
+    this.#history.tables.push({ segments: segments as BlockPlace, snapshots: snapshots as BlockPlace });
+  }
+}
+
+function isSamePlace(a: BlockPlace, b: BlockPlace | undefined): boolean {
+  return b !== undefined && a.offset === b.offset && a.frame === b.frame && a.frameBytes === b.frameBytes;
+}

@@ -1,0 +1,475 @@
+/**
+ * Writes one segment: blocks as they are built, then the catalog, the tables, the trailer and the locator (FORMAT.md,
+ * "Segment"). It only ever appends.
+ */
+import type { Bytes } from "../engine/engine.ts";
+import type { PageEntry } from "../format/block.ts";
+import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import { CODEC, FRAME_TYPE, type FrameHead, frameLength, storedForFrameLength } from "../format/frame.ts";
+import { deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
+import {
+  MAX_BODY_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_LABEL_BYTES,
+  MAX_TIME_SECONDS,
+  MIN_TIME_SECONDS,
+  SEGMENT_ALIGNMENT,
+} from "../format/limits.ts";
+import { encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
+import { utf8Length } from "../format/path.ts";
+import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
+import { provisionalRow } from "../format/rows.ts";
+import { encodeSegmentTable, type SegmentTable } from "../format/segment_table.ts";
+import { encodeSnapshotTable, type SnapshotTable } from "../format/snapshot_table.ts";
+import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
+import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
+import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
+import { type Level, prepareFrame } from "./compress.ts";
+import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
+import { FrameNumbers } from "./frame_numbers.ts";
+import { padmeLength } from "./padding.ts";
+import { type RecordKeys, sealRecord } from "./record_cipher.ts";
+
+/** Where an archive's bytes go, in order. */
+export interface Sink {
+  /** Takes all of `bytes`, which are not used again by the writer. Errors end the archive. */
+  write(bytes: Bytes): Promise<void> | void;
+  /** Resolves when all that was written is on the disk. Absent where the whole is synced later. */
+  sync?(): Promise<void> | void;
+}
+
+/** What is stored with a segment. */
+export interface SegmentOptions {
+  /** zstd level or `"store"`; 3 unless given. */
+  readonly level?: Level;
+  /** Pads the length to the next Padmé step, so that it tells less about the content. */
+  readonly pad?: boolean;
+  /** A label for the snapshot. */
+  readonly label?: string;
+  /** When the snapshot began; now unless given. */
+  readonly time?: Time;
+  /** Program and version, for reports. */
+  readonly writer?: string;
+}
+
+/** Where a segment stands in its archive. */
+export interface SegmentPlace {
+  readonly segment: SegmentIdentity;
+  /** Where it begins, from the body's start. */
+  readonly offset: number;
+  /** The header's generation. */
+  readonly generation: number;
+}
+
+/** What earlier segments add to the end of one. */
+export interface Inheritance {
+  readonly segmentTable: SegmentTable;
+  readonly snapshotTable: SnapshotTable;
+  /** Segments whose runs stay below this one's. */
+  readonly runs: readonly number[];
+  /**
+   * Entries of this segment's run that its blocks do not have: paths that are gone, rows that are kept, and runs that
+   * are merged into it. In path order; where a block has the path too, the block's row counts.
+   */
+  readonly entries: () => AsyncIterable<PageEntry>;
+  /** What the snapshot holds besides the files and folders in this segment's blocks. */
+  readonly totals: Totals;
+  /** Whether a path is a file of the snapshot that this segment's blocks do not have. */
+  readonly hasFile: (path: string) => Promise<boolean>;
+}
+
+/** A segment that was written. */
+export interface WrittenSegment {
+  /** SHA-256 of its locator. */
+  readonly id: Bytes;
+  readonly locator: Locator;
+  /** What the snapshot's catalog holds. */
+  readonly totals: Totals;
+}
+
+/** A file whose last slice has not been written yet. */
+interface OpenFile {
+  readonly path: string;
+  readonly extents: Extent[];
+  failed: boolean;
+}
+
+/** Writes one segment. */
+export class SegmentWriter {
+  readonly #options: SegmentOptions;
+  readonly #keys: RecordKeys;
+  readonly #sink: Sink;
+  readonly #random: (length: number) => Bytes;
+  readonly #place: SegmentPlace;
+  readonly #segmentKey: Bytes;
+  readonly #cipher: FrameCipher;
+  readonly #numbers = new FrameNumbers();
+  readonly #catalog: CatalogBuilder;
+  readonly #orphans: CatalogBuilder;
+  readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  /** Entries that could not be stored: what links to them cannot either. */
+  readonly #failed = new Set<string>();
+  /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
+  readonly #linkTargets = new Set<string>();
+  #started: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #open: OpenFile | undefined;
+  #written = 0;
+  #blocks = 0;
+  #partial = false;
+
+  /** Begins a segment. Nothing is written yet. */
+  constructor(
+    keys: RecordKeys,
+    place: SegmentPlace,
+    sink: Sink,
+    options: SegmentOptions,
+    random: (length: number) => Bytes,
+  ) {
+    this.#keys = keys;
+    this.#place = place;
+    this.#options = options;
+    this.#sink = sink;
+    this.#random = random;
+    this.#written = place.offset;
+    const { engine, suite, archiveKey, id } = keys;
+    this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, place.segment);
+    this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
+    const { number } = place.segment;
+    this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page, number);
+    this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage, number);
+  }
+
+  /** Writes the segment's salt. Called again, it waits for the first call. */
+  start(): Promise<void> {
+    return this.#started ??= this.#write(this.#place.segment.salt.slice());
+  }
+
+  /** Whether anything was written, or will be. */
+  get begun(): boolean {
+    return this.#started !== undefined || this.#numbers.taken > 0;
+  }
+
+  /** The entries that could not be stored. */
+  get failed(): ReadonlySet<string> {
+    return this.#failed;
+  }
+
+  /** How hard frames are compressed. */
+  get level(): Level {
+    return this.#options.level ?? 3;
+  }
+
+  /** What building this archive's blocks takes. */
+  get setting(): BlockSetting {
+    return { suite: this.#keys.suite, segmentKey: this.#segmentKey, level: this.level };
+  }
+
+  /** The next block's frame number; blocks are written in the order of their numbers. */
+  nextFrame(): number {
+    return this.#numbers.take();
+  }
+
+  /** Ends the attempt: a block could not be built, and a number that may have been sealed is never sealed again. */
+  abandon(): void {
+    this.#numbers.end();
+  }
+
+  /** What the sink threw, if it did: the reason for whatever fails afterwards. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** Whether a file could not be stored as a whole. */
+  hasFailed(path: string): boolean {
+    return this.#failed.has(path);
+  }
+
+  async #write(bytes: Bytes): Promise<void> {
+    // Asked before the bytes are given away: whoever takes them may transfer their memory.
+    const { length } = bytes;
+    if (this.#numbers.ended) throw new Error("Cannot write: this segment attempt has ended");
+    if (this.#written + length > MAX_BODY_BYTES) throw new RangeError("Cannot write the archive: it is too large");
+    try {
+      await this.#sink.write(bytes);
+    } catch (error) {
+      this.#numbers.end();
+      this.#failure ??= { error };
+      throw error;
+    }
+    this.#written += length;
+  }
+
+  /** Writes a built block and keeps its rows for the catalog. Returns the parts that failed. */
+  async writeBlock(block: BuiltBlock): Promise<readonly FailedPart[]> {
+    if (block.frame !== this.#blocks) throw new RangeError("Cannot write a block: it is not the next one");
+    await this.start();
+    const { number } = this.#place.segment;
+    const at = { frame: block.frame, offset: this.#written, frameBytes: block.bytes.length };
+    const place: BlockPlace = number === 0 ? at : { segment: number, ...at };
+    await this.#write(block.bytes);
+    this.#blocks++;
+    const failed: FailedPart[] = [];
+    for (const outcome of block.outcomes) {
+      if (!outcome.ok) {
+        this.#fail(outcome.row, outcome.last);
+        failed.push(outcome);
+        continue;
+      }
+      const { row, provisional, slices } = outcome.entry;
+      if (row.kind === "hardlink" && this.#failed.has(row.link)) {
+        this.#partial = true;
+        this.#failed.add(row.path);
+        this.#orphans.add({ row, provisional: false, extents: [] });
+        failed.push({ ok: false, row, last: true, problem: new Error("its first name could not be stored") });
+        continue;
+      }
+      this.#keep(row, provisional, slices, place);
+    }
+    return failed;
+  }
+
+  #keep(row: Row, provisional: boolean, slices: readonly Omit<Extent, "block">[], block: BlockPlace): void {
+    const extents = slices.map((slice) => ({ ...slice, block }));
+    if (this.#open !== undefined && this.#open.path !== row.path) this.#orphan();
+    if (provisional) {
+      this.#open ??= { path: row.path, extents: [], failed: false };
+      for (const extent of extents) this.#open.extents.push(extent);
+      return;
+    }
+    const open = this.#open;
+    this.#open = undefined;
+    const all = open === undefined ? extents : [...open.extents, ...extents];
+    if (open?.failed) {
+      this.#failed.add(row.path);
+      this.#orphans.add({ row, provisional: false, extents: all });
+      return;
+    }
+    this.#catalog.add({ row, provisional: false, extents: all });
+    if (row.kind === "hardlink") this.#linkTargets.add(row.link);
+    this.#count(row);
+  }
+
+  #fail(row: Row, last: boolean): void {
+    this.#partial = true;
+    this.#failed.add(row.path);
+    if (this.#open?.path !== row.path) {
+      this.#orphan();
+      this.#open = { path: row.path, extents: [], failed: true };
+    }
+    this.#open.failed = true;
+    if (last) this.#orphan();
+  }
+
+  /** The open file gets no full row any more: what was written of it is named in an orphan page. */
+  #orphan(): void {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined || open.extents.length === 0) return;
+    this.#orphans.add({ row: provisionalRow(open.path, "file"), provisional: true, extents: open.extents });
+  }
+
+  #count(row: Row): void {
+    const names = {
+      file: "files",
+      directory: "directories",
+      symlink: "symlinks",
+      hardlink: "hardlinks",
+      fifo: "fifos",
+    } as const;
+    this.#totals[names[row.kind]]++;
+    this.#totals.entries++;
+    this.#totals.bytes += row.size;
+    if (row.changed) this.#partial = true;
+  }
+
+  /** Says that something was left out that this writer never saw, such as a folder that could not be read. */
+  markPartial(): void {
+    this.#partial = true;
+  }
+
+  /** Writes what follows the blocks. Nothing can be written afterwards. */
+  async finish(inheritance?: Inheritance): Promise<WrittenSegment> {
+    await this.start();
+    this.#orphan();
+    const catalog = inheritance === undefined ? this.#catalog : await this.#catalog.joinedWith(inheritance.entries());
+    const pages = await this.#writePages(catalog, this.#linkTargets.size > 0);
+    for (const target of this.#linkTargets) {
+      if (await inheritance?.hasFile(target)) continue;
+      throw new TypeError(`Cannot store a hard link to ${JSON.stringify(target)}: no file has that path`);
+    }
+    const orphanPages = await this.#writePages(this.#orphans, false);
+    const index = await this.#writeItem(FRAME_TYPE.index, encodeIndex(pages), pages.length);
+    const { segmentTable, snapshotTable } = inheritance ?? NOTHING_BEFORE;
+    await this.#writeItem(FRAME_TYPE.segmentTable, encodeSegmentTable(segmentTable), segmentTable.rows.length);
+    await this.#writeItem(FRAME_TYPE.snapshotTable, encodeSnapshotTable(snapshotTable), snapshotTable.rows.length);
+    const totals = inheritance === undefined ? { ...this.#totals } : sumOf(this.#totals, inheritance.totals);
+    const trailerStart = this.#written;
+    const { segment, offset, generation } = this.#place;
+    const trailer = await this.#writeItem(
+      FRAME_TYPE.trailer,
+      encodeTrailer(
+        this.#trailer(index, pages.length, orphanPages.length, totals, inheritance?.runs ?? []),
+        segment.number,
+      ),
+      0,
+    );
+    const trailerBytes = this.#written - trailerStart;
+    const { length, end } = await this.#writePadding();
+    const locator: Locator = {
+      generation,
+      segment,
+      offset,
+      length,
+      index,
+      trailer,
+      trailerBytes,
+      snapshots: segment.number + 1,
+    };
+    const record = sealRecord(this.#keys, "locator", encodeLocator(locator), this.#random(KEY_BYTES));
+    const id = this.#keys.engine.sha256(record);
+    await this.#sync();
+    // Together: where they end a page of the disk, a crash leaves both or none.
+    const last = new Uint8Array(end.length + record.length);
+    last.set(end);
+    last.set(record, end.length);
+    await this.#write(last);
+    await this.#sync();
+    this.#numbers.end();
+    return { id, locator, totals };
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.#sink.sync?.();
+    } catch (error) {
+      this.#numbers.end();
+      this.#failure ??= { error };
+      throw error;
+    }
+  }
+
+  #trailer(
+    index: FramePlace,
+    pages: number,
+    orphanPages: number,
+    totals: Totals,
+    runs: readonly number[],
+  ): Trailer {
+    const now = Date.now();
+    return {
+      time: this.#options.time ?? { seconds: Math.floor(now / 1000), nanoseconds: (now % 1000) * 1_000_000 },
+      label: this.#options.label ?? "",
+      index,
+      totals,
+      blocks: this.#blocks,
+      pages,
+      orphanPages,
+      partial: this.#partial,
+      writer: this.#options.writer ?? "",
+      runs,
+    };
+  }
+
+  async #writePages(builder: CatalogBuilder, resolve: boolean): Promise<PagePlace[]> {
+    const places: PagePlace[] = [];
+    for (const page of builder.finish()) {
+      if (resolve) this.#resolveLinks(page);
+      const offset = this.#written;
+      const frame = await this.#writeFrame(page);
+      const frameBytes = this.#written - offset;
+      places.push({ firstPath: page.firstPath, rows: page.head.rows, frame, offset, frameBytes });
+    }
+    return places;
+  }
+
+  #resolveLinks(page: ReadyPage): void {
+    for (const { row, mark } of this.#catalog.readBack(page)) {
+      if (row.kind === "file" && mark !== "gone") this.#linkTargets.delete(row.path);
+    }
+  }
+
+  async #writeFrame(content: FrameContent): Promise<number> {
+    const frame = this.#numbers.take();
+    await this.#write(this.#cipher.seal(frame, content));
+    return frame;
+  }
+
+  async #writeItem(type: FrameHead["type"], raw: Bytes, rows: number): Promise<FramePlace> {
+    if (raw.length > MAX_FRAME_BYTES) throw new RangeError("Cannot write the archive: its catalog index is too large");
+    const offset = this.#written;
+    const frame = await this.#writeFrame(prepareFrame(this.#keys.engine, { type, rows }, raw, this.level));
+    return { offset, frame };
+  }
+
+  /** Writes padding up to where `end` and the locator fill a page exactly; returns those and the segment's length. */
+  async #writePadding(): Promise<{ readonly length: number; readonly end: Bytes }> {
+    const tail = frameLength(0) + RECORD_BYTES;
+    const written = this.#written - this.#place.offset;
+    const least = written + frameLength(0) + tail;
+    const wanted = this.#options.pad === true ? padmeLength(least) : least;
+    let length = Math.ceil(wanted / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
+    if (splitPadding(length - tail - written) === undefined) length += SEGMENT_ALIGNMENT;
+    for (const stored of splitPadding(length - tail - written) as readonly number[]) {
+      const raw = new Uint8Array(stored);
+      await this.#writeFrame(prepareFrame(this.#keys.engine, { type: FRAME_TYPE.padding, rows: 0 }, raw, "store"));
+    }
+    const head = { type: FRAME_TYPE.end, codec: CODEC.stored, raw: 0, stored: 0, rows: 0, crc: 0 };
+    return { length, end: this.#cipher.seal(this.#numbers.take(), { head, stored: new Uint8Array(0) }) };
+  }
+}
+
+const NOTHING_BEFORE = { segmentTable: { pages: [], rows: [] }, snapshotTable: { pages: [], rows: [] } } as const;
+
+function sumOf(a: Totals, b: Totals): Totals {
+  return {
+    entries: a.entries + b.entries,
+    files: a.files + b.files,
+    directories: a.directories + b.directories,
+    symlinks: a.symlinks + b.symlinks,
+    hardlinks: a.hardlinks + b.hardlinks,
+    fifos: a.fifos + b.fifos,
+    bytes: a.bytes + b.bytes,
+  };
+}
+
+/**
+ * Checks what is to be stored with a segment.
+ *
+ * @throws {RangeError} for what is not allowed.
+ */
+export function checkSegmentOptions(options: SegmentOptions): void {
+  checkLength("label", options.label, MAX_LABEL_BYTES);
+  checkLength("writer", options.writer, MAX_WRITER_BYTES);
+  checkTime(options.time);
+}
+
+function checkTime(time: Time | undefined): void {
+  if (time === undefined) return;
+  const { seconds, nanoseconds } = time;
+  const isTime = Number.isInteger(seconds) && seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS &&
+    Number.isInteger(nanoseconds) && nanoseconds >= 0 && nanoseconds < 1e9;
+  if (!isTime) throw new RangeError("Cannot use the time of the snapshot: it is out of range");
+}
+
+function checkLength(what: string, text: string | undefined, limit: number): void {
+  if (text === undefined || (text.isWellFormed() && utf8Length(text) <= limit)) return;
+  throw new RangeError(`Cannot use the ${what}: it is over ${limit} bytes, or not well-formed`);
+}
+
+/** Stored lengths of padding frames that fill `room` bytes exactly, or `undefined` when none do. */
+function splitPadding(room: number): number[] | undefined {
+  const largest = frameLength(MAX_FRAME_BYTES);
+  const lengths: number[] = [];
+  while (room > 2 * largest) {
+    lengths.push(MAX_FRAME_BYTES);
+    room -= largest;
+  }
+  const halves = room > largest ? [Math.floor(room / 32) * 16, room - Math.floor(room / 32) * 16] : [room];
+  for (const half of halves) {
+    const stored = storedForFrameLength(half);
+    if (stored === undefined) return undefined;
+    lengths.push(stored);
+  }
+  return lengths;
+}

@@ -1,0 +1,310 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
+import { ChangeFinder } from "../../src/archive/changes.ts";
+import type { PlannedEntry } from "../../src/archive/planner.ts";
+import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
+import {
+  type AppendableSource,
+  updateArchive,
+  type UpdateOptions,
+  type WrittenUpdate,
+} from "../../src/archive/update.ts";
+import type { Bytes } from "../../src/engine/engine.ts";
+import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { ArchiveError } from "../../src/format/errors.ts";
+import { RECORD_BYTES } from "../../src/format/locator.ts";
+import type { Row } from "../../src/format/row.ts";
+import { provisionalRow } from "../../src/format/rows.ts";
+import type { Item } from "./archive_draft.ts";
+import { asFiles, createInMemory, FIXED_OPTIONS, MemoryFiles } from "./memory_files.ts";
+
+const KEYS = { keys: FIXED_OPTIONS.keys };
+const TIME = 1_700_000_000;
+
+/** An archive in memory that can grow. */
+export class MemoryArchive implements AppendableSource {
+  bytes: Bytes;
+  constructor(bytes: Bytes) {
+    this.bytes = bytes.slice();
+  }
+  get size(): number {
+    return this.bytes.length;
+  }
+  read(offset: number, length: number): Promise<Bytes> {
+    return Promise.resolve(this.bytes.slice(offset, offset + length));
+  }
+  write(offset: number, bytes: Bytes): Promise<void> {
+    this.bytes.set(bytes, offset);
+    return Promise.resolve();
+  }
+  append(bytes: Bytes): Promise<void> {
+    const grown = new Uint8Array(this.bytes.length + bytes.length);
+    grown.set(this.bytes);
+    grown.set(bytes, this.bytes.length);
+    this.bytes = grown;
+    return Promise.resolve();
+  }
+  truncate(length: number): Promise<void> {
+    this.bytes = this.bytes.slice(0, length);
+    return Promise.resolve();
+  }
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A tree as text by path; `undefined` is a directory. The time is that of every file in it. */
+type Tree = Readonly<Record<string, string | undefined>>;
+
+function itemsOf(tree: Tree, seconds = TIME - 1000): Item[] {
+  return Object.entries(tree).map(([path, text]): Item => {
+    const row: Row = {
+      ...provisionalRow(path, text === undefined ? "directory" : "file"),
+      mode: 0o644,
+      size: text?.length ?? 0,
+      mtime: { seconds: text === undefined ? TIME - 5000 : seconds, nanoseconds: 0 },
+      ctime: seconds,
+      inode: 7,
+    };
+    return text === undefined ? { row } as Item : { row, content: new TextEncoder().encode(text) };
+  });
+}
+
+async function update(
+  target: AppendableSource,
+  items: readonly Item[],
+  options: Partial<UpdateOptions> & { checksum?: boolean; keep?: (path: string) => boolean } = {},
+): Promise<WrittenUpdate | undefined> {
+  const archive = await Archive.open(nativeEngine, target, KEYS);
+  const access = new MemoryFiles(items);
+  const finder = new ChangeFinder(nativeEngine, archive, {
+    isGone: (path) => options.keep?.(path) !== true,
+    access,
+    ...(options.checksum === undefined ? {} : { checksum: options.checksum }),
+  });
+  const sorted = asFiles(items);
+  return await updateArchive(nativeEngine, target, archive, finder, sorted, { access, ...options });
+}
+
+async function treeOf(target: AppendableSource, options: Partial<OpenOptions> = {}): Promise<Record<string, string>> {
+  const archive = await Archive.open(nativeEngine, target, { ...KEYS, ...options });
+  const tree: Record<string, string> = {};
+  for await (const entry of archive.entries()) {
+    let text = "";
+    for await (const { bytes } of archive.read(entry)) text += new TextDecoder().decode(bytes);
+    tree[entry.row.path] = entry.row.kind === "directory"
+      ? "/"
+      : entry.row.kind === "hardlink"
+      ? `=${entry.row.link}`
+      : text;
+  }
+  const count = Object.keys(tree).length;
+  assertEquals(archive.trailer.totals.entries, count);
+  return tree;
+}
+
+async function verify(target: MemoryArchive): Promise<number> {
+  const { number } = await Archive.open(nativeEngine, target, KEYS);
+  const stream = await ArchiveStream.open(nativeEngine, [target.bytes], { ...KEYS, segments: { through: number - 1 } });
+  let events = 0;
+  for await (const _ of stream.events()) events++;
+  return events;
+}
+
+async function created(tree: Tree): Promise<MemoryArchive> {
+  const items = itemsOf(tree);
+  const { known } = await createInMemory(asFiles(items), { access: new MemoryFiles(items) });
+  return new MemoryArchive(known);
+}
+
+const FIRST = { "a": undefined, "a/one": "1", "a/two": "22", "b": "bb" };
+
+Deno.test("updateArchive() appends what changed, and every snapshot stays what it was, when files come, go and change", async () => {
+  const target = await created(FIRST);
+  const before = target.bytes.slice();
+  const written = await update(target, itemsOf({ "a": undefined, "a/one": "1", "a/three": "333", "b": "bbb" }));
+  assertEquals(written?.number, 2);
+  assertEquals(written?.totals.entries, 4);
+  assertEquals(await treeOf(target), { "a": "/", "a/one": "1", "a/three": "333", "b": "bbb" });
+  const first = { "a": "/", "a/one": "1", "a/two": "22", "b": "bb" };
+  assertEquals(await treeOf(target, { snapshot: { kind: "first" } }), first);
+  assertEquals(await treeOf(target, { snapshot: { kind: "number", number: 1 } }), first);
+  assert((await verify(target)) > 0);
+  // Nothing behind the header is touched.
+  assertEquals(target.bytes.slice(8192, before.length), before.slice(8192));
+});
+
+Deno.test("updateArchive() writes nothing when nothing has changed, unless always", async () => {
+  const target = await created(FIRST);
+  const before = target.bytes.slice();
+  assertEquals(await update(target, itemsOf(FIRST)), undefined);
+  assertEquals(target.bytes, before);
+  assertEquals((await update(target, itemsOf(FIRST), { always: true }))?.number, 2);
+  assertEquals(await treeOf(target), { "a": "/", "a/one": "1", "a/two": "22", "b": "bb" });
+  await verify(target);
+});
+
+Deno.test("updateArchive() stores only the row when times or modes change and the content does not", async () => {
+  const target = await created({ "big": "x".repeat(100_000) });
+  const items = itemsOf({ "big": "x".repeat(100_000) }, TIME - 500);
+  const written = await update(target, items);
+  assertEquals(written?.addedBytes, 4096);
+  assertEquals((await treeOf(target))["big"], "x".repeat(100_000));
+  await verify(target);
+});
+
+Deno.test("updateArchive() compares by content what is as new as the snapshot, or when told to", async () => {
+  for (const [seconds, checksum] of [[TIME, undefined], [TIME - 1000, true]] as const) {
+    const items = itemsOf({ "f": "old" }, seconds);
+    const { known } = await createInMemory(asFiles(items), { access: new MemoryFiles(items) });
+    const target = new MemoryArchive(known);
+    const written = await update(target, itemsOf({ "f": "new" }, seconds), { ...(checksum ? { checksum } : {}) });
+    assertEquals(written?.number, 2);
+    assertEquals(await treeOf(target), { "f": "new" });
+  }
+  // Same times, older than the snapshot: what the times say is believed.
+  const target = await created({ "f": "old" });
+  assertEquals(await update(target, itemsOf({ "f": "new" })), undefined);
+});
+
+Deno.test("updateArchive() replaces folders by files and back", async () => {
+  const target = await created({ "d": undefined, "d/x": "1", "d/y": undefined, "d/y/z": "2" });
+  await update(target, itemsOf({ "d": "file now" }));
+  assertEquals(await treeOf(target), { "d": "file now" });
+  await update(target, itemsOf({ "d": undefined, "d/y": undefined, "d/y/new": "3" }));
+  assertEquals(await treeOf(target), { "d": "/", "d/y": "/", "d/y/new": "3" });
+  assertEquals(await treeOf(target, { snapshot: { kind: "number", number: 2 } }), { "d": "file now" });
+  await verify(target);
+});
+
+Deno.test("updateArchive() keeps every snapshot readable, and the stack low, over hundreds of updates", async () => {
+  const tree: Record<string, string | undefined> = {};
+  for (let i = 0; i < 300; i++) tree[`f${String(i).padStart(3, "0")}`] = `content ${i}`;
+  const target = await created(tree);
+  const states: Record<string, string>[] = [{ ...tree } as Record<string, string>];
+  for (let day = 1; day <= 270; day++) {
+    const name = `f${String(day % 300).padStart(3, "0")}`;
+    if (day % 7 === 0) delete tree[name];
+    else tree[name] = `day ${day}`.padEnd(day + 20, ".");
+    const sorted = Object.fromEntries(Object.entries(tree).sort(([a], [b]) => a < b ? -1 : 1));
+    const written = await update(target, itemsOf(sorted));
+    assertEquals(written?.number, day + 1);
+    states.push({ ...sorted } as Record<string, string>);
+    if (day % 45 === 0 || day > 250 && day < 262) {
+      const archive = await Archive.open(nativeEngine, target, KEYS);
+      assert(archive.runs.length <= 8, `${archive.runs.length} runs`);
+    }
+  }
+  for (const number of [1, 2, 100, 255, 256, 257, 258, 259, 271]) {
+    assertEquals(await treeOf(target, { snapshot: { kind: "number", number } }), states[number - 1]);
+  }
+  const archive = await Archive.open(nativeEngine, target, KEYS);
+  const snapshots = [];
+  for await (const snapshot of archive.snapshots()) snapshots.push(snapshot);
+  assertEquals(snapshots.map(({ number }) => number), states.map((_, i) => i + 1));
+  assertEquals(snapshots.map(({ totals }) => totals.entries), states.map((state) => Object.keys(state).length));
+  const { id } = snapshots[99] as typeof snapshots[number];
+  const digits = Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 12);
+  assertEquals((await Archive.open(nativeEngine, target, { ...KEYS, snapshot: { kind: "id", digits } })).number, 100);
+  await verify(target);
+});
+
+Deno.test("updateArchive() stores links anew when the name they point to is gone", async () => {
+  const items = itemsOf({ "in": undefined, "in/first": "shared" });
+  const link = {
+    row: { ...(items[1] as Item).row, path: "out", kind: "hardlink" as const, link: "in/first", size: 0 },
+  };
+  const other = { row: { ...link.row, path: "out2" } };
+  const { known } = await createInMemory(asFiles([...items, link, other]), { access: new MemoryFiles(items) });
+  const target = new MemoryArchive(known);
+  await update(target, itemsOf({ "in": undefined }), { keep: (path) => !path.startsWith("in") });
+  assertEquals(await treeOf(target), { "in": "/", "out": "shared", "out2": "=out" });
+  await verify(target);
+});
+
+Deno.test("updateArchive() keeps what the snapshot has when a file cannot be read", async () => {
+  const target = await created({ "f": "good", "g": "g" });
+  const items = itemsOf({ "f": "changed", "g": "changed" });
+  const archive = await Archive.open(nativeEngine, target, KEYS);
+  const access = new MemoryFiles(items, { "f": { failsAt: "all" } });
+  const finder = new ChangeFinder(nativeEngine, archive, { isGone: () => true, access });
+  const problems: string[] = [];
+  await updateArchive(nativeEngine, target, archive, finder, asFiles(items), {
+    access,
+    onProblem: ({ path }) => problems.push(path),
+  });
+  assertEquals(problems, ["f"]);
+  assertEquals(await treeOf(target), { "f": "good", "g": "changed" });
+  assert((await Archive.open(nativeEngine, target, KEYS)).trailer.partial);
+  await verify(target);
+});
+
+Deno.test("Archive.open() refuses an archive that was cut to an earlier snapshot, unless that is accepted", async () => {
+  const target = await created(FIRST);
+  const first = target.size;
+  await update(target, itemsOf({ "b": "other" }));
+  const cut = new MemoryArchive(target.bytes.slice(0, first));
+  const error = await assertRejects(() => Archive.open(nativeEngine, cut, KEYS), ArchiveError);
+  assertEquals(error.code, "truncated");
+  assertEquals(Object.keys(await treeOf(cut, { acceptRollback: true })), ["a", "a/one", "a/two", "b"]);
+  const half = new MemoryArchive(target.bytes.slice(0, target.size - 300));
+  assertEquals(Object.keys(await treeOf(half, { acceptRollback: true })), ["a", "a/one", "a/two", "b"]);
+});
+
+Deno.test("Archive.open() names coffer repair when a whole update has a bad locator, and takes an update without its header", async () => {
+  const target = await created(FIRST);
+  const header = target.bytes.slice(0, 8192);
+  await update(target, itemsOf({ "b": "other" }));
+  target.bytes.set(header);
+  assertEquals(await treeOf(target), { "b": "other" });
+  const bad = new MemoryArchive(target.bytes);
+  bad.bytes[bad.size - RECORD_BYTES + 40] = (bad.bytes[bad.size - RECORD_BYTES + 40] as number) ^ 1;
+  const error = await assertRejects(() => Archive.open(nativeEngine, bad, KEYS), ArchiveError, "coffer repair");
+  assertEquals(error.code, "damaged");
+  // The next update brings the header up to date first.
+  await update(target, itemsOf({ "b": "the third" }));
+  assertEquals((await Archive.open(nativeEngine, target, KEYS)).number, 3);
+  await verify(target);
+});
+
+Deno.test("Archive.open() says rolled-back when another snapshot is expected", async () => {
+  const target = await created(FIRST);
+  const { id } = await Archive.open(nativeEngine, target, KEYS);
+  await Archive.open(nativeEngine, target, { ...KEYS, expect: id });
+  await update(target, itemsOf({ "b": "other" }));
+  const error = await assertRejects(() => Archive.open(nativeEngine, target, { ...KEYS, expect: id }), ArchiveError);
+  assertEquals(error.code, "rolled-back");
+});
+
+Deno.test("ArchiveStream reads one snapshot in one pass, the first of several when asked to, and all to check them", async () => {
+  const target = await created(FIRST);
+  await update(target, itemsOf({ "b": "other" }));
+  await assertRejects(() => ArchiveStream.open(nativeEngine, [target.bytes], KEYS), SeveralSnapshotsError);
+  const stream = await ArchiveStream.open(nativeEngine, [target.bytes], { ...KEYS, segments: "first" });
+  const paths: string[] = [];
+  for await (const event of stream.events()) {
+    if (event.kind === "page") paths.push(...event.page.entries.map(({ row }) => row.path));
+  }
+  assertEquals(paths, ["a", "a/one", "a/two", "b"]);
+});
+
+Deno.test("updateArchive() leaves the archive as it was when nothing more can be written", async () => {
+  const target = await created(FIRST);
+  const before = target.bytes.slice();
+  const entries: PlannedEntry[] = asFiles(itemsOf({ "b": "other" }));
+  for (const nth of [1, 2, 3, 5]) {
+    let left = nth;
+    const full = new Proxy(target, {
+      get(inner, name) {
+        if (name === "append" && --left <= 0) return () => Promise.reject(new Error("the disk is full"));
+        const value = Reflect.get(inner, name, inner);
+        return typeof value === "function" ? value.bind(inner) : value;
+      },
+    });
+    const archive = await Archive.open(nativeEngine, full, KEYS);
+    const access = new MemoryFiles(itemsOf({ "b": "other" }));
+    const finder = new ChangeFinder(nativeEngine, archive, { isGone: () => true, access });
+    await assertRejects(() => updateArchive(nativeEngine, full, archive, finder, entries, { access }), Error, "full");
+    assertEquals(target.bytes, before);
+  }
+});
