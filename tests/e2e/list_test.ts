@@ -190,12 +190,13 @@ Deno.test("info shows without a key what anyone can see, and with one the snapsh
     assertMatch(withKey.out, /^content: +3 bytes/m);
     assertNotMatch(withKey.out, /secret name/);
     const [{ snapshot, ...rest }] = jsonLines(jsonWithKey.out) as [Record<string, unknown>];
-    assertEquals(rest, outside);
+    assertEquals(rest, { ...outside, snapshots: 1 });
     const { id, time, writer, ...totals } = snapshot as Record<string, unknown>;
     assertMatch(String(id), /^[0-9a-f]{64}$/);
     assert(Math.abs(Date.now() - Date.parse(String(time))) < 600_000);
     assertMatch(String(writer), /^coffer \d/);
     assertEquals(totals, {
+      number: 1,
       label: "",
       partial: false,
       entries: 3,

@@ -51,6 +51,9 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
       length = event.length;
     }
     if (file?.failure !== undefined) throw file.failure;
+    if (archive !== undefined && archive.newest.tail > 0 && !options.acceptRollback) {
+      throw leftOver(archive.newest.tail);
+    }
     if (snapshot !== undefined) {
       trailer = snapshot.trailer;
       id = snapshot.id.toHex();
@@ -150,6 +153,14 @@ async function checkSnapshot(
   const { totals } = archive.trailer;
   if (entries === totals.entries && bytes === totals.bytes) return;
   throw new ArchiveError("inconsistent", "Cannot accept the archive: a snapshot does not hold what it says");
+}
+
+function leftOver(bytes: number): ArchiveError {
+  return new ArchiveError(
+    "trailing-data",
+    `Cannot accept the archive: ${bytes} bytes follow its last snapshot, which is whole; if an update was interrupted, ` +
+      "the next one removes them, and so does coffer repair --cut-trailing",
+  );
 }
 
 function checkFolder(path: string): void {

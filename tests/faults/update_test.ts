@@ -1,0 +1,162 @@
+/** Updates that are cut off: at every write and sync, with any page lost or torn, and on a full disk. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
+import { ChangeFinder } from "../../src/archive/changes.ts";
+import { ArchiveStream } from "../../src/archive/stream_reader.ts";
+import { updateArchive } from "../../src/archive/update.ts";
+import type { Bytes } from "../../src/engine/engine.ts";
+import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { provisionalRow } from "../../src/format/rows.ts";
+import type { Item } from "../archive/archive_draft.ts";
+import { seededRandom } from "../archive/archive_builder.ts";
+import { asFiles, createInMemory, FIXED_OPTIONS, MemoryFiles } from "../archive/memory_files.ts";
+import { CountedSource } from "../archive/sources.ts";
+import { FaultyFiles } from "./faulty_files.ts";
+import { growingTarget } from "./growing_target.ts";
+
+const PATH = "archive";
+const KEYS = { keys: FIXED_OPTIONS.keys };
+const BLOCK_BYTES = 4096;
+
+function item(path: string, seed: number, length: number): Item {
+  const mtime = { seconds: 1_600_000_000 + seed, nanoseconds: 0 };
+  return {
+    row: { ...provisionalRow(path, "file"), mode: 0o644, size: length, mtime, ctime: mtime.seconds, inode: seed },
+    content: seededRandom(seed)(length),
+  };
+}
+
+const ONE = [item("a", 1, 5000), item("b", 2, 300), item("c", 3, 7000)];
+const TWO = [item("a", 1, 5000), item("b", 4, 9000), item("d", 5, 6000)];
+const THREE = [item("a", 1, 5000), item("b", 4, 9000), item("e", 6, 100)];
+
+async function archiveOf(state: "known" | "streamed"): Promise<Bytes> {
+  return (await createInMemory(asFiles(ONE), { access: new MemoryFiles(ONE), blockBytes: BLOCK_BYTES }))[state];
+}
+
+function filesWith(bytes: Bytes): FaultyFiles {
+  return new FaultyFiles(new Map([[PATH, bytes]]));
+}
+
+async function update(files: FaultyFiles, items: readonly Item[]): Promise<void> {
+  using target = growingTarget(files, PATH);
+  const archive = await Archive.open(nativeEngine, target, KEYS);
+  const access = new MemoryFiles(items);
+  const finder = new ChangeFinder(nativeEngine, archive, { isGone: () => true, access });
+  await updateArchive(nativeEngine, target, archive, finder, asFiles(items), { access, blockBytes: BLOCK_BYTES });
+}
+
+/** What an archive's snapshot holds: paths, and a hash of each content. */
+async function holds(bytes: Bytes, options: Partial<OpenOptions> = {}): Promise<Record<string, string>> {
+  const archive = await Archive.open(nativeEngine, new CountedSource(bytes), { ...KEYS, ...options });
+  const found: Record<string, string> = {};
+  for await (const entry of archive.entries()) {
+    const pieces: number[] = [];
+    for await (const { bytes } of archive.read(entry)) for (const byte of bytes) pieces.push(byte);
+    found[entry.row.path] = nativeEngine.sha256(Uint8Array.from(pieces)).toHex();
+  }
+  return found;
+}
+
+function described(items: readonly Item[]): Record<string, string> {
+  return Object.fromEntries(items.map(({ row, content }) => [
+    row.path,
+    nativeEngine.sha256(content as Bytes).toHex(),
+  ]));
+}
+
+async function verify(bytes: Bytes): Promise<void> {
+  const { number } = await Archive.open(nativeEngine, new CountedSource(bytes), KEYS);
+  const stream = await ArchiveStream.open(nativeEngine, [bytes], { ...KEYS, segments: { through: number - 1 } });
+  for await (const _ of stream.events());
+}
+
+const contentOf = (files: FaultyFiles) => files.files().get(PATH) as Bytes;
+
+for (const state of ["known", "streamed"] as const) {
+  Deno.test(`an update cut off anywhere, with any page lost, leaves every earlier snapshot and can go on (${state})`, async () => {
+    const files = filesWith(await archiveOf(state));
+    await update(files, TWO);
+    const seen = new Set<string>();
+    let states = 0;
+    let later = 0;
+    for (const { label, files: there } of files.replay()) {
+      const bytes = there.get(PATH) as Bytes;
+      const hash = nativeEngine.sha256(bytes).toHex();
+      if (seen.has(hash)) continue;
+      seen.add(hash);
+      states++;
+      const now = await holds(bytes);
+      const isTwo = "d" in now;
+      if (isTwo) later++;
+      assertEquals(now, described(isTwo ? TWO : ONE), label);
+      assertEquals(await holds(bytes, { snapshot: { kind: "first" } }), described(ONE), label);
+      if (states % 5 !== 0) continue;
+      // What comes next goes on from there.
+      const next = filesWith(bytes);
+      await update(next, THREE);
+      assertEquals(await holds(contentOf(next)), described(THREE), label);
+      assertEquals(await holds(contentOf(next), { snapshot: { kind: "first" } }), described(ONE), label);
+      await verify(contentOf(next));
+    }
+    assert(states > 30 && later > 3 && later < states, `${states} states, ${later} with the new snapshot`);
+  });
+}
+
+Deno.test("a third snapshot cut off anywhere leaves the two before it", async () => {
+  const files = filesWith(await archiveOf("known"));
+  await update(files, TWO);
+  const again = filesWith(contentOf(files));
+  await update(again, THREE);
+  for (const { label, files: there } of again.replay()) {
+    const bytes = there.get(PATH) as Bytes;
+    assertEquals(await holds(bytes, { snapshot: { kind: "number", number: 2 } }), described(TWO), label);
+    assertEquals(await holds(bytes, { snapshot: { kind: "number", number: 1 } }), described(ONE), label);
+  }
+});
+
+Deno.test("an update on a full disk, or one that fails, leaves the archive as it was, or with the new snapshot", async () => {
+  const before = await archiveOf("known");
+  const whole = filesWith(before);
+  await update(whole, TWO);
+  const counts = { write: 0, sync: 0 };
+  for (const { kind } of whole.operations) if (kind === "write" || kind === "sync") counts[kind]++;
+  for (const kind of ["write", "sync"] as const) {
+    for (let nth = 1; nth <= counts[kind]; nth++) {
+      for (const code of ["ENOSPC", "EIO"]) {
+        const files = filesWith(before);
+        files.fail(kind, nth, { code });
+        await assertRejects(() => update(files, TWO), Error, code);
+        assertEquals(files.openFiles, 0);
+        const now = await holds(contentOf(files));
+        const isTwo = "d" in now;
+        assertEquals(now, described(isTwo ? TWO : ONE));
+        // Without the new snapshot nothing of the attempt is left.
+        if (!isTwo) assertEquals(contentOf(files), before, `${kind} ${nth}`);
+        await update(files, THREE);
+        assertEquals(await holds(contentOf(files)), described(THREE));
+      }
+    }
+  }
+});
+
+Deno.test("short writes change nothing", async () => {
+  const files = filesWith(await archiveOf("known"));
+  for (let nth = 1; nth < 20; nth += 3) files.fail("write", nth, { short: 17 });
+  await update(files, TWO);
+  assertEquals(await holds(contentOf(files)), described(TWO));
+  await verify(contentOf(files));
+});
+
+Deno.test("two continuations of one archive are both whole, and neither takes the other's segment", async () => {
+  const before = await archiveOf("known");
+  const [left, right] = [filesWith(before), filesWith(before)];
+  await update(left, TWO);
+  await update(right, THREE);
+  assertEquals(await holds(contentOf(left)), described(TWO));
+  assertEquals(await holds(contentOf(right)), described(THREE));
+  // The header of the one over the segment of the other.
+  const mixed = contentOf(right).slice();
+  mixed.set(contentOf(left).subarray(0, 8192));
+  await assertRejects(() => holds(mixed));
+});
