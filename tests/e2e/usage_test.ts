@@ -54,7 +54,7 @@ const REFUSED: readonly (readonly [args: readonly string[], ...texts: readonly s
   [["list", "-Z", "a"], '"-Z"'],
   [["extract", "--strip", "1", "a"], 'Did you mean "--strip-components"?'],
   // An option of another verb.
-  [["list", "-C", "x", "a"], '"-C" (--directory)', '"create", "extract"'],
+  [["list", "-C", "x", "a"], '"-C" (--directory)', '"create", "update", "extract"'],
   [["cat", "--overwrite", "a", "b"], 'not an option of "cat"', '"extract"'],
   [["info", "--level", "3", "a"], '"create"'],
   [["cat", "--json", "a", "b"], 'not an option of "cat"'],
@@ -96,6 +96,11 @@ const REFUSED: readonly (readonly [args: readonly string[], ...texts: readonly s
   [["cat", "-", "x"], '"-"', "Save the archive to a file first"],
   [["info", "-"], '"-"'],
   [["info", "a", "b"], '"b" is one argument too many'],
+  [["update", "-", "b"], '"-"', "changes the archive where it is"],
+  [["update", "a"], "no PATH is named", "--files-from"],
+  [["list", "a", "--all-versions"], '"--all-versions"'],
+  [["list", "a", "--snapshot", "newest"], '"newest"', "first, latest"],
+  [["list", "a", "--expect", "abc"], '"abc"', "64"],
   [["verify", "a", "b"], '"b" is one argument too many'],
 ];
 
@@ -114,11 +119,11 @@ Deno.test("coffer refuses wrong usage with exit code 2, says what is wrong and w
 });
 
 /** What CLI.md promises for later versions. */
-const LATER_VERBS = ["update", "snapshots", "diff"];
+const LATER_VERBS = ["diff"];
 const LATER_OPTIONS: readonly (readonly [verb: string, ...words: string[]])[] = [
-  ["extract", "--snapshot", "latest"],
-  ["list", "--snapshot=1"],
-  ["create", "--replace"],
+  ["create", "--dedup"],
+  ["create", "--recovery=10"],
+  ["extract", "--spool", "d"],
 ];
 
 Deno.test("coffer says of a later version's verbs and options that they are not in this version", async () => {
