@@ -109,7 +109,13 @@ async function bySeeking(
     const report = await extractArchive(archive, bytes.length, target, {
       ...settings,
       ...(jobs === 1 ? {} : {
-        crew: (host) => restoreInParallel(host, setting, { jobs, descriptor: source.descriptor, metadata: {} }),
+        crew: (host) =>
+          restoreInParallel(host, setting, {
+            jobs,
+            descriptor: source.descriptor,
+            access: (place) => archive.accessTo(place),
+            metadata: {},
+          }),
       }),
     });
     target.finish();
