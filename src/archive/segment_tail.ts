@@ -3,7 +3,7 @@ import type { Bytes } from "../engine/engine.ts";
 import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
-import { SEVERAL_SEGMENTS } from "../format/header.ts";
+import { recoveryPercent, SEVERAL_SEGMENTS } from "../format/header.ts";
 import { deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
 import { MAX_LOCATOR_SCAN, MAX_SEGMENTS, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import {
@@ -97,6 +97,8 @@ async function findKnown(
   }
   const found = checkFound(header, { locator, id: locatorHash });
   if (bodyBytes === end) return { ...found, state: "known", tail: 0 };
+  // A recovery record has no room for anything but its segment.
+  if (recoveryPercent(header.copy.header) > 0) throw trailing(bodyBytes - end);
   const next = await locatorEndingAt(source, header, bodyBytes);
   if (next !== undefined && follows(keys, found, next, bodyBytes)) {
     checkGeneration(next.locator, header.copy.header.generation);

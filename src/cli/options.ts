@@ -91,8 +91,6 @@ export interface StoringOptions extends CommonOptions, ExcludeOptions, WorkOptio
   /** Whether to leave compression out. */
   readonly store: boolean;
   readonly pad: boolean;
-  /** Percentage of the recovery record; 0 for none. */
-  readonly recovery: number;
   readonly label: string | undefined;
   readonly dryRun: boolean;
 }
@@ -105,6 +103,8 @@ export interface CreateOptions extends StoringOptions {
   readonly suite: SuiteId;
   /** scrypt's logN. */
   readonly kdfLogN: number;
+  /** Percentage of the recovery record; 0 for none. */
+  readonly recovery: number;
   readonly force: boolean;
   readonly verify: boolean;
 }
@@ -465,6 +465,7 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
     stdinName: typed["stdin-name"],
     suite: SUITE_IDS[typed.suite ?? "chacha20-poly1305"],
     kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
+    recovery: typed.recovery ?? 0,
     force: typed.force ?? false,
     verify: typed.verify ?? false,
   };
@@ -493,7 +494,6 @@ function storingOptions(common: CommonOptions, typed: TypedFlags, paths: readonl
     level: typed.level ?? DEFAULT_LEVEL,
     store: typed.store ?? false,
     pad: typed.pad ?? false,
-    recovery: typed.recovery ?? 0,
     label: typed.label,
     dryRun: typed["dry-run"] ?? false,
   };

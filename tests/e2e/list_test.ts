@@ -183,6 +183,7 @@ Deno.test("info shows without a key what anyone can see, and with one the snapsh
       suite: "chacha20-poly1305",
       archiveBytes: length,
       generation: 1,
+      recovery: 0,
       keys: [{ kind: "passphrase", logN: 15, r: 8, p: 1, memory: 2 ** 25 }],
     };
     assertEquals(jsonLines(json.out), [{ ...outside, snapshot: null }]);

@@ -122,7 +122,6 @@ Deno.test("coffer refuses wrong usage with exit code 2, says what is wrong and w
 const LATER_VERBS = ["diff"];
 const LATER_OPTIONS: readonly (readonly [verb: string, ...words: string[]])[] = [
   ["create", "--dedup"],
-  ["create", "--recovery=10"],
   ["extract", "--spool", "d"],
 ];
 
