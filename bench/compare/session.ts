@@ -214,9 +214,11 @@ export class Session {
   async #slowRound(corpus: Corpus, slow: readonly Contender[], reserve: number): Promise<void> {
     const isListed = LISTED.includes(corpus.name);
     for (const contender of slow) {
+      // Without its rivals a look has nobody to be compared with, so they may take of what rounds would have.
+      const kept = contender.name !== "7zz" && isRival(contender.name, "list") ? reserve / 2 : reserve;
       for (const action of BULK) {
         const expected = this.#expected(corpus, contender, action);
-        const seconds = Math.min(LONGEST_SECONDS, this.#left() - reserve);
+        const seconds = Math.min(LONGEST_SECONDS, this.#left() - kept);
         if (seconds < Math.max(expected, 5)) {
           const cell = this.#cell(corpus.name, contender, action);
           if (cell.samples.length === 0) cell.error ??= "left out: no time";
@@ -239,7 +241,7 @@ export class Session {
         // Those that no aim names read everything for a look; two rounds of that are enough.
         const turns = rotate(all, round).filter(({ name }) => round < 2 || name === "coffer" || isRival(name, action));
         for (const contender of turns) {
-          await this.#measure(corpus, contender, action, round, Math.min(60, this.#left() - reserve));
+          await this.#measure(corpus, contender, action, round, Math.min(60, this.#left() - reserve / 2));
         }
       }
     }
