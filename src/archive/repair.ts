@@ -6,12 +6,13 @@
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, frameLength } from "../format/frame.ts";
-import { encodeHeaderCopy, recoveryPercent } from "../format/header.ts";
-import { deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
+import { encodeHeaderCopy, recoveryPercent, SEVERAL_SEGMENTS } from "../format/header.ts";
+import { deriveHeaderKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
 import { HEADER_PAGE_BYTES, MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { decodeLocator, decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import { decodeTrailer, type Trailer } from "../format/tables.ts";
-import { findFrames } from "./frame_search.ts";
+import type { FrameCipher } from "./frame_cipher.ts";
+import { findFrames, type FrameMap } from "./frame_search.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
 import type { Random } from "./key_slots.ts";
@@ -60,12 +61,16 @@ interface Repair {
   readonly random: Random;
   /** The last segment that is known to be complete, once that is found out. */
   last: LastSegment | undefined;
+  /** Whether what follows it is what an interrupted update left: that is cut off without being asked for. */
+  torn: boolean;
+  /** Whether the header names a locator that is bad and has to stay, so that it is to name a later one. */
+  stale: boolean;
 }
 
 interface LastSegment {
   readonly locator: Locator;
-  /** Its locator as it stands, or as it will. */
-  readonly record: Bytes;
+  /** SHA-256 of its locator as it stands, or as it will; what a next segment has for a link. */
+  readonly id: Bytes;
   /** Where it ends, from the source's start. */
   readonly end: number;
 }
@@ -77,7 +82,12 @@ interface RepairStep {
 }
 
 /** The kinds of repair, in the order in which they are made. */
-const STEPS: readonly ((repair: Repair) => Promise<RepairStep | undefined>)[] = [mendHeader, mendEnd, cutTrailing];
+const STEPS: readonly ((repair: Repair) => Promise<RepairStep | undefined>)[] = [
+  mendHeader,
+  mendEnd,
+  mendNext,
+  cutTrailing,
+];
 
 /**
  * Looks for everything that can be mended and, unless this is a dry run, mends it. The header has been opened from this
@@ -94,7 +104,7 @@ export async function repairArchive(
   checkWritable(opened.copy.header);
   const { engine } = opened.keys;
   const random = options.random ?? ((length: number) => engine.randomBytes(length));
-  const repair: Repair = { target, opened, options, random, last: undefined };
+  const repair: Repair = { target, opened, options, random, last: undefined, torn: false, stale: false };
   const findings: RepairFinding[] = [];
   // What follows the header is spread over the file by a recovery layer.
   const steps = recoveryPercent(opened.copy.header) > 0 ? [mendHeader] : STEPS;
@@ -157,9 +167,15 @@ async function mendKnownEnd(repair: Repair, locator: Locator, hash: Bytes): Prom
   const end = opened.bodyOffset + locator.offset + locator.length;
   if (target.size < end - RECORD_BYTES) return cutOff(`it should be ${end - target.size} bytes longer`);
   const record = await target.read(end - RECORD_BYTES, RECORD_BYTES);
-  repair.last = { locator, record, end };
+  repair.last = { locator, id: hash, end };
   const found = record.length < RECORD_BYTES ? undefined : openRecord(opened.keys, "locator", record);
-  if (found === undefined) return writeLocator(repair, locator, end, true);
+  if (found === undefined) {
+    if ((await nextFrames(repair, repair.last)) === undefined) return writeLocator(repair, locator, true);
+    // The keys of what follows hang on the bytes that were here.
+    repair.stale = true;
+    const problem = "the locator that the header names is damaged, and an update follows that hangs on it as it was";
+    return { finding: { what: "locator", problem, action: undefined } };
+  }
   if (!engine.equal(found, encodeLocator(locator))) {
     const problem = "the header and the locator that ends the archive disagree, and both are authentic";
     return { finding: { what: "locator", problem, action: undefined } };
@@ -188,7 +204,7 @@ async function mendStreamedEnd(repair: Repair): Promise<RepairStep | undefined> 
     if (plain === undefined) continue;
     const locator = decodeLocator(plain);
     if (locator.offset + locator.length !== end) continue;
-    repair.last = { locator, record, end: bodyOffset + end };
+    repair.last = { locator, id: opened.keys.engine.sha256(record), end: bodyOffset + end };
     return undefined;
   }
   return await walk(repair);
@@ -197,7 +213,7 @@ async function mendStreamedEnd(repair: Repair): Promise<RepairStep | undefined> 
 /** Walks the segment from its start to its end frame; what its locator said follows from that. */
 async function walk(repair: Repair): Promise<RepairStep | undefined> {
   const { target, opened, options } = repair;
-  const { bodyOffset, keys, copy } = opened;
+  const { bodyOffset, keys } = opened;
   const salt = (await target.read(bodyOffset, KEY_BYTES)).slice();
   if (salt.length < KEY_BYTES) return cutOff("nothing follows its header");
   const segment = { salt, number: 0, link: new Uint8Array(KEY_BYTES) };
@@ -209,31 +225,51 @@ async function walk(repair: Repair): Promise<RepairStep | undefined> {
       ? damaged(`frames that should be there cannot be found, from byte ${map.gaps[0]?.start ?? start} on`)
       : cutOff("it ends within its data");
   }
-  const end = map.stopped + RECORD_BYTES;
+  const locator = await locatorOf(repair, map, { segment, start: bodyOffset, snapshots: 1 });
+  if (locator === undefined) {
+    return damaged("its end is there, and its trailer or its index is not, or not in its place");
+  }
+  return writeLocator(repair, locator, false);
+}
+
+/** What the locator of a segment said whose frames have been found up to the end; `undefined` when some are amiss. */
+async function locatorOf(
+  { target, opened }: Repair,
+  map: FrameMap,
+  { segment, start, snapshots }: {
+    readonly segment: SegmentIdentity;
+    /** Where it begins, from the source's start. */
+    readonly start: number;
+    readonly snapshots: number;
+  },
+): Promise<Locator | undefined> {
+  const { bodyOffset, keys, copy } = opened;
   const index = map.types.indexOf(FRAME_TYPE.index);
   const trailer = map.types.indexOf(FRAME_TYPE.trailer);
   const [indexAt, trailerAt] = [map.places[index], map.places[trailer]];
-  const opening = trailerAt === undefined ? undefined : await openTrailer(target, cipher, trailer, trailerAt);
-  const fits = opening !== undefined && indexAt !== undefined && trailerAt !== undefined &&
-    opening.trailer.index.frame === index && opening.trailer.index.offset === indexAt - bodyOffset &&
-    (end - bodyOffset) % SEGMENT_ALIGNMENT === 0;
-  if (!fits) return damaged("its end is there, and its trailer or its index is not, or not in its place");
-  const locator: Locator = {
-    generation: copy.header.generation,
-    segment,
-    offset: 0,
-    length: end - bodyOffset,
-    index: { offset: indexAt - bodyOffset, frame: index },
-    trailer: { offset: trailerAt - bodyOffset, frame: trailer },
-    trailerBytes: opening.frameBytes,
-    snapshots: 1,
-  };
-  return writeLocator(repair, locator, end, false);
+  if (indexAt === undefined || trailerAt === undefined) return undefined;
+  const opening = await openTrailer(target, segmentCipher(keys, segment), segment.number, trailer, trailerAt);
+  const length = map.stopped + RECORD_BYTES - start;
+  const fits = opening !== undefined && opening.trailer.index.frame === index &&
+    opening.trailer.index.offset === indexAt - bodyOffset && length % SEGMENT_ALIGNMENT === 0;
+  return fits
+    ? {
+      generation: copy.header.generation,
+      segment,
+      offset: start - bodyOffset,
+      length,
+      index: { offset: indexAt - bodyOffset, frame: index },
+      trailer: { offset: trailerAt - bodyOffset, frame: trailer },
+      trailerBytes: opening.frameBytes,
+      snapshots,
+    }
+    : undefined;
 }
 
 async function openTrailer(
   target: MendableSource,
-  cipher: ReturnType<typeof segmentCipher>,
+  cipher: FrameCipher,
+  segment: number,
   frame: number,
   at: number,
 ): Promise<{ readonly trailer: Trailer; readonly frameBytes: number } | undefined> {
@@ -241,7 +277,7 @@ async function openTrailer(
     const head = cipher.openHead(frame, await target.read(at, FRAME_OVERHEAD));
     const frameBytes = frameLength(head.stored);
     const chunks = await target.read(at + FRAME_OVERHEAD, frameBytes - FRAME_OVERHEAD);
-    return { trailer: decodeTrailer(cipher.openContent(frame, head, chunks)), frameBytes };
+    return { trailer: decodeTrailer(cipher.openContent(frame, head, chunks), segment), frameBytes };
   } catch (error) {
     if (error instanceof ArchiveError) return undefined;
     throw error;
@@ -249,10 +285,11 @@ async function openTrailer(
 }
 
 /** Writes a locator in its place and, where the header names it, the header. */
-function writeLocator(repair: Repair, locator: Locator, end: number, isNamed: boolean): RepairStep {
+function writeLocator(repair: Repair, locator: Locator, isNamed: boolean): RepairStep {
   const { target, opened, random } = repair;
+  const end = opened.bodyOffset + locator.offset + locator.length;
   const record = sealRecord(opened.keys, "locator", encodeLocator(locator), random(KEY_BYTES));
-  repair.last = { locator, record, end };
+  repair.last = { locator, id: opened.keys.engine.sha256(record), end };
   const mend = async () => {
     if (target.size < end) {
       await target.truncate(end - RECORD_BYTES);
@@ -276,22 +313,75 @@ function writeLocator(repair: Repair, locator: Locator, end: number, isNamed: bo
 
 async function writeState({ target, opened, random }: Repair, locator: Locator, record: Bytes): Promise<void> {
   const locatorHash = opened.keys.engine.sha256(record);
-  await rewriteHeader(target, opened, { state: { kind: "known", locatorHash, locator } }, random);
+  const { number } = locator.segment;
+  const { readFeatures } = opened.copy.header;
+  const several = number > 0 && readFeatures % (2 * SEVERAL_SEGMENTS) < SEVERAL_SEGMENTS ? SEVERAL_SEGMENTS : 0;
+  const change = { state: { kind: "known", locatorHash, locator } as const, readFeatures: readFeatures + several };
+  await rewriteHeader(target, opened, change, random);
 }
 
-/** Cuts off what follows the archive, when that is asked for and nothing of it is the archive's own. */
-async function cutTrailing({ target, opened, last, options }: Repair): Promise<RepairStep | undefined> {
+/**
+ * A segment behind the last one that is known: an update that was interrupted. A complete one gets its locator, if that
+ * is bad, and the header that names it.
+ */
+async function mendNext(repair: Repair): Promise<RepairStep | undefined> {
+  const { target, opened, last } = repair;
+  const next = last === undefined ? undefined : await nextFrames(repair, last);
+  if (last === undefined || next === undefined) return undefined;
+  const { keys, bodyOffset } = opened;
+  const { map, segment } = next;
+  const start = last.end;
+  if (map.end === undefined) {
+    repair.torn = true;
+    return undefined;
+  }
+  const locator = await locatorOf(repair, map, { segment, start, snapshots: last.locator.snapshots + 1 });
+  if (locator === undefined) {
+    repair.last = undefined;
+    return damaged(`an update stands behind byte ${start} whose end is there, and parts of which are not`);
+  }
+  const end = bodyOffset + locator.offset + locator.length;
+  const record = await target.read(end - RECORD_BYTES, RECORD_BYTES);
+  // Complete, and only the header does not know of it yet: every reader takes it, and the next update names it.
+  if (record.length === RECORD_BYTES && openRecord(keys, "locator", record) !== undefined) {
+    repair.last = { locator, id: keys.engine.sha256(record), end };
+    if (!repair.stale) return undefined;
+    return {
+      finding: {
+        what: "state",
+        problem: "the header does not name the last snapshot",
+        action: "writing the header anew, with the last locator's name",
+      },
+      mend: () => writeState(repair, locator, record),
+    };
+  }
+  return writeLocator(repair, locator, true);
+}
+
+/** The frames of a segment that follows another; `undefined` when there are none. */
+async function nextFrames(
+  { target, opened: { keys }, options }: Repair,
+  { locator, id, end }: LastSegment,
+): Promise<{ readonly map: FrameMap; readonly segment: SegmentIdentity } | undefined> {
+  const salt = (await target.read(end, KEY_BYTES)).slice();
+  if (salt.length < KEY_BYTES) return undefined;
+  const segment = { salt, number: locator.segment.number + 1, link: id };
+  const range = { start: end + KEY_BYTES, end: target.size, signal: options.signal };
+  const map = await findFrames(target, segmentCipher(keys, segment), range);
+  return map.places.length === 0 ? undefined : { map, segment };
+}
+
+/** Cuts off what an interrupted update left, and anything else that follows the archive when that is asked for. */
+// deno-lint-ignore require-await -- a step is asynchronous
+async function cutTrailing({ target, last, torn, options }: Repair): Promise<RepairStep | undefined> {
   if (last === undefined || target.size <= last.end) return undefined;
   const { end } = last;
   const bytes = target.size - end;
   const what = "trailing bytes";
-  if (await goesOn(target, opened, last, options.signal)) {
-    const problem =
-      `${bytes} bytes follow the archive's last known segment, and they are a further one or a part of it`;
-    return { finding: { what, problem, action: undefined, hint: "A newer version of Coffer can mend it" } };
-  }
-  const problem = `${bytes} bytes follow the archive that do not belong to it`;
-  if (options.cutTrailing !== true) {
+  const problem = torn
+    ? `${bytes} bytes follow the last snapshot: an update was interrupted before its end was written`
+    : `${bytes} bytes follow the archive that do not belong to it`;
+  if (!torn && options.cutTrailing !== true) {
     return { finding: { what, problem, action: undefined, hint: "--cut-trailing cuts them off" } };
   }
   const mend = async () => {
@@ -299,20 +389,6 @@ async function cutTrailing({ target, opened, last, options }: Repair): Promise<R
     await target.sync();
   };
   return { finding: { what, problem, action: `cutting them off, so that the archive ends at byte ${end}` }, mend };
-}
-
-/** Whether any frame of a next segment stands behind the last one. */
-async function goesOn(
-  target: MendableSource,
-  { keys }: OpenedHeader,
-  { locator, record, end }: LastSegment,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const salt = (await target.read(end, KEY_BYTES)).slice();
-  if (salt.length < KEY_BYTES) return false;
-  const segment = { salt, number: locator.segment.number + 1, link: keys.engine.sha256(record) };
-  const range = { start: end + KEY_BYTES, end: target.size, signal };
-  return (await findFrames(target, segmentCipher(keys, segment), range)).places.length > 0;
 }
 
 function cutOff(why: string): RepairStep {
