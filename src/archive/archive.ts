@@ -149,11 +149,12 @@ export class Archive {
     engine: Engine,
     source: Source,
     header: OpenedHeader,
-    options: Omit<OpenOptions, "keys" | "kdfLimits" | "goWithoutHeader">,
+    options: Omit<OpenOptions, "keys" | "kdfLimits" | "goWithoutHeader"> & { readonly newest?: NewestSegment },
   ): Promise<Archive> {
     const { acceptRollback = false } = options;
-    const body = openBody(source, header);
-    const newest = await findSegment(body, header, { acceptRollback });
+    // Whoever knows the newest segment has a body without a recovery layer at hand.
+    const body = options.newest === undefined ? openBody(source, header) : source;
+    const newest = options.newest ?? await findSegment(body, header, { acceptRollback });
     if (newest.state === "behind") {
       options.onWarning?.("the archive is older than its header says: later snapshots are missing");
     } else if (newest.tail > 0) {

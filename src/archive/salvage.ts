@@ -17,9 +17,8 @@ import type { FrameCipher } from "./frame_cipher.ts";
 import { findFrames, type FrameMap } from "./frame_search.ts";
 import { pauseEvery } from "./pause.ts";
 import { SalvageCatalog } from "./salvage_catalog.ts";
-import { openRemains } from "./recovery_record.ts";
 import { FileJoiner, type SalvageEvent } from "./salvage_files.ts";
-import { type SalvageStart, startSalvage } from "./salvage_start.ts";
+import type { SalvageStart } from "./salvage_start.ts";
 import { segmentCipher } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 
@@ -72,7 +71,7 @@ export class Salvage {
   readonly #source: Source;
   readonly #engine: Engine;
   readonly #cipher: FrameCipher;
-  readonly #options: SalvageOptions;
+  readonly #options: Omit<SalvageOptions, "keys">;
   readonly #map: FrameMap;
   readonly #pause = pauseEvery();
   readonly #damage: Damage[] = [];
@@ -92,7 +91,7 @@ export class Salvage {
     start: SalvageStart,
     cipher: FrameCipher,
     map: FrameMap,
-    options: SalvageOptions,
+    options: Omit<SalvageOptions, "keys">,
   ) {
     this.#engine = engine;
     this.#source = source;
@@ -103,14 +102,16 @@ export class Salvage {
   }
 
   /**
-   * Opens what is left of an archive: finds its frames and reads its catalog.
+   * Opens what is left of an archive's first segment: finds its frames and reads its catalog.
    *
    * @throws {ArchiveError} when no key opens it, or when what its content needs is lost; I/O errors pass through.
    */
-  static async open(engine: Engine, file: Source, options: SalvageOptions): Promise<Salvage> {
-    const source = await openRemains(engine, file);
-    const start = await startSalvage(engine, source, options);
-    for (const warning of start.warnings) options.onWarning?.(warning);
+  static async open(
+    engine: Engine,
+    source: Source,
+    start: SalvageStart,
+    options: Omit<SalvageOptions, "keys">,
+  ): Promise<Salvage> {
     const cipher = segmentCipher(start.keys, start.segment);
     const end = start.locatorAt ?? source.size;
     const map = await findFrames(source, cipher, { start: start.firstFrame, end, signal: options.signal });
@@ -133,7 +134,7 @@ export class Salvage {
       ...counts,
       blocks: this.#blocksEnd,
       isCatalogWhole: this.#catalog.isComplete,
-      mayLackMore: (!this.#catalog.isComplete && !areBlocksWhole) || this.#mayGoOn(),
+      mayLackMore: (!this.#catalog.isComplete && !areBlocksWhole) || this.start.isPart === true || this.#mayGoOn(),
       isCutOff: this.#map.end === undefined,
       damage: this.#damage
         .map((range) => ({ ...range, end: Math.min(range.end, this.#source.size) }))

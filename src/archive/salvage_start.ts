@@ -13,7 +13,7 @@ import { findFrames } from "./frame_search.ts";
 import { LOST_HEADER } from "./lost_header.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openRecord, type RecordKeys } from "./record_cipher.ts";
-import { openLocator, segmentCipher } from "./segment_tail.ts";
+import { type FoundSegment, openLocator, segmentCipher } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 
 /** What salvage knows before it looks for frames. */
@@ -30,6 +30,12 @@ export interface SalvageStart {
   readonly firstFrame: number;
   /** The segment's locator, from its end or from the state; `undefined` when both are lost. */
   readonly locator: Locator | undefined;
+  /** The header as it was opened; `undefined` when it is lost. */
+  readonly opened?: OpenedHeader;
+  /** Whether there are, or were, further segments that are left out. */
+  readonly isPart?: boolean;
+  /** The segments that are known, the newest first. */
+  readonly known?: readonly FoundSegment[];
   /** Where a locator was found, in bytes from the source's start. */
   readonly locatorAt: number | undefined;
   /** What is wrong so far, as sentences. */
@@ -44,6 +50,7 @@ const TRIAL_BYTES = 2 ** 26;
 /** A locator and where it ends. */
 interface FoundLocator {
   readonly locator: Locator;
+  readonly id: Bytes;
   /** From the source's start. */
   readonly at: number;
 }
@@ -54,13 +61,6 @@ interface FoundLocator {
  * @throws {ArchiveError} as opening a header does; `damaged` when the segment's salt is lost in all its places.
  */
 export async function startSalvage(engine: Engine, source: Source, options: OpenOptions): Promise<SalvageStart> {
-  const start = await findStart(engine, source, options);
-  if (start.segment.number === 0) return start;
-  // One segment is all that this version makes; of a further one, it would take what is a part for the whole.
-  throw new ArchiveError("newer-version", "Cannot salvage the archive: it has several snapshots");
-}
-
-async function findStart(engine: Engine, source: Source, options: OpenOptions): Promise<SalvageStart> {
   let opened: OpenedHeader;
   try {
     const peek = (length: number) => source.read(0, Math.min(length, source.size));
@@ -90,9 +90,15 @@ async function startWithHeader(source: Source, opened: OpenedHeader): Promise<Sa
   const plain = openRecord(keys, "state", copy.header.state);
   const state = plain === undefined ? undefined : decodeState(plain);
   const found = await findLocator(source, keys, offset);
-  const known = found?.locator ?? (state?.kind === "known" ? state.locator : undefined);
-  if (known !== undefined) {
-    return { ...common, segment: known.segment, locator: known, locatorAt: found?.at, warnings };
+  const named = state?.kind === "known" ? { locator: state.locator, id: state.locatorHash } : undefined;
+  // An update may not be in the header yet, or the archive be cut to what was before one.
+  const known = [named, found].filter((segment) => segment !== undefined)
+    .toSorted((a, b) => b.locator.segment.number - a.locator.segment.number);
+  const [newest] = known;
+  if (newest !== undefined) {
+    const { locator } = newest;
+    const locatorAt = found?.locator.segment.number === locator.segment.number ? found.at : undefined;
+    return { ...common, opened, segment: locator.segment, locator, locatorAt, known, warnings };
   }
   const segment = await segmentAt(source, offset);
   if (segment !== undefined && await hasFrames(source, keys, segment, offset + KEY_BYTES)) {
@@ -118,13 +124,14 @@ async function startWithoutHeader(
     const keys = { engine, suite, archiveKey, id };
     const found = await findLocator(source, keys, 0);
     if (found === undefined) continue;
-    const { locator, at } = found;
+    const { locator, id: locatorId, at } = found;
     const start = at + RECORD_BYTES - (locator.offset + locator.length);
     const isUsual = HEADER_PAGE_COUNTS.some((pages) => bodyOffset(pages) === start);
     const firstFrame = isUsual ? start + KEY_BYTES : 0;
     const segment = locator.segment;
     const common = { keys, header: undefined, badCopies: [], bodyOffset: start };
-    return { ...common, segment, firstFrame, locator, locatorAt: at, warnings };
+    const known = [{ locator, id: locatorId }];
+    return { ...common, segment, firstFrame, locator, locatorAt: at, known, warnings };
   }
   for (const suite of SUITES) {
     const keys = { engine, suite, archiveKey, id };
@@ -158,15 +165,16 @@ async function findLocator(source: Source, keys: RecordKeys, bodyStart: number):
   for (const end of ends) {
     const at = end - RECORD_BYTES;
     if (at < bodyStart) continue;
-    const locator = openLocatorOr(keys, await source.read(at, RECORD_BYTES));
-    if (locator !== undefined) return { locator, at };
+    const found = openLocatorOr(keys, await source.read(at, RECORD_BYTES));
+    if (found !== undefined) return { ...found, at };
   }
   return undefined;
 }
 
-function openLocatorOr(keys: RecordKeys, record: Bytes): Locator | undefined {
+/** Opens a locator; `undefined` also when it is authentic and malformed. */
+export function openLocatorOr(keys: RecordKeys, record: Bytes): FoundSegment | undefined {
   try {
-    return openLocator(keys, record)?.locator;
+    return openLocator(keys, record);
   } catch (error) {
     if (error instanceof ArchiveError) return undefined;
     throw error;
@@ -174,7 +182,7 @@ function openLocatorOr(keys: RecordKeys, record: Bytes): Locator | undefined {
 }
 
 /** The first segment, with the salt that stands where it begins. */
-async function segmentAt(source: Source, offset: number): Promise<SegmentIdentity | undefined> {
+export async function segmentAt(source: Source, offset: number): Promise<SegmentIdentity | undefined> {
   const salt = await source.read(offset, KEY_BYTES);
   if (salt.length < KEY_BYTES) return undefined;
   return { salt: salt.slice(), number: 0, link: new Uint8Array(KEY_BYTES) };

@@ -174,7 +174,7 @@ export interface VerifyOptions extends OpeningOptions, SnapshotOptions, WorkOpti
 }
 
 /** `coffer salvage`. */
-export interface SalvageOptions extends OpeningOptions {
+export interface SalvageOptions extends OpeningOptions, SnapshotOptions {
   readonly verb: "salvage";
   /** The folder to restore into; default: the current one. */
   readonly directory: string | undefined;
@@ -442,7 +442,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return { ...changingOptions(opening, typed), verb, dryRun, cutTrailing };
     }
     case "salvage":
-      return { ...opening, ...restoring(typed), verb };
+      return { ...opening, ...chosen, ...restoring(typed), verb };
   }
 }
 
@@ -535,7 +535,7 @@ function extractOptions(
 }
 
 /** How entries are put on a disk. */
-function restoring(typed: TypedFlags): Omit<SalvageOptions, "verb" | keyof OpeningOptions> {
+function restoring(typed: TypedFlags): Omit<SalvageOptions, "verb" | keyof OpeningOptions | keyof SnapshotOptions> {
   return {
     directory: typed.directory,
     existing: typed.overwrite ? "overwrite" : typed["skip-existing"] ? "skip" : "refuse",

@@ -1,7 +1,7 @@
 /** What `verify` says of an archive that is not whole: where it is damaged, and which files that touches. */
 import type { OpenOptions } from "../archive/archive.ts";
 import { type ByteRange, bytesIn } from "../archive/byte_ranges.ts";
-import { Salvage } from "../archive/salvage.ts";
+import { openSalvage, type Salvaging } from "../archive/salvage_open.ts";
 import { FileSource } from "../disk/file_source.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -28,9 +28,9 @@ export async function tellDamage(
   if (archive === "-") return;
   using source = FileSource.open(archive);
   using progress = ui.progress("Surveying");
-  let salvage: Salvage;
+  let salvage: Salvaging;
   try {
-    salvage = await Salvage.open(nativeEngine, source, { keys: how.keys, kdfLimits: how.kdfLimits ?? {}, signal });
+    salvage = await openSalvage(nativeEngine, source, { keys: how.keys, kdfLimits: how.kdfLimits ?? {}, signal });
   } catch (error) {
     if (error instanceof ArchiveError) return;
     throw error;

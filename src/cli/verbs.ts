@@ -286,6 +286,7 @@ export const VERBS = {
     dash: "standard input",
     flags: [
       "directory",
+      "snapshot",
       "overwrite",
       "skip-existing",
       "same-owner",
@@ -301,6 +302,8 @@ export const VERBS = {
       "far as anything still names it. ARCHIVE is only read.",
       "A file that lost a part has zeros there. DIR then holds a list, coffer-salvage.damaged, of all that is missing. The " +
       "exit code is 0 when nothing is lost, and 12 when something is, or may be.",
+      "Of several snapshots it is the newest, or what --snapshot names. When what that needs to be read is lost, an earlier one " +
+      "comes out, with a warning.",
       "Without its header an archive takes --recovery-words. From standard input, it is first kept, still encrypted, in a " +
       "temporary file beside DIR.",
       NOTE_TRIED,

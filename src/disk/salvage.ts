@@ -3,7 +3,8 @@
  * hostile here as in an extraction, and the same {@linkcode RestoreTarget} deals with them.
  */
 import { type ByteRange, bytesIn } from "../archive/byte_ranges.ts";
-import type { Salvage, SalvageEvent } from "../archive/salvage.ts";
+import type { SalvageEvent } from "../archive/salvage_files.ts";
+import type { Salvaging } from "../archive/salvage_open.ts";
 import { encodeUtf8 } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
@@ -62,7 +63,7 @@ export interface SalvageReport {
  * @throws {ArchiveError} `limit` when it expands beyond the limit.
  */
 export async function salvageInto(
-  salvage: Salvage,
+  salvage: Salvaging,
   archiveBytes: number,
   target: RestoreTarget,
   options: SalvageOptions,

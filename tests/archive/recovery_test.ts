@@ -4,7 +4,7 @@ import { Archive } from "../../src/archive/archive.ts";
 import { rangesInFile } from "../../src/archive/body_source.ts";
 import { openAnyway } from "../../src/archive/lost_header.ts";
 import { examineRecovery, findRecoveryRecord } from "../../src/archive/recovery_record.ts";
-import { Salvage } from "../../src/archive/salvage.ts";
+import { openSalvage } from "../../src/archive/salvage_open.ts";
 import { ArchiveStream } from "../../src/archive/stream_reader.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
@@ -84,11 +84,11 @@ Deno.test("an archive of several regions reads the same by stream and by seeking
   assertEquals(digestOf(stream.entries), digestOf(seek.entries));
   assertEquals(seek.entries.map(({ row }) => row.size), items.map(({ row }) => row.size));
   // Salvage passes over parity as well.
-  const salvage = await Salvage.open(nativeEngine, new CountedSource(known), OPTIONS);
+  const salvage = await openSalvage(nativeEngine, new CountedSource(known), OPTIONS);
   for await (const _ of salvage.events()) { /* counted by the summary */ }
   assertEquals(salvage.summary().damage, []);
   const cut = known.subarray(0, known.length - 20_000_000);
-  const rest = await Salvage.open(nativeEngine, new CountedSource(cut), OPTIONS);
+  const rest = await openSalvage(nativeEngine, new CountedSource(cut), OPTIONS);
   for await (const _ of rest.events()) { /* counted by the summary */ }
   assertEquals(rest.summary().isCutOff, true);
   assert(rest.summary().blocks - rest.summary().lostBlocks >= 10);

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Bytes, Engine } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
-import { Salvage, type SalvageOptions, type SalvageSummary } from "../../src/archive/salvage.ts";
+import type { SalvageOptions, SalvageSummary } from "../../src/archive/salvage.ts";
+import { openSalvage } from "../../src/archive/salvage_open.ts";
 import type { ByteRange } from "../../src/archive/byte_ranges.ts";
 import { equalRows } from "../../src/format/rows.ts";
 import type { Row } from "../../src/format/row.ts";
@@ -34,7 +35,7 @@ export async function salvage(
   engine: Engine = nativeEngine,
 ): Promise<Salvaged> {
   const warnings: string[] = [];
-  const opened = await Salvage.open(engine, new CountedSource(bytes), {
+  const opened = await openSalvage(engine, new CountedSource(bytes), {
     ...options,
     onWarning: (warning) => warnings.push(warning),
   });

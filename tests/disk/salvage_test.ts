@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { Salvage } from "../../src/archive/salvage.ts";
+import { openSalvage } from "../../src/archive/salvage_open.ts";
 import { REPORT_NAME, salvageInto, writeReport } from "../../src/disk/salvage.ts";
 import { RestoreTarget } from "../../src/disk/restore.ts";
 import { spool, type Spooled } from "../../src/disk/spool.ts";
@@ -32,7 +32,7 @@ async function salvaged(bytes: Bytes, prepare: (folder: string) => void = () => 
   const folder = join(Deno.makeTempDirSync(), "out");
   prepare(folder);
   const problems: string[] = [];
-  const salvage = await Salvage.open(nativeEngine, new CountedSource(bytes), { keys: FIXED_OPTIONS.keys });
+  const salvage = await openSalvage(nativeEngine, new CountedSource(bytes), { keys: FIXED_OPTIONS.keys });
   using target = RestoreTarget.open({
     directory: folder,
     onProblem: ({ path, reason }) => problems.push(`${path}: ${reason}`),

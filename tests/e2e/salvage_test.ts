@@ -177,3 +177,24 @@ Deno.test("repair of what it cannot mend says what can be done, with the exit co
     assertStringIncludes(headless.err, "coffer keys restore");
   });
 });
+
+Deno.test("salvage takes the newest of several snapshots, or the one that is named", async () => {
+  await inFolder(async (folder) => {
+    const at = { cwd: folder };
+    writeTree(folder, { "in/a": "first", "in/b": randomBytes(500_000) });
+    await create(`${folder}/x.coffer`, ["in"], at);
+    writeTree(folder, { "in/c": randomBytes(300_000) });
+    await expectExit(0, ["update", "x.coffer", "in"], at);
+    const bytes = Deno.readFileSync(`${folder}/x.coffer`);
+    bytes.fill(0, bytes.length - 200_000, bytes.length - 190_000);
+    Deno.writeFileSync(`${folder}/x.coffer`, bytes);
+    const [newest, oldest] = await together([
+      expectExit(12, ["salvage", "x.coffer", "-C", "new"], at),
+      expectExit(0, ["salvage", "x.coffer", "-C", "old", "--snapshot", "1"], at),
+    ]);
+    assertMatch(newest.out, /^damaged: in\/c: .*\n$/);
+    assertStringIncludes(oldest.err, "nothing is lost");
+    assertEquals(Deno.readFileSync(`${folder}/new/in/b`), Deno.readFileSync(`${folder}/in/b`));
+    assert(exists(`${folder}/new/in/c`) && !exists(`${folder}/old/in/c`));
+  });
+});

@@ -1,6 +1,7 @@
 /** `coffer salvage` */
 import type { ByteRange } from "../../archive/byte_ranges.ts";
-import { Salvage, type SalvageSummary } from "../../archive/salvage.ts";
+import type { SalvageSummary } from "../../archive/salvage.ts";
+import { openSalvage, type Salvaging } from "../../archive/salvage_open.ts";
 import { FileSource } from "../../disk/file_source.ts";
 import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
 import { type DamagedFile, lostBytes, salvageInto, type SalvageReport, writeReport } from "../../disk/salvage.ts";
@@ -76,13 +77,13 @@ async function openSource(context: CommandContext, options: SalvageOptions): Pro
   return await spool(context.system.stdin, options.directory ?? ".", context.signal);
 }
 
-async function open(context: CommandContext, options: SalvageOptions, source: FileSource): Promise<Salvage> {
+async function open(context: CommandContext, options: SalvageOptions, source: FileSource): Promise<Salvaging> {
   try {
     return await attempt(
       context,
       options,
       peekAt(source),
-      (how) => Salvage.open(nativeEngine, source, { ...how, signal: context.signal }),
+      (how) => openSalvage(nativeEngine, source, { ...how, snapshot: options.snapshot, signal: context.signal }),
     );
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
