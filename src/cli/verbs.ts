@@ -321,7 +321,7 @@ export const VERBS = {
     exits: [...OPENING_EXITS],
     notes: [
       "A damaged copy of the header is written anew from the good one, and the record that ends the archive from the header, " +
-      "or from what the archive holds. Content that is damaged stays so: coffer salvage takes out the rest. When both copies " +
+      "or from what the archive holds; what an interrupted update left is cut off. Content that is damaged stays so: coffer salvage takes out the rest. When both copies " +
       "of the header are gone, coffer keys restore is the command.",
       "Where the record at the end had to be written anew, the archive has another id from then on.",
       "It is done in place, in an order in which a crash leaves the archive no worse. The exit code is 0 when nothing is " +
