@@ -42,7 +42,7 @@ export interface RepairOptions {
 /** What is wrong, and what is done about it. */
 export interface RepairFinding {
   /** What it is about. */
-  readonly what: "header" | "locator" | "state" | "trailing bytes" | "content";
+  readonly what: "header" | "locator" | "state" | "trailing bytes" | "content" | "recovery record";
   /** What is wrong: a sentence without its full stop. */
   readonly problem: string;
   /** How it is mended, or would be: `writing it anew`. Nothing when this cannot be mended, or was not asked for. */

@@ -295,6 +295,11 @@ export const FLAGS = {
       repair: "write nothing, only say what is wrong and what would be done",
     },
   },
+  "without-key": {
+    kind: "switch",
+    group: "Checking",
+    summary: "only mend by the recovery record, which takes no key",
+  },
   "cut-trailing": {
     kind: "switch",
     group: "Checking",

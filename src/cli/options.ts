@@ -191,6 +191,11 @@ export interface RepairOptions extends ChangingOptions {
   readonly dryRun: boolean;
   /** Whether bytes behind the archive are cut off. */
   readonly cutTrailing: boolean;
+  /** The new file to write, instead of mending in place. */
+  readonly output: string | undefined;
+  /** Whether only the recovery record is used, which takes no key. */
+  readonly withoutKey: boolean;
+  readonly force: boolean;
 }
 
 /** `coffer info`. */
@@ -439,7 +444,12 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return { ...opening, ...chosen, verb };
     case "repair": {
       const [dryRun, cutTrailing] = [typed["dry-run"] ?? false, typed["cut-trailing"] ?? false];
-      return { ...changingOptions(opening, typed), verb, dryRun, cutTrailing };
+      const [output, withoutKey] = [typed.output, typed["without-key"] ?? false];
+      if (output !== undefined && (dryRun || cutTrailing)) {
+        throw new UsageError(`Cannot use --output with ${dryRun ? "--dry-run" : "--cut-trailing"}`);
+      }
+      const force = typed.force ?? false;
+      return { ...changingOptions(opening, typed), verb, dryRun, cutTrailing, output, withoutKey, force };
     }
     case "salvage":
       return { ...opening, ...chosen, ...restoring(typed), verb };

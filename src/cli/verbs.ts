@@ -317,9 +317,12 @@ export const VERBS = {
   repair: {
     summary: "mend what can be mended in a damaged archive",
     dash: undefined,
-    flags: ["dry-run", "cut-trailing", ...CHANGING],
+    flags: ["dry-run", "cut-trailing", "output", "force", "without-key", ...CHANGING],
     exits: [...OPENING_EXITS],
     notes: [
+      "An archive with a recovery record (create --recovery, protect) is mended by it first, data and record: all of it, or " +
+      "nothing where more is damaged than the record can mend. That takes no key, and with --without-key nothing else is done. " +
+      "What is to be written goes to ARCHIVE.journal before the archive is touched; after a crash, repair it again.",
       "A damaged copy of the header is written anew from the good one, and the record that ends the archive from the header, " +
       "or from what the archive holds; what an interrupted update left is cut off. Content that is damaged stays so: coffer salvage takes out the rest. When both copies " +
       "of the header are gone, coffer keys restore is the command.",
@@ -331,6 +334,8 @@ export const VERBS = {
     examples: [
       ["coffer repair photos.coffer --dry-run", "what is wrong, and what would be done?"],
       ["coffer repair photos.coffer", "do it"],
+      ["coffer repair photos.coffer --without-key", "mend by the recovery record, on a machine that has no key"],
+      ["coffer repair photos.coffer --output mended.coffer", "leave the damaged file as it is"],
       ["coffer repair photos.coffer --cut-trailing", "also remove what was appended to the file"],
     ],
   },

@@ -44,3 +44,38 @@ Deno.test("copy keeps the percentage of a recovery record unless another is give
     assert(err.includes("a whole number from 0 to 50"), err);
   });
 });
+
+Deno.test("repair mends an archive by its recovery record without a key, in place and into a new file", async () => {
+  await inFolder(async (folder) => {
+    const cwd = folder;
+    const env = { COFFER_PASSPHRASE: undefined };
+    writeTree(folder, { "in/noise": randomBytes(6_000_000), "in/text": "text\n".repeat(1000) });
+    await create("x.coffer", ["--recovery", "5", "in"], { cwd });
+    const good = await Deno.readFile(`${folder}/x.coffer`);
+    const bad = good.slice().fill(0, 3_000_000, 3_300_000);
+    await Deno.writeFile(`${folder}/x.coffer`, bad);
+    await expectExit(12, ["verify", "x.coffer"], { cwd });
+    const dry = await expectExit(12, ["repair", "x.coffer", "--without-key", "--dry-run"], { cwd, env });
+    assertStringIncludes(dry.err, "would be mended by computing them anew from the recovery record");
+    assertEquals(await Deno.readFile(`${folder}/x.coffer`), bad);
+    await expectExit(0, ["repair", "x.coffer", "--without-key", "--output", "y.coffer"], { cwd, env });
+    assertEquals(await Deno.readFile(`${folder}/y.coffer`), good);
+    const [told] = jsonLines((await expectExit(0, ["repair", "x.coffer", "--json"], { cwd })).out);
+    assertEquals((told?.findings as { what: string; mended: boolean }[]).map(({ what, mended }) => [what, mended]), [
+      ["content", true],
+    ]);
+    assertEquals(await Deno.readFile(`${folder}/x.coffer`), good);
+    await expectExit(0, ["verify", "x.coffer"], { cwd });
+    // Too much, and a header besides: the header is mended all the same.
+    await Deno.writeFile(`${folder}/x.coffer`, good.slice().fill(0, 0, 4096).fill(0, 1_000_000, 3_000_000));
+    const { err } = await expectExit(12, ["repair", "x.coffer"], { cwd });
+    assertStringIncludes(err, "than the recovery record can mend");
+    assertStringIncludes(err, "writing copy A anew");
+    const left = await Deno.readFile(`${folder}/x.coffer`);
+    assertEquals(left.subarray(0, 1_000_000), good.subarray(0, 1_000_000));
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["in", "x.coffer", "y.coffer"]);
+    await create("plain.coffer", ["in/text"], { cwd });
+    await expectExit(1, ["repair", "plain.coffer", "--without-key"], { cwd, env });
+    await expectExit(2, ["repair", "x.coffer", "--output", "z.coffer", "--dry-run"], { cwd, env });
+  });
+});

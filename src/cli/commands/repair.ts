@@ -1,30 +1,127 @@
 /** `coffer repair` */
 import { openHeader } from "../../archive/header_reader.ts";
 import { repairArchive, type RepairFinding } from "../../archive/repair.ts";
+import { AtomicFile } from "../../disk/atomic_file.ts";
+import { FileSource } from "../../disk/file_source.ts";
 import { LockedFile } from "../../disk/locked_file.ts";
+import { mendInPlace, mendInto, type MendReport } from "../../disk/mend.ts";
+import { diskJournals, JOURNAL_SUFFIX } from "../../disk/mend_journal.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import type { CommandContext } from "../command.ts";
+import { CommandError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { attempt, peekAt } from "../open_archive.ts";
 import type { RepairOptions } from "../options.ts";
 import { quoteName } from "../ui/escape.ts";
+import { formatItems } from "../ui/quantities.ts";
 
 /** Mends an archive in place. From the first write on, signals wait: half a repair is nothing that anybody wants. */
 export async function run(context: CommandContext, options: RepairOptions): Promise<ExitCode> {
-  const { ui, signal } = context;
+  if (options.output !== undefined) return await repairInto(context, options, options.output);
+  const { signal } = context;
   using file = await LockedFile.open(options.archive, { waitMs: options.lockWaitMs, signal });
-  const opened = await attempt(
-    context,
-    options,
-    peekAt(file),
-    ({ keys, kdfLimits }) => openHeader(nativeEngine, peekAt(file), keys, kdfLimits ?? {}),
+  const { dryRun } = options;
+  const findings = [...await mendByRecord(context, options, file)];
+  if (!options.withoutKey) {
+    const opened = await attempt(
+      context,
+      options,
+      peekAt(file),
+      ({ keys, kdfLimits }) => openHeader(nativeEngine, peekAt(file), keys, kdfLimits ?? {}),
+    );
+    signal.throwIfAborted();
+    const { cutTrailing } = options;
+    findings.push(...await repairArchive(file, opened, { dryRun, cutTrailing, signal }));
+  }
+  return report(context, options, findings);
+}
+
+/** What the recovery record says and mends, before any key is asked for. */
+async function mendByRecord(
+  { ui, signal }: CommandContext,
+  { archive, dryRun, cutTrailing, withoutKey }: RepairOptions,
+  file: LockedFile,
+): Promise<readonly RepairFinding[]> {
+  const journal = `${Deno.realPathSync(archive)}${JOURNAL_SUFFIX}`;
+  using progress = ui.progress("Examining");
+  const onProgress = (bytes: number) => progress.add(bytes, 0);
+  const record = await mendInPlace(nativeEngine, file, journal, diskJournals, { dryRun, signal, onProgress });
+  progress.end();
+  if (record === undefined) {
+    if (withoutKey) throw noRecord(archive);
+    return [];
+  }
+  const findings = [...recordFindings(record)];
+  if (record.trailingBytes > 0) {
+    const cut = cutTrailing && record.hopeless.length === 0;
+    if (cut && !dryRun) {
+      await file.truncate(record.fileBytes);
+      await file.sync();
+    }
+    findings.push({
+      what: "trailing bytes",
+      problem: `${record.trailingBytes} bytes follow the archive that do not belong to it`,
+      action: cut ? `cutting them off, so that the archive ends at byte ${record.fileBytes}` : undefined,
+      ...(cut ? {} : { hint: "--cut-trailing cuts them off" }),
+    });
+  }
+  return findings;
+}
+
+function noRecord(archive: string): CommandError {
+  return new CommandError(
+    EXIT.failed,
+    `Cannot repair ${quoteName(archive)} without a key: it has no recovery record, or nothing of it can be found`,
   );
+}
+
+function recordFindings({ dataPages, recordPages, fromJournal, hopeless }: MendReport): RepairFinding[] {
+  const findings: RepairFinding[] = [];
+  if (fromJournal > 0) {
+    const problem = `an earlier repair was interrupted: ${formatItems(fromJournal, "page")} were still to be written`;
+    findings.push({ what: "content", problem, action: "writing them" });
+  }
+  for (const { start, end } of hopeless) {
+    const problem = `more is damaged between bytes ${start} and ${end} than the recovery record can mend`;
+    const hint = "Nothing was mended by it; coffer salvage takes out what is intact";
+    findings.push({ what: "content", problem, action: undefined, hint });
+  }
+  if (hopeless.length > 0) return findings;
+  const mended = "computing them anew from the recovery record";
+  if (dataPages > 0) {
+    const problem = `${formatItems(dataPages, "page")} of 4 KiB of the content ${
+      dataPages === 1 ? "is" : "are"
+    } damaged`;
+    findings.push({ what: "content", problem, action: mended });
+  }
+  if (recordPages > 0) {
+    const are = recordPages === 1 ? "is" : "are";
+    const problem = `${formatItems(recordPages, "page")} of 4 KiB of the recovery record ${are} damaged`;
+    findings.push({ what: "recovery record", problem, action: mended });
+  }
+  return findings;
+}
+
+/** Writes a mended copy and leaves the archive as it is. Its header is copied as it is: a copy that is bad stays so. */
+async function repairInto(context: CommandContext, options: RepairOptions, output: string): Promise<ExitCode> {
+  const { ui, signal } = context;
+  using source = FileSource.open(options.archive);
+  using file = AtomicFile.create(output, { overwrite: options.force });
+  using progress = ui.progress("Mending");
+  const onProgress = (bytes: number) => progress.add(bytes, 0);
+  const record = await mendInto(nativeEngine, source, (bytes) => file.write(bytes), { signal, onProgress });
+  if (record === undefined) throw noRecord(options.archive);
   signal.throwIfAborted();
-  const { dryRun, cutTrailing } = options;
-  const findings = await repairArchive(file, opened, { dryRun, cutTrailing, signal });
-  ui.result(() => undefined, () => ({
+  if (record.hopeless.length === 0) file.commit();
+  progress.end();
+  return report(context, options, recordFindings(record));
+}
+
+function report(context: CommandContext, options: RepairOptions, findings: readonly RepairFinding[]): ExitCode {
+  const { archive, dryRun } = options;
+  context.ui.result(() => undefined, () => ({
     schema: "coffer/repair/1",
-    archive: options.archive,
+    archive,
     dryRun,
     findings: findings.map(({ what, problem, action }) => ({
       what,
@@ -33,16 +130,20 @@ export async function run(context: CommandContext, options: RepairOptions): Prom
       mended: action !== undefined && !dryRun,
     })),
   }));
-  if (!ui.json) tell(context, options, findings);
+  if (!context.ui.json) tell(context, options, findings);
   return exitCodeFor(findings, dryRun);
 }
 
-function tell({ ui }: CommandContext, { archive, dryRun }: RepairOptions, findings: readonly RepairFinding[]): void {
+function tell(
+  { ui }: CommandContext,
+  { archive, output, dryRun }: RepairOptions,
+  findings: readonly RepairFinding[],
+): void {
   for (const { problem, action, hint } of findings) {
     if (action === undefined) ui.warn(problem, hint);
     else ui.note(`${problem}; ${dryRun ? "would be mended" : "mended"} by ${action}`);
   }
-  const name = quoteName(archive);
+  const name = quoteName(output ?? archive);
   if (findings.length === 0) ui.note(`${name} needs no repair; whether its content is whole, coffer verify says`);
   else if (!dryRun && findings.some(({ action }) => action !== undefined)) {
     ui.note(`${name} is repaired; coffer verify says whether its content is whole`);
