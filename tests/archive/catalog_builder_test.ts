@@ -14,7 +14,8 @@ import { row } from "./sample_tree.ts";
 function build(entries: Iterable<PageEntry>, level: Level = "store"): { ready: ReadyPage[]; pages: Page[] } {
   const builder = new CatalogBuilder(nativeEngine, level, FRAME_TYPE.page);
   for (const entry of entries) builder.add(entry);
-  const ready = [...builder.finish()];
+  // A page gives its bytes up when the next one is asked for.
+  const ready = Array.from(builder.finish(), (page) => ({ ...page, stored: page.stored.slice() }));
   return { ready, pages: ready.map(open) };
 }
 
@@ -209,4 +210,19 @@ Deno.test("CatalogBuilder makes few enough pages of long paths for an index that
     frameBytes: 1000,
   }));
   assertEquals(decodeIndex(encodeIndex(places), places.length).length, places.length);
+});
+
+Deno.test("CatalogBuilder keeps no more bytes than its pages have, and gives them up as they are sealed", () => {
+  for (const level of ["store", 3] as const) {
+    const builder = new CatalogBuilder(nativeEngine, level, FRAME_TYPE.page);
+    for (let i = 0; i < 10_000; i++) builder.add(entry(`a${String(i).padStart(6, "0")}`));
+    const pages: ReadyPage[] = [];
+    for (const page of builder.finish()) {
+      assertEquals(page.stored.buffer.byteLength, page.head.stored);
+      assert(page.head.stored > 0);
+      assertEquals(pages.at(-1)?.stored.length ?? 0, 0);
+      pages.push(page);
+    }
+    assert(pages.length > 2);
+  }
 });
