@@ -16,7 +16,7 @@
  * @module
  */
 import { portableEngine } from "./src/engine/portable/engine.ts";
-import type { Archive } from "./src/library/archive.ts";
+import type { Archive, OpenArchiveOptions } from "./src/library/archive.ts";
 import { openArchive as open } from "./src/library/archive.ts";
 import { type ArchiveCreation, createArchive as create, type CreateOptions } from "./src/library/create.ts";
 import type { WritableSource } from "./src/archive/key_changes.ts";
@@ -46,7 +46,9 @@ export type { Bytes, ScryptCost } from "./src/engine/engine.ts";
 export type { EntryKind } from "./src/format/row.ts";
 export type { Totals } from "./src/format/tables.ts";
 export type { Source } from "./src/archive/source.ts";
-export type { Archive } from "./src/library/archive.ts";
+export type { Archive, OpenArchiveOptions, SnapshotInfo } from "./src/library/archive.ts";
+export { SnapshotError } from "./src/archive/snapshots.ts";
+export { SeveralSnapshotsError } from "./src/archive/stream_reader.ts";
 export type {
   ArchiveCreation,
   CreatedArchive,
@@ -158,7 +160,7 @@ export function createArchive(entries: Values<Entry>, options: CreateOptions): A
  * the options allow; nothing has been derived), `truncated`, `trailing-data`, `damaged`, `malformed` or `inconsistent`.
  * What the source throws passes through.
  */
-export function openArchive(input: ArchiveInput, options: OpenOptions): Promise<Archive> {
+export function openArchive(input: ArchiveInput, options: OpenArchiveOptions): Promise<Archive> {
   return open(portableEngine, input, options);
 }
 

@@ -22,7 +22,7 @@ import { AtomicFile } from "./src/disk/atomic_file.ts";
 import { FileSource } from "./src/disk/file_source.ts";
 import { LockedFile, type LockOptions } from "./src/disk/locked_file.ts";
 import { nativeEngine } from "./src/engine/native/engine.ts";
-import type { Archive } from "./src/library/archive.ts";
+import type { Archive, OpenArchiveOptions } from "./src/library/archive.ts";
 import { openArchive as open } from "./src/library/archive.ts";
 import {
   type ArchiveCreation,
@@ -60,7 +60,9 @@ export type { Source } from "./src/archive/source.ts";
 export { TargetError } from "./src/disk/atomic_file.ts";
 export { SourceError } from "./src/disk/file_source.ts";
 export { LockError, type LockOptions } from "./src/disk/locked_file.ts";
-export type { Archive } from "./src/library/archive.ts";
+export type { Archive, OpenArchiveOptions, SnapshotInfo } from "./src/library/archive.ts";
+export { SnapshotError } from "./src/archive/snapshots.ts";
+export { SeveralSnapshotsError } from "./src/archive/stream_reader.ts";
 export type {
   ArchiveCreation,
   CreatedArchive,
@@ -172,7 +174,7 @@ export function createArchive(entries: Values<Entry>, options: CreateOptions): A
  * the options allow; nothing has been derived), `truncated`, `trailing-data`, `damaged`, `malformed` or `inconsistent`.
  * What the source throws passes through.
  */
-export function openArchive(input: ArchiveInput, options: OpenOptions): Promise<Archive> {
+export function openArchive(input: ArchiveInput, options: OpenArchiveOptions): Promise<Archive> {
   return open(nativeEngine, input, options);
 }
 

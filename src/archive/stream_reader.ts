@@ -31,9 +31,9 @@ export type StreamEvent<B = Block> =
 
 /**
  * Which segments of an archive are read: the `only` one, and it is an error when there are several; the `first`, of
- * however many; or the segments up to a number, from 0, in one go, which gives out what all snapshots hold.
+ * however many; or `all` that the header knows, or those up to a number, from 0, which gives out what all snapshots hold.
  */
-export type SegmentChoice = "only" | "first" | { readonly through: number };
+export type SegmentChoice = "only" | "first" | "all" | { readonly through: number };
 
 /** An archive of several snapshots cannot be taken in one pass: its newest snapshot uses what earlier ones hold. */
 export class SeveralSnapshotsError extends Error {
@@ -93,7 +93,7 @@ export class ArchiveStream {
     const state = this.#state instanceof ArchiveError || this.#state.kind === "streamed" ? undefined : this.#state;
     const newest = state?.locator.segment.number ?? 0;
     const { segments = "only" } = options;
-    this.#last = typeof segments === "string" ? 0 : segments.through;
+    this.#last = typeof segments !== "string" ? segments.through : segments === "all" ? newest : 0;
     this.#mayGoOn = this.#last < newest;
     this.#expect = options.expect;
     if (state !== undefined) checkExpected(engine, state.locatorHash, options.expect);

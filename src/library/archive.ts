@@ -5,12 +5,13 @@ import { pauseEvery } from "../archive/pause.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
+import type { Totals } from "../format/tables.ts";
 import { isAtOrBelow, pathFault, ROOT_PATH } from "../format/path.ts";
 import { type EntryInfo, infoOf } from "./entry.ts";
 import { type ArchiveInput, sourceOf } from "./input.ts";
 import { coreOpenOptions, type OpenOptions } from "./keys.ts";
 import { streamOf, zeros } from "./outlet.ts";
-import { type ArchiveSummary, summaryOf } from "./summary.ts";
+import { type ArchiveSummary, idText, summaryOf } from "./summary.ts";
 import { verifyArchive } from "./verify.ts";
 
 /** An opened archive. It holds nothing that must be closed; what it was opened from stays its owner's. */
@@ -40,6 +41,8 @@ export interface Archive extends ArchiveSummary {
    * `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`, or with what its source says.
    */
   read(entry: string | EntryInfo): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** All snapshots of the archive, the oldest first. */
+  snapshots(): AsyncIterableIterator<SnapshotInfo, undefined, undefined>;
   /**
    * Reads and checks every byte of the archive. A key is derived from the passphrase once more.
    *
@@ -48,10 +51,38 @@ export interface Archive extends ArchiveSummary {
   verify(): Promise<ArchiveSummary>;
 }
 
+/** One snapshot of an archive. */
+export interface SnapshotInfo {
+  /** Counted from 1, the oldest. */
+  readonly number: number;
+  /** Its id, 64 hexadecimal digits. */
+  readonly id: string;
+  /** When it was begun. */
+  readonly time: Date;
+  /** Its label, or empty. */
+  readonly label: string;
+  /** How many entries of which kind it has, and how many bytes of content. */
+  readonly totals: Totals;
+  /** Whether some entries could not be stored, or changed while they were stored. */
+  readonly partial: boolean;
+  /** Bytes that it added to the archive. */
+  readonly addedBytes: number;
+}
+
+/** How an archive is opened with random access. */
+export interface OpenArchiveOptions extends OpenOptions {
+  /** The snapshot's number, counted from 1; the newest unless given. */
+  readonly snapshot?: number | undefined;
+}
+
 /** Opens an archive with the given engine; see `mod.ts`. */
-export async function openArchive(engine: Engine, input: ArchiveInput, options: OpenOptions): Promise<Archive> {
+export async function openArchive(engine: Engine, input: ArchiveInput, options: OpenArchiveOptions): Promise<Archive> {
   const source = sourceOf(input, options.signal);
-  const coreOptions = coreOpenOptions(options);
+  const { snapshot } = options;
+  const coreOptions = {
+    ...coreOpenOptions(options),
+    ...(snapshot === undefined ? {} : { snapshot: { kind: "number" as const, number: snapshot } }),
+  };
   const core = await abortable(() => CoreArchive.open(engine, source, coreOptions), options.signal);
   const summary = summaryOf(core.header, core.trailer, core.id, source.size);
   const reader = new Reader(core);
@@ -60,6 +91,7 @@ export async function openArchive(engine: Engine, input: ArchiveInput, options: 
     list: (below = ROOT_PATH) => reader.list(below),
     get: (path) => reader.get(path),
     read: (entry) => streamOf(reader.content(entry)),
+    snapshots: () => reader.snapshots(),
     verify: () => verifyArchive(engine, source, options),
   };
 }
@@ -71,6 +103,13 @@ class Reader {
 
   constructor(core: CoreArchive) {
     this.#core = core;
+  }
+
+  async *snapshots(): AsyncGenerator<SnapshotInfo, undefined, undefined> {
+    for await (const { number, id, time, label, totals, partial, addedBytes } of this.#core.snapshots()) {
+      const milliseconds = time.seconds * 1000 + Math.floor(time.nanoseconds / 1_000_000);
+      yield { number, id: idText(id), time: new Date(milliseconds), label, totals, partial, addedBytes };
+    }
   }
 
   list(below: string): AsyncGenerator<EntryInfo, undefined, undefined> {

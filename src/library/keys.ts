@@ -169,12 +169,22 @@ export interface OpenOptions extends KeyOptions {
    * unnoticed then.
    */
   readonly goWithoutHeader?: boolean | undefined;
+  /**
+   * The newest snapshot's id, 64 hexadecimal digits, kept elsewhere: an archive whose newest snapshot is another is
+   * `rolled-back`, because it was put back to an earlier state, changed, or is another one.
+   */
+  readonly expect?: string | undefined;
   /** Ends what is under way, and every later use of what was opened: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 function all<T>(values: OneOrMore<T> | undefined): readonly T[] {
   return values === undefined ? [] : Array.isArray(values) ? values : [values as T];
+}
+
+function checkedId(digits: string): Bytes {
+  if (!/^[0-9a-f]{64}$/i.test(digits)) throw new RangeError("Cannot use the id: it has not 64 hexadecimal digits");
+  return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
 function checkedArchiveKey(archiveKey: Uint8Array): Bytes {
@@ -258,5 +268,6 @@ export function coreOpenOptions(options: OpenOptions): CoreOpenOptions {
     },
     onWarning: (warning) => options.onWarning?.(warning),
     goWithoutHeader: options.goWithoutHeader ?? false,
+    ...(options.expect === undefined ? {} : { expect: checkedId(options.expect) }),
   };
 }

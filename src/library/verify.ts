@@ -25,7 +25,7 @@ export async function verifyArchive(
   const pause = pauseEvery();
   try {
     const stream = await abortable(
-      () => ArchiveStream.open(engine, pieces, { ...coreOptions, checkRecovery: true }),
+      () => ArchiveStream.open(engine, pieces, { ...coreOptions, checkRecovery: true, segments: "all" }),
       options.signal,
     );
     let trailer: Trailer | undefined;
