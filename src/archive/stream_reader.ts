@@ -168,14 +168,18 @@ export class ArchiveStream {
     for (let frame = 0; !check.order.ended; frame++) {
       const place = { frame, offset: this.#queue.offset - bodyOffset };
       let head: FrameHead;
+      const next = this.#head(cipher, check, place);
+      yield* this.#readyBefore(check, next, pending);
       try {
-        head = await this.#head(cipher, check, place);
+        head = await next;
       } catch (error) {
         while (pending.length > 0) yield await this.#finishBlock(check, pending);
         throw error;
       }
       if (head.type === FRAME_TYPE.block) {
-        pending.push(await this.#beginBlock(opener, head, place));
+        const coming = this.#beginBlock(opener, head, place);
+        yield* this.#readyBefore(check, coming, pending);
+        pending.push(await coming);
         if (pending.length >= opener.width) yield await this.#finishBlock(check, pending);
         continue;
       }
@@ -234,6 +238,26 @@ export class ArchiveStream {
       const opened = Promise.reject(error);
       opened.catch(() => {});
       return { place, frameBytes, opened };
+    }
+  }
+
+  /** Gives out the blocks that are ready before more of the archive is: a slow pipe is not to hold them back. */
+  async *#readyBefore(
+    check: SegmentCheck,
+    coming: Promise<unknown>,
+    pending: PendingBlock[],
+  ): AsyncGenerator<StreamEvent> {
+    if (pending.length === 0) return;
+    let hasCome = false;
+    const settled = () => {
+      hasCome = true;
+    };
+    const come = coming.then(settled, settled);
+    for (let oldest = pending[0]; oldest !== undefined; oldest = pending[0]) {
+      // What went wrong with it is for the one who takes it.
+      await Promise.race([come, Promise.resolve(oldest.opened).then(() => {}, () => {})]);
+      if (hasCome) return;
+      yield await this.#finishBlock(check, pending);
     }
   }
 
