@@ -105,7 +105,9 @@ function defaultCache(quick: boolean): string {
 
 function cofferCommand(): string[] {
   const executable = Deno.env.get("COFFER_BIN");
-  return executable ? [resolve(executable)] : [Deno.execPath(), "run", "-A", join(ROOT, "cli.ts")];
+  return executable
+    ? [resolve(executable)]
+    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
 }
 
 async function findCorpora(options: CompareOptions): Promise<Corpus[]> {

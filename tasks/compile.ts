@@ -57,6 +57,8 @@ export function compileArguments({ target, output }: Build): string[] {
   return [
     "compile",
     "--allow-all",
+    // As in deno.json: more memory for young objects spares little work and takes tens of megabytes a thread.
+    "--v8-flags=--max-semi-space-size=4",
     ...(target === undefined ? [] : ["--target", target]),
     "--output",
     output,

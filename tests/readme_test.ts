@@ -210,11 +210,11 @@ Deno.test("README's tables of verbs and exit codes are the program's", () => {
 /** Options in README that are Deno's. */
 const DENO_OPTIONS = [
   ...["allow-env", "allow-ffi", "allow-net", "allow-read", "allow-run", "allow-write"],
-  ...["cached-only", "config", "name", "no-prompt", "platform"],
+  ...["cached-only", "config", "max-semi-space-size", "name", "no-prompt", "platform", "v8-flags"],
 ];
 
 Deno.test("README names no option that the program, or the verb it stands with, does not have", () => {
-  for (const [, name = ""] of README.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)) {
+  for (const [, name = ""] of README.matchAll(/(?<![\w-])--([a-z][a-z0-9-]*)/g)) {
     const kind = flagOf(name)?.kind ?? (DENO_OPTIONS.includes(name) ? "Deno's" : undefined);
     assert(kind !== undefined && kind !== "later", `README.md names "--${name}"`);
   }

@@ -30,6 +30,8 @@ import {
 
 /** Most threads: beyond, the one that writes could not keep up. */
 export const MAX_JOBS = 64;
+/** Threads unless told otherwise: as many as processors, and few enough for their memory not to matter. */
+export const DEFAULT_JOBS = Math.max(1, Math.min(navigator.hardwareConcurrency, 8));
 
 /** The sections of a verb's help, in their order. */
 export const FLAG_GROUPS = [
@@ -462,7 +464,8 @@ export const FLAGS = {
     value: "N",
     group: "Working",
     read: wholeNumber(1, MAX_JOBS),
-    summary: "work on N threads (default 1); pays with large files and several processors, and the result is the same",
+    summary:
+      "work on N threads (default: as many as processors, at most 8); 1 takes the least memory, the result is the same",
   },
   "quiet": { kind: "switch", short: "q", group: "Talking", summary: "only results, warnings and errors" },
   "verbose": { kind: "switch", short: "v", group: "Talking", summary: "name each file as it is done" },

@@ -9,7 +9,7 @@ import {
   MAX_SLOTS,
 } from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
-import { DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
+import { DEFAULT_JOBS, DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
 import { wholeNumber } from "./values.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
@@ -560,7 +560,7 @@ function excludes(typed: TypedFlags): ExcludeOptions {
 }
 
 function work(typed: TypedFlags): WorkOptions {
-  return { jobs: typed.jobs ?? 1 };
+  return { jobs: typed.jobs ?? DEFAULT_JOBS };
 }
 
 /** The new keys of `keys add` and `keys change`. What opens the archive is given by the other options. */

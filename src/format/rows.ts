@@ -226,7 +226,8 @@ export function decodePaths(reader: ByteReader, count: number): string[] {
 /** ASCII bytes as a string; `undefined` when one of them is not. */
 function asciiText(bytes: Bytes): string | undefined {
   for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= 0x80) return undefined;
-  return String.fromCharCode(...bytes);
+  // `apply` takes an array of bytes as it is; spreading it would go through its iterator.
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
 /** Milliseconds are what most systems give, so trailing zeros are told once: an exponent, then each value without them. */

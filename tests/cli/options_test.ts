@@ -1,4 +1,5 @@
 import { assertEquals, assertObjectMatch, assertStringIncludes } from "@std/assert";
+import { DEFAULT_JOBS } from "../../src/cli/flags.ts";
 import { keySources, options, refusal } from "./command_line.ts";
 
 Deno.test("interpret() fills in the defaults of every verb", () => {
@@ -25,7 +26,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     ...common,
     ...excludes,
     verb: "create",
-    jobs: 1,
+    jobs: DEFAULT_JOBS,
     paths: ["p"],
     directory: undefined,
     excludeCaches: false,
@@ -56,7 +57,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     sameOwner: false,
     samePermissions: false,
     maxExpansion: 1000,
-    jobs: 1,
+    jobs: DEFAULT_JOBS,
     dryRun: false,
   });
   assertEquals(options("list", "a"), {
@@ -74,7 +75,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     ...changing,
     ...excludes,
     verb: "update",
-    jobs: 1,
+    jobs: DEFAULT_JOBS,
     paths: ["p"],
     directory: undefined,
     excludeCaches: false,
@@ -95,7 +96,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
   assertEquals(options("verify", "a"), {
     ...opening,
     verb: "verify",
-    jobs: 1,
+    jobs: DEFAULT_JOBS,
     against: undefined,
   });
   assertEquals(options("info", "a"), { ...opening, verb: "info" });
