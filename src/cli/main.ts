@@ -14,6 +14,7 @@ export async function main(args: readonly string[]): Promise<number> {
     verify: () => import("./commands/verify.ts"),
     salvage: () => import("./commands/salvage.ts"),
     repair: () => import("./commands/repair.ts"),
+    protect: () => import("./commands/protect.ts"),
     info: () => import("./commands/info.ts"),
     "keys list": () => import("./commands/keys_list.ts"),
     "keys add": () => import("./commands/keys_add.ts"),

@@ -185,6 +185,16 @@ export interface SalvageOptions extends OpeningOptions, SnapshotOptions {
   readonly maxExpansion: number;
 }
 
+/** Percentage of a recovery record that is added without one being named. */
+const DEFAULT_RECOVERY_PERCENT = 5;
+
+/** `coffer protect`. */
+export interface ProtectOptions extends ChangingOptions {
+  readonly verb: "protect";
+  /** Percentage of the recovery record; 0 takes it away. */
+  readonly recovery: number;
+}
+
 /** `coffer repair`. */
 export interface RepairOptions extends ChangingOptions {
   readonly verb: "repair";
@@ -290,6 +300,7 @@ export interface OptionsByVerb {
   readonly info: InfoOptions;
   readonly salvage: SalvageOptions;
   readonly repair: RepairOptions;
+  readonly protect: ProtectOptions;
   readonly "keys list": KeysListOptions;
   readonly "keys add": KeysAddOptions;
   readonly "keys remove": KeysRemoveOptions;
@@ -442,6 +453,8 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return { ...opening, ...chosen, ...work(typed), verb, against: typed.against };
     case "info":
       return { ...opening, ...chosen, verb };
+    case "protect":
+      return { ...changingOptions(opening, typed), verb, recovery: typed.recovery ?? DEFAULT_RECOVERY_PERCENT };
     case "repair": {
       const [dryRun, cutTrailing] = [typed["dry-run"] ?? false, typed["cut-trailing"] ?? false];
       const [output, withoutKey] = [typed.output, typed["without-key"] ?? false];

@@ -314,6 +314,21 @@ export const VERBS = {
       ["ssh host cat photos.coffer | coffer salvage - -C saved --json", "from another machine, for programs"],
     ],
   },
+  protect: {
+    summary: "add a recovery record to an archive, or take it away",
+    dash: undefined,
+    flags: ["recovery", ...CHANGING],
+    exits: [...OPENING_EXITS],
+    notes: [
+      "Without --recovery it is a record of 5 %; --recovery 0 takes it away. Content, keys and id of the archive stay.",
+      "The archive is written anew beside the old one, checked as a whole, and takes its place, so there has to be room for " +
+      "both. An archive that is damaged is refused, and so is one of several snapshots.",
+    ],
+    examples: [
+      ["coffer protect photos.coffer", "let repair mend what 5 % of damage destroys"],
+      ["coffer protect photos.coffer --recovery 20", "and now 20 %"],
+    ],
+  },
   repair: {
     summary: "mend what can be mended in a damaged archive",
     dash: undefined,

@@ -79,3 +79,40 @@ Deno.test("repair mends an archive by its recovery record without a key, in plac
     await expectExit(2, ["repair", "x.coffer", "--output", "z.coffer", "--dry-run"], { cwd, env });
   });
 });
+
+Deno.test("protect adds a recovery record, changes it and takes it away, and content, keys and id stay", async () => {
+  await inFolder(async (folder) => {
+    const cwd = folder;
+    writeTree(folder, { "in/noise": randomBytes(300_000), "in/text": "text\n".repeat(1000) });
+    await create("x.coffer", ["in"], { cwd });
+    const info = async () => {
+      const [record] = jsonLines((await expectExit(0, ["info", "--json", "x.coffer"], { cwd })).out);
+      return record as { recovery: number; generation: number; archiveBytes: number };
+    };
+    const body = (await Deno.readFile(`${folder}/x.coffer`)).subarray(8192);
+    const { archiveBytes } = await info();
+    const id = async () => jsonLines((await expectExit(0, ["verify", "--json", "x.coffer"], { cwd })).out)[0]?.id;
+    const before = await id();
+    let generation = 1;
+    for (const [args, percent] of [[[], 5], [["--recovery", "20"], 20], [["--recovery", "0"], 0]] as const) {
+      await expectExit(0, ["protect", "x.coffer", ...args], { cwd });
+      const now = await info();
+      generation++;
+      assertEquals([now.recovery, now.generation], [percent, generation]);
+      assertEquals((await Deno.readFile(`${folder}/x.coffer`)).subarray(8192, 8192 + body.length), body);
+      assertEquals(await id(), before);
+    }
+    assertEquals((await info()).archiveBytes, archiveBytes);
+    await expectExit(0, ["update", "x.coffer", "in", "--always"], { cwd });
+    const { err } = await expectExit(10, ["protect", "x.coffer"], { cwd });
+    assertStringIncludes(err, "it has several snapshots");
+    await create("x.coffer", ["--force", "in"], { cwd });
+    // What is damaged is not protected, and stays as it is.
+    const bad = await Deno.readFile(`${folder}/x.coffer`);
+    bad.fill(0, 100_000, 100_100);
+    await Deno.writeFile(`${folder}/x.coffer`, bad);
+    await expectExit(12, ["protect", "x.coffer"], { cwd });
+    assertEquals(await Deno.readFile(`${folder}/x.coffer`), bad);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["in", "x.coffer"]);
+  });
+});
