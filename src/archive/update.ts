@@ -33,6 +33,9 @@ export interface AppendableSource extends WritableSource {
   truncate(length: number): Promise<void>;
 }
 
+/** What finds out what a new snapshot has that the newest one has not: see {@linkcode ChangeFinder}. */
+export type Changes = Pick<ChangeFinder, "counts" | "rows" | "totals" | "couldNotStore" | "changes">;
+
 /** How a snapshot is appended. */
 export interface UpdateOptions extends SegmentOptions, StoreOptions {
   /** Appends a snapshot even when nothing has changed. */
@@ -69,7 +72,7 @@ export async function updateArchive(
   engine: Engine,
   target: AppendableSource,
   archive: Archive,
-  finder: ChangeFinder,
+  finder: Changes,
   found: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
   options: UpdateOptions,
 ): Promise<WrittenUpdate | undefined> {
@@ -168,7 +171,7 @@ async function settle(
 }
 
 /** What the snapshots so far add to the end of the next. */
-function inherit(archive: Archive, end: SegmentEnd, finder: ChangeFinder): Inheritance {
+function inherit(archive: Archive, end: SegmentEnd, finder: Changes): Inheritance {
   const { stored, kept, gone } = finder.counts;
   const merged = mergedRuns(archive.runs, stored + kept + gone);
   const below = archive.runs.slice(merged);
@@ -198,7 +201,7 @@ function mergedRuns(runs: readonly CatalogRun[], rows: number): number {
 }
 
 async function* inheritedEntries(
-  finder: ChangeFinder,
+  finder: Changes,
   runs: readonly CatalogRun[],
   isWhole: boolean,
 ): AsyncGenerator<PageEntry> {
