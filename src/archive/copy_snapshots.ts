@@ -6,7 +6,7 @@ import { comparePaths } from "../format/path.ts";
 import type { Extent, Row } from "../format/row.ts";
 import { equalRows, provisionalRow } from "../format/rows.ts";
 import type { Totals } from "../format/tables.ts";
-import { Archive } from "./archive.ts";
+import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import type { ChangeCounts } from "./changes.ts";
 import { contentOf } from "./copy.ts";

@@ -36,6 +36,7 @@ export const DEFAULT_JOBS = Math.max(1, Math.min(navigator.hardwareConcurrency, 
 /** The sections of a verb's help, in their order. */
 export const FLAG_GROUPS = [
   "Choosing files",
+  "Choosing snapshots",
   "Storing",
   "Restoring",
   "Output",
@@ -235,6 +236,34 @@ export const FLAGS = {
     read: snapshotChoice,
     summary: "the snapshot to take: the beginning of its id, its number, first, or latest (default)",
   },
+  "keep-last": {
+    kind: "value",
+    value: "N",
+    group: "Choosing snapshots",
+    read: wholeNumber(1),
+    summary: "keep the N newest snapshots",
+  },
+  "keep-daily": {
+    kind: "value",
+    value: "N",
+    group: "Choosing snapshots",
+    read: wholeNumber(1),
+    summary: "keep the newest snapshot of each of the last N days that have one",
+  },
+  "keep-weekly": {
+    kind: "value",
+    value: "N",
+    group: "Choosing snapshots",
+    read: wholeNumber(1),
+    summary: "keep the newest snapshot of each of the last N weeks that have one; weeks begin on Monday",
+  },
+  "keep-monthly": {
+    kind: "value",
+    value: "N",
+    group: "Choosing snapshots",
+    read: wholeNumber(1),
+    summary: "keep the newest snapshot of each of the last N months that have one",
+  },
   "all-versions": {
     kind: "switch",
     group: "Output",
@@ -318,7 +347,10 @@ export const FLAGS = {
     value: "DIR",
     group: "Checking",
     read: diskPath,
-    summary: "also compare contents and metadata with the files in DIR",
+    summary: {
+      verify: "also compare contents and metadata with the files in DIR",
+      diff: "compare SNAPSHOT with the files in DIR",
+    },
   },
   "passphrase-file": {
     kind: "list",

@@ -107,7 +107,8 @@ export function mainHelp(terminalColumns: number | undefined, short = false): st
   }
   lines.push("Verbs:", ...table(rows, columns));
   if (!short) {
-    lines.push("", ...wrap(`Not in this version: ${Object.keys(LATER_VERBS).join(", ")}.`, columns, 0));
+    const later = Object.keys(LATER_VERBS);
+    if (later.length > 0) lines.push("", ...wrap(`Not in this version: ${later.join(", ")}.`, columns, 0));
     lines.push("", "Begin with:", "  coffer create photos.coffer photos", "  coffer list photos.coffer");
     lines.push("  coffer extract photos.coffer -C restored");
     const all = Object.keys(EXIT_MEANINGS).map(Number) as ExitCode[];

@@ -7,6 +7,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return await run(args, denoSystem(), {
     create: () => import("./commands/create.ts"),
     update: () => import("./commands/update.ts"),
+    diff: () => import("./commands/diff.ts"),
     snapshots: () => import("./commands/snapshots.ts"),
     extract: () => import("./commands/extract.ts"),
     list: () => import("./commands/list.ts"),

@@ -1,4 +1,5 @@
 /** What a command line means: the options each command is given, complete and checked, defaults filled in. */
+import type { RetentionRules } from "../archive/retention.ts";
 import type { SnapshotChoice } from "../archive/snapshots.ts";
 import type { SuiteId } from "../engine/engine.ts";
 import {
@@ -11,7 +12,7 @@ import {
 import { UsageError } from "./command_error.ts";
 import { DEFAULT_JOBS, DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
-import { wholeNumber } from "./values.ts";
+import { snapshotChoice, wholeNumber } from "./values.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
 
 /** When progress is shown. */
@@ -123,6 +124,16 @@ export interface UpdateOptions extends StoringOptions, ChangingOptions {
 /** `coffer snapshots`. */
 export interface SnapshotsOptions extends OpeningOptions {
   readonly verb: "snapshots";
+}
+
+/** `coffer diff`. */
+export interface DiffOptions extends OpeningOptions {
+  readonly verb: "diff";
+  readonly before: SnapshotChoice;
+  /** What it is compared with, unless that is a folder. */
+  readonly after: SnapshotChoice;
+  /** The folder that it is compared with. */
+  readonly against: string | undefined;
 }
 
 /** What commands have that read one snapshot. */
@@ -269,6 +280,8 @@ export interface CopyOptions extends OpeningOptions, WorkOptions {
   readonly verb: "copy";
   /** The new archive; `-` is standard output. */
   readonly target: string;
+  /** Which snapshots are copied. */
+  readonly snapshots: SnapshotChoice | RetentionRules;
   /** Its keys. */
   readonly newKeys: KeySources;
   readonly kdfLogN: number;
@@ -293,6 +306,7 @@ export interface OptionsByVerb {
   readonly create: CreateOptions;
   readonly update: UpdateOptions;
   readonly snapshots: SnapshotsOptions;
+  readonly diff: DiffOptions;
   readonly extract: ExtractOptions;
   readonly list: ListOptions;
   readonly cat: CatOptions;
@@ -320,6 +334,8 @@ const CONFLICTS: readonly (readonly FlagName[])[] = [
   ["overwrite", "skip-existing"],
   ["dry-run", "verify"],
 ];
+
+const LATEST: SnapshotChoice = { kind: "latest" };
 
 const SUITE_IDS: Readonly<Record<NonNullable<TypedFlags["suite"]>, SuiteId>> = {
   "chacha20-poly1305": 1,
@@ -377,6 +393,8 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
       return updateOptions(opening, typed, rest);
     case "snapshots":
       return { ...opening, verb };
+    case "diff":
+      return diffOptions(opening, typed, rest);
     case "copy": {
       const [target, extra] = rest;
       if (target === undefined || extra !== undefined) {
@@ -387,6 +405,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
         ...work(typed),
         verb,
         target,
+        snapshots: copiedSnapshots(typed),
         newKeys: newKeySources(verb, typed, inputUses.length === 0),
         kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
         level: typed.level ?? DEFAULT_LEVEL,
@@ -467,6 +486,31 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     case "salvage":
       return { ...opening, ...chosen, ...restoring(typed), verb };
   }
+}
+
+function diffOptions(opening: OpeningOptions, typed: TypedFlags, snapshots: readonly string[]): DiffOptions {
+  const { against } = typed;
+  const most = against === undefined ? 2 : 1;
+  const extra = snapshots[most];
+  if (extra !== undefined) {
+    throw new UsageError(`Cannot diff: "${extra}" is one argument too many`, `Usage: ${usageLine("diff")}`);
+  }
+  const [before, after] = snapshots.map((text) => snapshotChoice(text, "SNAPSHOT"));
+  return { ...opening, verb: "diff", before: before ?? LATEST, after: after ?? LATEST, against };
+}
+
+/** The rules by which snapshots are copied, or the one that is. */
+function copiedSnapshots(typed: TypedFlags): SnapshotChoice | RetentionRules {
+  const numbers = {
+    last: typed["keep-last"],
+    daily: typed["keep-daily"],
+    weekly: typed["keep-weekly"],
+    monthly: typed["keep-monthly"],
+  };
+  const rules = Object.fromEntries(Object.entries(numbers).filter(([, count]) => count !== undefined));
+  if (typed.snapshot === undefined) return rules;
+  if (Object.keys(rules).length === 0) return typed.snapshot;
+  throw new UsageError('Cannot use "--snapshot" together with rules for keeping several');
 }
 
 function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly string[]): CreateOptions {

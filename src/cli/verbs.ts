@@ -193,6 +193,24 @@ export const VERBS = {
       ["coffer snapshots --json backup.coffer | jq -r .id", "their ids, for --expect and --snapshot"],
     ],
   },
+  diff: {
+    summary: "show what differs between snapshots, or from the disk",
+    dash: undefined,
+    rest: { name: "SNAPSHOT", required: true },
+    flags: ["against", ...OPENING, ...TALKING.filter((name) => name !== "progress")],
+    exits: [EXIT.differs, ...OPENING_EXITS],
+    notes: [
+      "Compares the first SNAPSHOT with the second, or with the newest, or with the files in --against DIR. A SNAPSHOT is " +
+      "the beginning of an id, a number, first, or latest. A line is a path behind + when it was added, - when it was " +
+      "removed, C when its content changed, M when only its mode, times or owner did, and T when it is something else.",
+      NOTE_ESCAPES,
+      NOTE_TRIED,
+    ],
+    examples: [
+      ["coffer diff backup.coffer 3 4", "what the fourth snapshot changed"],
+      ["coffer diff backup.coffer latest --against /home/ann", "what has changed on the disk since"],
+    ],
+  },
   extract: {
     alias: "x",
     summary: "restore files from an archive",
@@ -456,6 +474,11 @@ export const VERBS = {
       "pad",
       "recovery",
       "force",
+      "snapshot",
+      "keep-last",
+      "keep-daily",
+      "keep-weekly",
+      "keep-monthly",
       ...NEW_KEYS,
       ...OPENING,
       "jobs",
@@ -465,11 +488,15 @@ export const VERBS = {
     notes: [
       "NEW (- is standard output) gets the same entries, time and label, and no key of the old archive: whoever could open " +
       "that one cannot open this one. Nothing is written to disk in clear. Holes are stored as zeros.",
+      "All snapshots are copied, unless --snapshot names one or --keep options choose some: each chooses by itself, as in " +
+      "restic's forget, and what any of them chooses is copied. What no copied snapshot needs takes no room any more. " +
+      "Snapshots get new ids. To standard output, one snapshot can be copied.",
       NOTE_NEW_KEYS,
     ],
     examples: [
       ["coffer copy photos.coffer photos-2.coffer", "with a new passphrase, to shut out a key that was removed"],
       ["coffer copy photos.coffer ann.coffer --new-recipient ann.recipient", "for somebody else"],
+      ["coffer copy --keep-daily 7 --keep-monthly 12 backup.coffer smaller.coffer", "without most snapshots"],
     ],
   },
   keygen: {
@@ -499,9 +526,7 @@ export type VerbName = keyof typeof VERBS;
 export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[];
 
 /** Verbs of later versions and what they will do: known, so that they can be told from mistyped ones. */
-export const LATER_VERBS: Readonly<Record<string, string>> = {
-  diff: "show what differs between snapshots, or from the disk",
-};
+export const LATER_VERBS: Readonly<Record<string, string>> = {};
 
 /** The table's entry of a verb. */
 export function verbOf(name: VerbName): Verb {

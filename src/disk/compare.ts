@@ -190,7 +190,8 @@ export class TreeComparison {
       return;
     }
     const faults = metadataFaults(stored, found);
-    if (faults.length > 0) this.#differs(stored.path, "metadata", faults.join(", "));
+    const kind = stored.size === found.size ? "metadata" : "content";
+    if (faults.length > 0) this.#differs(stored.path, kind, faults.join(", "));
   }
 }
 

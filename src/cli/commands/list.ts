@@ -13,8 +13,8 @@ import { type OpenedFile, openFile, openStream } from "../open_archive.ts";
 import type { ListOptions } from "../options.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
+import { entryJson } from "./entry_json.ts";
 import { localTime } from "../ui/local_time.ts";
-import type { JsonRecord } from "../ui/ui.ts";
 
 /** Lists the paths in an archive. */
 export async function run(context: CommandContext, options: ListOptions): Promise<ExitCode> {
@@ -144,20 +144,4 @@ function permissions(mode: number): string {
   special(0o2000, 5, "s");
   special(0o1000, 8, "t");
   return letters.join("");
-}
-
-/** One entry as JSON, schema `coffer/list/1`. */
-function entryJson(row: Row): JsonRecord {
-  const { seconds, nanoseconds } = row.mtime;
-  return {
-    schema: "coffer/list/1",
-    path: row.path,
-    kind: row.kind,
-    size: row.size,
-    mode: row.mode.toString(8).padStart(4, "0"),
-    mtime: new Date(seconds * 1000 + Math.floor(nanoseconds / 1_000_000)).toISOString(),
-    owner: row.owner === undefined ? null : { ...row.owner },
-    link: row.link === "" ? null : row.link,
-    changed: row.changed,
-  };
 }

@@ -1,17 +1,17 @@
 /** `coffer verify` */
-import type { Archive, OpenOptions } from "../../archive/archive.ts";
+import type { OpenOptions } from "../../archive/archive.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import { ArchiveError } from "../../format/errors.ts";
-import type { Row } from "../../format/row.ts";
 import type { Trailer } from "../../format/tables.ts";
 import { type CheckedBlock, checkInParallel } from "../../parallel/check_blocks.ts";
 import type { CommandContext } from "../command.ts";
-import { tellDamage } from "../survey.ts";
-import { CommandError } from "../command_error.ts";
+import { compareSnapshot } from "../compare_snapshot.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
+import { checkFolder } from "../folders.ts";
 import { openStream, openToCheck } from "../open_archive.ts";
+import { tellDamage } from "../survey.ts";
 import type { VerifyOptions } from "../options.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
@@ -57,7 +57,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
     if (snapshot !== undefined) {
       trailer = snapshot.trailer;
       id = snapshot.id.toHex();
-      await checkSnapshot(snapshot, signal, comparison);
+      await compareSnapshot(snapshot, comparison, signal);
     }
   } catch (error) {
     progress.end();
@@ -111,59 +111,10 @@ async function* eventsOf(
   }
 }
 
-/**
- * Checks that a snapshot of several holds what it says, and compares its content where that is asked for.
- *
- * @throws {ArchiveError} `inconsistent`, or what is wrong with the archive.
- */
-async function checkSnapshot(
-  archive: Archive,
-  signal: AbortSignal,
-  comparison: TreeComparison | undefined,
-): Promise<void> {
-  const pause = pauseEvery();
-  let entries = 0;
-  let bytes = 0;
-  let last: Row | undefined;
-  const endFile = () => {
-    if (last === undefined) return;
-    const block = { entries: [{ row: last, provisional: false, slices: [] }], data: new Uint8Array(0) };
-    comparison?.take({ kind: "block", frame: 0, block });
-  };
-  for await (const entry of archive.entries()) {
-    await pause();
-    signal.throwIfAborted();
-    const { row, continued } = entry;
-    if (!continued) {
-      entries++;
-      bytes += row.size;
-      endFile();
-      last = row.kind === "file" ? row : undefined;
-    }
-    if (comparison === undefined) continue;
-    for await (const { fileOffset, bytes: data } of archive.read(entry)) {
-      await pause();
-      const slices = [{ fileOffset, length: data.length, dataOffset: 0 }];
-      comparison.take({ kind: "block", frame: 0, block: { entries: [{ row, provisional: true, slices }], data } });
-    }
-    comparison.take({ kind: "page", page: { entries: [entry], continues: continued } });
-  }
-  endFile();
-  comparison?.take({ kind: "end", id: archive.id, length: 0 });
-  const { totals } = archive.trailer;
-  if (entries === totals.entries && bytes === totals.bytes) return;
-  throw new ArchiveError("inconsistent", "Cannot accept the archive: a snapshot does not hold what it says");
-}
-
 function leftOver(bytes: number): ArchiveError {
   return new ArchiveError(
     "trailing-data",
     `Cannot accept the archive: ${bytes} bytes follow its last snapshot, which is whole; if an update was interrupted, ` +
       "the next one removes them, and so does coffer repair --cut-trailing",
   );
-}
-
-function checkFolder(path: string): void {
-  if (Deno.statSync(path).isDirectory) return;
-  throw new CommandError(EXIT.failed, `Cannot compare with ${quoteName(path)}: it is no folder`);
 }
