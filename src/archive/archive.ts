@@ -250,7 +250,7 @@ export class Archive {
           ),
         );
       }
-      yield { fileOffset: extent.fileOffset, bytes: block.slice(entry.row, extent, entry.mark === "kept") };
+      yield { fileOffset: extent.fileOffset, bytes: block.slice(entry.row, extent, entry.mark) };
     }
   }
 

@@ -3,7 +3,7 @@ import type { Bytes } from "../engine/engine.ts";
 import { type Block, type BlockEntry, decodeBlock } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { BlockPlace, Extent, Row, Slice } from "../format/row.ts";
-import { equalRows } from "../format/rows.ts";
+import { equalRows, type RowMark } from "../format/rows.ts";
 import type { OpenedFrame } from "./frame_source.ts";
 
 /** A decoded block and its entries by path. */
@@ -23,18 +23,27 @@ export class IndexedBlock {
     this.#byPath = new Map(this.#block.entries.map((entry) => [entry.row.path, entry]));
   }
 
+  /** The entry whose slices have the byte at a data offset: slices lie in the order of their entries. */
+  #holderOf(dataOffset: number): BlockEntry | undefined {
+    return this.#block.entries.find(({ slices }) => {
+      const last = slices.at(-1);
+      return last !== undefined && dataOffset < last.dataOffset + last.length;
+    });
+  }
+
   /**
    * The bytes of an extent of an entry, as a view.
    *
    * @throws {ArchiveError} `inconsistent` when the block does not hold the very same slice of the very same path, or
    * has the full row and it is another one. A row that was `kept` by a later update may differ: its metadata changed.
+   * One that has `moved` may have the slice of any path.
    */
-  slice(row: Row, extent: Extent, kept = false): Bytes {
-    const found = this.#byPath.get(row.path);
+  slice(row: Row, extent: Extent, mark?: RowMark): Bytes {
+    const found = mark === "moved" ? this.#holderOf(extent.dataOffset) : this.#byPath.get(row.path);
     const slice = found === undefined ? undefined : sliceAt(found.slices, extent.dataOffset);
     const { offset, frameBytes } = extent.block;
     const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
-      slice.length === extent.length && (kept || found.provisional || equalRows(found.row, row)) &&
+      slice.length === extent.length && (mark !== undefined || found.provisional || equalRows(found.row, row)) &&
       offset === this.#place.offset && frameBytes === this.#place.frameBytes;
     if (same) return this.#block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length);
     throw new ArchiveError(

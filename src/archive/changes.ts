@@ -12,8 +12,8 @@ import type { Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import { takeWhole } from "./catalog_cursor.ts";
-import { contentOf } from "./copy.ts";
 import { hasContent } from "./content_comparison.ts";
+import { Moves } from "./moves.ts";
 import type { PlannedEntry } from "./planner.ts";
 import type { ContentAccess } from "./source.ts";
 
@@ -29,6 +29,8 @@ export interface ChangeOptions {
   readonly onGone?: (row: Row) => void;
   /** See {@linkcode onGone}. */
   readonly onKept?: (row: Row) => void;
+  /** Told of each file that was moved, and from where. */
+  readonly onMoved?: (row: Row, from: string) => void;
 }
 
 /** Seconds by which clocks and file times may differ: a file as new as the snapshot may have changed behind its back. */
@@ -40,13 +42,15 @@ export interface ChangeCounts {
   stored: number;
   /** Entries with a new row and the old content. */
   kept: number;
+  /** How many of these are files that were at another path. */
+  moved: number;
   /** Paths that are gone. */
   gone: number;
 }
 
 /** Finds what has changed since the snapshot that an archive was opened at. */
 export class ChangeFinder {
-  readonly counts: ChangeCounts = { stored: 0, kept: 0, gone: 0 };
+  readonly counts: ChangeCounts = { stored: 0, kept: 0, moved: 0, gone: 0 };
   /** Rows that need no block, in path order: what is gone, and what has a new row and the old content. */
   readonly rows: CatalogBuilder;
   readonly #archive: Archive;
@@ -57,6 +61,7 @@ export class ChangeFinder {
   /** Files that are no files any more, where links may stay that name them. */
   readonly #lost: Map<string, PageEntry> | undefined;
   readonly #links: PageEntry[] = [];
+  readonly #moves = new Moves();
 
   /** Compares with what an archive was opened at: its newest snapshot. */
   constructor(engine: Engine, archive: Archive, options: ChangeOptions) {
@@ -103,10 +108,16 @@ export class ChangeFinder {
         : undefined;
       if (old !== undefined && !(await this.#isNew(old, entry))) continue;
       if (old !== undefined) this.#replaced(old, entry.row.kind === "file");
+      if (this.#moves.hold(entry)) continue;
       this.counts.stored++;
       yield entry;
     }
     await takeUpTo(undefined);
+    for (const entry of this.#moves.release()) {
+      if (await this.#isMoved(entry)) continue;
+      this.counts.stored++;
+      yield entry;
+    }
     yield* this.#looseLinks();
   }
 
@@ -126,6 +137,26 @@ export class ChangeFinder {
   #replaced(old: PageEntry, byFile: boolean): void {
     this.#count(old.row, -1);
     if (old.row.kind === "file" && !byFile) this.#lost?.set(old.row.path, old);
+    this.#moves.lose(old);
+  }
+
+  /** Whether a new file has the content of one that is gone from its path. Its row is then taken down. */
+  async #isMoved({ row, content }: PlannedEntry): Promise<boolean> {
+    if (content?.kind !== "file") return false;
+    for (const old of this.#moves.candidates(row)) {
+      if (!await hasContent(this.#archive, old, this.#options.access, content.location, row)) continue;
+      this.#addMoved(row, old);
+      this.#options.onMoved?.(row, old.row.path);
+      return true;
+    }
+    return false;
+  }
+
+  #addMoved(row: Row, { extents }: PageEntry): void {
+    this.rows.add({ row, provisional: false, extents, mark: "moved" });
+    this.#count(row, 1);
+    this.counts.kept++;
+    this.counts.moved++;
   }
 
   /** Whether an entry has to be stored. When only its row is new, that is taken down. */
@@ -142,7 +173,12 @@ export class ChangeFinder {
     if (!trusted && !(await hasContent(this.#archive, old, this.#options.access, content.location, row))) return true;
     if (same) return false;
     const kept = { ...row, contentHash: old.row.contentHash };
-    this.rows.add({ row: kept, provisional: false, extents: old.extents, mark: "kept" });
+    this.rows.add({
+      row: kept,
+      provisional: false,
+      extents: old.extents,
+      mark: old.mark === "moved" ? "moved" : "kept",
+    });
     this.counts.kept++;
     this.#options.onKept?.(row);
     return false;
@@ -162,15 +198,13 @@ export class ChangeFinder {
       if (lost === undefined) continue;
       const first = firsts.get(link.row.link);
       this.#replaced(link, true);
-      this.counts.stored++;
       if (first !== undefined) {
+        this.counts.stored++;
         yield { row: { ...link.row, link: first }, content: undefined };
         continue;
       }
       firsts.set(link.row.link, link.row.path);
-      const { row } = lost;
-      const bytes = contentOf(this.#archive, row.size, [lost]);
-      yield { row: { ...row, path: link.row.path }, content: { kind: "bytes", bytes } };
+      this.#addMoved({ ...lost.row, path: link.row.path }, lost);
     }
   }
 

@@ -51,13 +51,18 @@ export async function appendCopy(
   return written as WrittenUpdate;
 }
 
+/** Moved files that wait, and files that are gone, at most; what does not fit is stored anew. */
+const MAX_HELD = 65_536;
+
 /** What changed from one snapshot to the next, for an archive that has a copy of the first. */
 class SnapshotChanges implements Changes {
-  readonly counts: ChangeCounts = { stored: 0, kept: 0, gone: 0 };
+  readonly counts: ChangeCounts = { stored: 0, kept: 0, moved: 0, gone: 0 };
   readonly rows: CatalogBuilder;
   readonly #copy: Archive;
   readonly #previous: Archive;
   readonly #next: Archive;
+  /** Files that are gone from their paths, by where they begin. */
+  readonly #lost = new Map<string, PageEntry>();
   readonly #totals: { -readonly [K in keyof Totals]: Totals[K] };
 
   constructor(engine: Engine, copy: Archive, previous: Archive, next: Archive) {
@@ -78,21 +83,31 @@ class SnapshotChanges implements Changes {
 
   async *changes(): AsyncGenerator<PlannedEntry> {
     const old = wholeEntries(this.#previous);
+    const held: PageEntry[] = [];
     try {
       let before = await take(old);
       for await (const entry of wholeEntries(this.#next)) {
         while (before !== undefined && comparePaths(before.row.path, entry.row.path) < 0) {
-          this.#gone(before.row);
+          this.#gone(before);
           before = await take(old);
         }
         const same = before?.row.path === entry.row.path ? before : undefined;
         if (same !== undefined) before = await take(old);
         if (same !== undefined && await this.#stays(same, entry)) continue;
-        if (same !== undefined) this.#uncount(same.row);
+        if (same !== undefined) this.#lose(same);
+        if (entry.mark === "moved" && held.length < MAX_HELD) {
+          held.push(entry);
+          continue;
+        }
         this.counts.stored++;
         yield this.#planned(entry);
       }
-      for (; before !== undefined; before = await take(old)) this.#gone(before.row);
+      for (; before !== undefined; before = await take(old)) this.#gone(before);
+      for (const entry of held) {
+        if (await this.#isMoved(entry)) continue;
+        this.counts.stored++;
+        yield this.#planned(entry);
+      }
     } finally {
       await old.return(undefined);
     }
@@ -110,20 +125,49 @@ class SnapshotChanges implements Changes {
     if (row.kind !== "file" || before.row.kind !== "file") return isSame;
     if (before.row.size !== row.size || !samePlaces(before.extents, extents)) return false;
     if (isSame) return true;
-    const places: Extent[] = [];
-    for await (const piece of this.#copy.find(row.path)) for (const extent of piece.extents) places.push(extent);
-    this.rows.add({ row, provisional: false, extents: places, mark: "kept" });
+    const copied = await this.#copied(row.path);
+    this.rows.add({ row, provisional: false, extents: copied.extents, mark: copied.moved ? "moved" : "kept" });
     this.counts.kept++;
     return true;
   }
 
-  #gone(row: Row): void {
-    this.rows.add({ row: provisionalRow(row.path, "directory"), provisional: false, extents: [], mark: "gone" });
-    this.counts.gone++;
-    this.#uncount(row);
+  /** Where the copy has the content of a path. */
+  async #copied(path: string): Promise<{ readonly extents: readonly Extent[]; readonly moved: boolean }> {
+    const extents: Extent[] = [];
+    let moved = false;
+    for await (const piece of this.#copy.find(path)) {
+      moved ||= piece.mark === "moved";
+      for (const extent of piece.extents) extents.push(extent);
+    }
+    return { extents, moved };
   }
 
-  #uncount(row: Row): void {
+  /** Whether a file has the content of one that is gone from its path. Its row is then taken down. */
+  async #isMoved({ row, extents }: PageEntry): Promise<boolean> {
+    const from = this.#lost.get(placeOf(extents[0]));
+    if (from === undefined || !samePlaces(from.extents, extents)) return false;
+    const copied = await this.#copied(from.row.path);
+    this.rows.add({ row, provisional: false, extents: copied.extents, mark: "moved" });
+    this.counts.kept++;
+    this.counts.moved++;
+    this.#count(row, 1);
+    return true;
+  }
+
+  /** What the snapshot before has at a path does not stay there. */
+  #lose(before: PageEntry): void {
+    this.#count(before.row, -1);
+    if (before.extents.length > 0 && this.#lost.size < MAX_HELD) this.#lost.set(placeOf(before.extents[0]), before);
+  }
+
+  #gone(before: PageEntry): void {
+    const { row } = before;
+    this.rows.add({ row: provisionalRow(row.path, "directory"), provisional: false, extents: [], mark: "gone" });
+    this.counts.gone++;
+    this.#lose(before);
+  }
+
+  #count(row: Row, sign: 1 | -1): void {
     const names = {
       file: "files",
       directory: "directories",
@@ -131,10 +175,15 @@ class SnapshotChanges implements Changes {
       hardlink: "hardlinks",
       fifo: "fifos",
     } as const;
-    this.#totals[names[row.kind]]--;
-    this.#totals.entries--;
-    this.#totals.bytes -= row.size;
+    this.#totals[names[row.kind]] += sign;
+    this.#totals.entries += sign;
+    this.#totals.bytes += sign * row.size;
   }
+}
+
+/** Where a file begins, as a name. */
+function placeOf(extent: Extent | undefined): string {
+  return extent === undefined ? "" : `${extent.block.segment ?? 0} ${extent.block.frame} ${extent.dataOffset}`;
 }
 
 async function take(entries: AsyncGenerator<PageEntry>): Promise<PageEntry | undefined> {

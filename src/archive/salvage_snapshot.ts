@@ -97,7 +97,7 @@ export class SnapshotSalvage {
       if (row.kind !== "file") continue;
       file ??= { row, extents: 0, recovered: 0, lost: [], pieces: [], bytes: 0 };
       for (const extent of entry.extents) {
-        await this.#take(file, extent);
+        await this.#take(file, extent, entry.mark === "moved");
         if (file.bytes < PART_BYTES) continue;
         yield { kind: "part", path: row.path, pieces: file.pieces };
         file.pieces = [];
@@ -130,10 +130,10 @@ export class SnapshotSalvage {
     for (const row of open.toReversed()) yield { kind: "folder", row };
   }
 
-  async #take(file: OpenFile, extent: Extent): Promise<void> {
+  async #take(file: OpenFile, extent: Extent, moved: boolean): Promise<void> {
     const { fileOffset, length, dataOffset } = extent;
     file.extents++;
-    const intact = await this.#intactOf(file.row.path, extent);
+    const intact = await this.#intactOf(moved ? undefined : file.row.path, extent);
     const recovered: ByteRange[] = [];
     for (const { bytes, start } of intact) {
       const at = fileOffset + start - dataOffset;
@@ -145,12 +145,16 @@ export class SnapshotSalvage {
     for (const { start, end } of gapsIn(recovered, fileOffset, fileOffset + length)) addRange(file.lost, start, end);
   }
 
-  /** What is intact of an extent, if its block has the very same slice of the very same path. */
-  async #intactOf(path: string, extent: Extent): Promise<{ readonly start: number; readonly bytes: Uint8Array }[]> {
+  /** What is intact of an extent, if its block has the very same slice of the very same path, or of any. */
+  async #intactOf(
+    path: string | undefined,
+    extent: Extent,
+  ): Promise<{ readonly start: number; readonly bytes: Uint8Array }[]> {
     const { fileOffset, length, dataOffset } = extent;
     const found = await this.#block(extent.block);
     const data = found?.block.block?.data;
-    const slice = found?.byPath.get(path)?.slices.find((slice) => slice.dataOffset === dataOffset);
+    const entries = path === undefined ? found?.byPath.values().toArray() : [found?.byPath.get(path)];
+    const slice = entries?.flatMap((entry) => entry?.slices ?? []).find((slice) => slice.dataOffset === dataOffset);
     if (found === undefined || data === undefined || slice?.fileOffset !== fileOffset || slice.length !== length) {
       return [];
     }

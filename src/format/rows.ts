@@ -44,6 +44,8 @@ const FLAG_CHANGED = 1;
 const FLAG_PROVISIONAL = 2;
 const FLAG_GONE = 4;
 const FLAG_KEPT = 8;
+const FLAG_MOVED = 16;
+const MARKED: Readonly<Record<number, RowMark>> = { [FLAG_GONE]: "gone", [FLAG_KEPT]: "kept", [FLAG_MOVED]: "moved" };
 const MAX_MODE = 0o7777;
 const MAX_NANOSECONDS = 999_999_999;
 
@@ -60,8 +62,9 @@ export interface CarriedRow {
 /**
  * Marks of rows in the catalog pages of later segments. `gone`: the path is in earlier snapshots and no more; only
  * `path` means anything. `kept`: the blocks of this segment do not have the row, and its bytes lie in earlier segments.
+ * `moved`: so do the bytes of this file, where they are those of another path.
  */
-export type RowMark = "gone" | "kept";
+export type RowMark = "gone" | "kept" | "moved";
 
 /** A row that knows only its path and kind. */
 export function provisionalRow(path: string, kind: EntryKind): Row {
@@ -168,7 +171,7 @@ export function encodeRows(rows: readonly CarriedRow[], out: ByteWriter): void {
 }
 
 function flagsOf({ row, provisional, mark }: CarriedRow): number {
-  const marked = mark === "gone" ? FLAG_GONE : mark === "kept" ? FLAG_KEPT : 0;
+  const marked = mark === undefined ? 0 : mark === "gone" ? FLAG_GONE : mark === "kept" ? FLAG_KEPT : FLAG_MOVED;
   return (row.changed ? FLAG_CHANGED : 0) + (provisional ? FLAG_PROVISIONAL : 0) + marked;
 }
 
@@ -310,7 +313,7 @@ export function decodeRows(
     }
     const bits = flags?.u8() ?? 0;
     const marked = bits - bits % FLAG_GONE;
-    if (marked > 0 && (!marks || (marked !== FLAG_GONE && marked !== FLAG_KEPT))) {
+    if (marked > 0 && (!marks || MARKED[marked] === undefined)) {
       throw new ArchiveError("malformed", `Cannot decode ${what}: unknown row flags`, { path });
     }
     const link = links?.string(MAX_LINK_BYTES) ?? "";
@@ -337,7 +340,7 @@ export function decodeRows(
       checkDecoded(row, provisional, what);
       rows.push({ row, provisional });
     } else {
-      const mark = marked === FLAG_GONE ? "gone" : "kept";
+      const mark = MARKED[marked] as RowMark;
       checkMarked(row, provisional, mark, what);
       rows.push({ row, provisional, mark });
     }
@@ -353,7 +356,8 @@ function checkDecoded(row: Row, provisional: boolean, what: string): void {
 }
 
 function checkMarked(row: Row, provisional: boolean, mark: RowMark, what: string): void {
-  const sound = !provisional && (mark === "kept" || equalRows(row, provisionalRow(row.path, "directory")));
+  const sound = !provisional &&
+    (mark === "gone" ? equalRows(row, provisionalRow(row.path, "directory")) : mark === "kept" || row.kind === "file");
   if (sound && mark === "gone") return;
   if (sound) return checkDecoded(row, false, what);
   throw new ArchiveError("malformed", `Cannot accept a row of ${what}: its flags contradict it`, { path: row.path });

@@ -7,6 +7,7 @@ import { IndexedBlock } from "../archive/block_index.ts";
 import { rangesInFile } from "../archive/body_source.ts";
 import { checkPlace, openExpected } from "../archive/frame_source.ts";
 import { FrameCipher } from "../archive/frame_cipher.ts";
+import type { RowMark } from "../format/rows.ts";
 import type { SegmentAccess } from "../archive/segments.ts";
 import { descriptorPath } from "../disk/descriptors.ts";
 import { diskCalls } from "../disk/disk_calls.ts";
@@ -131,8 +132,8 @@ serve<RestoreSetup, RestoreTask, RestoreReply>((setup) => {
     const written = new Float64Array(list.length * 2);
     remarks = [];
     for (index = 0; index < list.length && Atomics.load(stop, 0) === 0; index++) {
-      const { row, extents, kept, goal } = list[index] as typeof list[number];
-      const pieces = piecesOf(row, extents, kept, place, block);
+      const { row, extents, mark, goal } = list[index] as typeof list[number];
+      const pieces = piecesOf(row, extents, mark, place, block);
       try {
         if (goal.kind === "descriptor") {
           writePieces(goal.descriptor, pieces);
@@ -158,14 +159,14 @@ serve<RestoreSetup, RestoreTask, RestoreReply>((setup) => {
 function piecesOf(
   row: Row,
   extents: readonly Omit<Extent, "block">[],
-  kept: boolean,
+  mark: RowMark | undefined,
   place: BlockPlace | undefined,
   block: IndexedBlock | undefined,
 ): Piece[] {
   const pieces: Piece[] = [];
   for (const extent of extents) {
     if (place === undefined || block === undefined) throw new TypeError("Cannot restore content without its block");
-    const bytes = block.slice(row, { ...extent, block: place }, kept);
+    const bytes = block.slice(row, { ...extent, block: place }, mark);
     if (!isFree(bytes)) pieces.push({ fileOffset: extent.fileOffset, bytes });
   }
   return pieces;

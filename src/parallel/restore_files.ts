@@ -152,7 +152,7 @@ class FilesInParallel implements FileCrew {
     group.reserved += bytes;
     group.place ??= entry.extents[0]?.block;
     const goal = { kind: "name" as const, ...place };
-    const share = { row: entry.row, extents: entry.extents, kept: entry.mark === "kept", goal };
+    const share = { row: entry.row, extents: entry.extents, mark: entry.mark, goal };
     group.files.push({ entry, path, share, part: undefined });
     return true;
   }
@@ -193,7 +193,7 @@ class FilesInParallel implements FileCrew {
       group.files.push({
         entry: piece,
         path,
-        share: { row: entry.row, extents, kept: entry.mark === "kept", goal: { kind: "descriptor", descriptor } },
+        share: { row: entry.row, extents, mark: entry.mark, goal: { kind: "descriptor", descriptor } },
         part,
       });
     }

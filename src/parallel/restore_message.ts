@@ -1,4 +1,5 @@
 /** Files to be restored on their way to a worker. */
+import type { RowMark } from "../format/rows.ts";
 import type { Extent, Row, Slice } from "../format/row.ts";
 import { packRows, type RowColumns, unpackRows } from "./row_columns.ts";
 
@@ -13,15 +14,15 @@ export interface FileShare {
   readonly row: Row;
   /** Its places in the block. */
   readonly extents: readonly Extent[];
-  /** Whether the row is one that a later update kept. */
-  readonly kept: boolean;
+  /** What a later update says of the row. */
+  readonly mark: RowMark | undefined;
   readonly goal: FileGoal;
 }
 
 /** Files in transit. */
 export interface PackedFiles {
   readonly rows: RowColumns;
-  /** For each file: number of extents; number of its folder, or -1; descriptor, or -1; 1 when it was kept. */
+  /** For each file: number of extents; number of its folder, or -1; descriptor, or -1; its mark. */
   readonly goals: Float64Array<ArrayBuffer>;
   /** For each extent: offset in the file, length, offset in the block's data. */
   readonly extents: Float64Array<ArrayBuffer>;
@@ -32,6 +33,8 @@ export interface PackedFiles {
 }
 
 const GOAL_NUMBERS = 4;
+/** Marks by their number in a message. */
+const MARKS: readonly (RowMark | undefined)[] = [undefined, "gone", "kept", "moved"];
 const EXTENT_NUMBERS = 3;
 const SEPARATOR = "\0";
 
@@ -41,11 +44,11 @@ export function packFiles(files: readonly FileShare[], prefixes: readonly string
   const extents = new Float64Array(files.reduce((sum, file) => sum + file.extents.length, 0) * EXTENT_NUMBERS);
   const names: string[] = [];
   let at = 0;
-  for (const [i, { extents: list, goal, kept }] of files.entries()) {
+  for (const [i, { extents: list, goal, mark }] of files.entries()) {
     goals[i * GOAL_NUMBERS] = list.length;
     goals[i * GOAL_NUMBERS + 1] = goal.kind === "name" ? goal.folder : -1;
     goals[i * GOAL_NUMBERS + 2] = goal.kind === "name" ? -1 : goal.descriptor;
-    goals[i * GOAL_NUMBERS + 3] = kept ? 1 : 0;
+    goals[i * GOAL_NUMBERS + 3] = MARKS.indexOf(mark);
     if (goal.kind === "name") names.push(goal.name);
     for (const { fileOffset, length, dataOffset } of list) {
       extents[at++] = fileOffset;
@@ -60,7 +63,7 @@ export function packFiles(files: readonly FileShare[], prefixes: readonly string
 export interface UnpackedFile {
   readonly row: Row;
   readonly extents: readonly Slice[];
-  readonly kept: boolean;
+  readonly mark: RowMark | undefined;
   readonly goal:
     | { readonly kind: "name"; readonly prefix: string; readonly name: string }
     | { readonly kind: "descriptor"; readonly descriptor: number };
@@ -82,7 +85,7 @@ export function unpackFiles({ rows, goals, extents, names, prefixes }: PackedFil
     return {
       row,
       extents: list,
-      kept: goals[i * GOAL_NUMBERS + 3] === 1,
+      mark: MARKS[goals[i * GOAL_NUMBERS + 3] as number],
       goal: folder < 0
         ? { kind: "descriptor", descriptor }
         : { kind: "name", prefix: prefixes[folder] as string, name: nameList[nextName++] as string },

@@ -72,7 +72,7 @@ Deno.test("appendCopy() makes every snapshot what it was, rows and content, whic
 });
 
 Deno.test("appendCopy() stores content once that snapshots share, and none that only a dropped snapshot had", async () => {
-  const first = await created(itemsOf({ "dropped": LARGE, "stays": LARGE.slice(0, 1000) }));
+  const first = await created(itemsOf({ "dropped": [...LARGE].reverse().join(""), "stays": LARGE.slice(0, 1000) }));
   await update(first, itemsOf({ "stays": LARGE.slice(0, 1000), "new": LARGE }, TIME - 1000));
   await update(first, itemsOf({ "stays": LARGE.slice(0, 1000), "new": LARGE }, TIME - 1000, 0o600));
   const both = await copyOf(first, [1, 2, 3]);
@@ -81,6 +81,26 @@ Deno.test("appendCopy() stores content once that snapshots share, and none that 
   assert(kept.size - one.size <= 8192, `${kept.size - one.size} bytes for new rows`);
   // Hexadecimal digits take at least half their length.
   assert(both.size - kept.size > LARGE.length / 2, `${both.size - kept.size} bytes less without the first`);
+});
+
+Deno.test("appendCopy() stores a moved file no more than once, wherever the snapshots between were dropped", async () => {
+  const trees: readonly Tree[] = [
+    { "a": LARGE, "m": "m" },
+    { "m": "m", "z": LARGE },
+    { "m": LARGE },
+    { "b": LARGE, "m": "new" },
+  ];
+  const source = await created(itemsOf(trees[0] as Tree));
+  for (const tree of trees.slice(1)) await update(source, itemsOf(tree));
+  const alone = (await copyOf(source, [1])).size;
+  for (const numbers of [[1, 2, 3, 4], [1, 4], [1, 3, 4], [2, 3]]) {
+    const copy = await copyOf(source, numbers);
+    assertEquals(await verify(copy), numbers.length);
+    assert(copy.size - alone <= numbers.length * 8192, `${copy.size - alone} bytes more for ${numbers}`);
+    for (const [i, number] of numbers.entries()) {
+      assertEquals(await treeOf(copy, { snapshot: { kind: "number", number: i + 1 } }), trees[number - 1]);
+    }
+  }
 });
 
 async function differences(source: MemoryArchive, before: number, after: number): Promise<string[]> {

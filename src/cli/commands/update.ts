@@ -40,6 +40,10 @@ export async function run(context: CommandContext, options: UpdateOptions): Prom
       if (options.dryRun) entry(context, "gone", path, 0);
       else if (ui.verbose) ui.detail(`gone: ${escapeName(path)}`);
     },
+    onMoved: ({ path, size }, from) => {
+      if (options.dryRun) entry(context, "moved", path, size);
+      else if (ui.verbose) ui.detail(`moved: ${escapeName(from)} -> ${escapeName(path)}`);
+    },
     onKept: ({ path, size }) => {
       if (options.dryRun) entry(context, "metadata", path, size);
     },
@@ -105,8 +109,13 @@ async function checkAbove(archive: Archive, plan: StorePlan, replace: boolean): 
   }
 }
 
-function entry({ ui }: CommandContext, change: "stored" | "metadata" | "gone", path: string, size: number): void {
-  const word = { stored: "store", metadata: "row", gone: "gone" }[change];
+function entry(
+  { ui }: CommandContext,
+  change: "stored" | "metadata" | "moved" | "gone",
+  path: string,
+  size: number,
+): void {
+  const word = { stored: "store", metadata: "row", moved: "moved", gone: "gone" }[change];
   ui.result(
     () => `${word.padEnd(6)}${escapeName(path)}`,
     () => ({ schema: "coffer/update-entry/1", change, path, size }),
@@ -132,9 +141,10 @@ async function dryRun(
 }
 
 /** What else there is to say of a snapshot than what is stored. */
-function others({ counts: { kept, gone } }: ChangeFinder): string {
+function others({ counts: { kept, moved, gone } }: ChangeFinder): string {
   return [
-    ...(kept > 0 ? [`, new metadata of ${formatItems(kept, "file")}`] : []),
+    ...(moved > 0 ? [`, ${formatItems(moved, "file")} moved`] : []),
+    ...(kept > moved ? [`, new metadata of ${formatItems(kept - moved, "file")}`] : []),
     ...(gone > 0 ? [`, ${formatItems(gone, "entry", "entries")} gone`] : []),
   ].join("");
 }
