@@ -56,3 +56,9 @@ Deno.test("the test task finds leaked timers and leaked files", async () => {
   assertStringIncludes(stdout, "A timer was started");
   assertStringIncludes(stdout, "A file was opened");
 });
+
+Deno.test("the fuzz task says how it is called when it is called otherwise", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), { args: ["task", "fuzz"], cwd: ROOT }).output();
+  assertEquals(code, 2);
+  assertStringIncludes(new TextDecoder().decode(stderr), "Usage: deno task fuzz --minutes N [--seed S]");
+});

@@ -32,14 +32,19 @@ export function zigzag(value: number): Bytes {
   return varint(value < 0 ? -2 * value - 1 : 2 * value);
 }
 
-/** Takes a column set apart. */
+/**
+ * Takes a column set apart.
+ *
+ * @throws {RangeError} when it is none.
+ */
 export function splitColumns(raw: Bytes): RawColumns {
   const columns: RawColumns = [];
   for (let at = 0; at < raw.length;) {
     const number = raw[at++] as number;
     let length = 0;
     for (let scale = 1;; scale *= 0x80) {
-      const byte = raw[at++] as number;
+      const byte = raw[at++];
+      if (byte === undefined) throw new RangeError("Cannot take the columns apart: the last one is cut");
       length += (byte % 0x80) * scale;
       if (byte < 0x80) break;
     }
