@@ -350,6 +350,9 @@ Deno.test("create -q says nothing, -v names each entry", async () => {
     ]);
     assertEquals([quiet.out, quiet.err, verbose.out, plain.out], ["", "", "", ""]);
     assertMatch(verbose.err, /^in\nin\/a\n/);
-    assertMatch(plain.err, /^coffer: stored 2 entries \(3 B\) in ".*p\.coffer" \(\d+ KiB\)\n$/);
+    assertMatch(
+      plain.err,
+      /^coffer: stored 2 entries \(3 B\) in ".*p\.coffer" \(\d+ KiB\)\ncoffer: snapshot [0-9a-f]{64}\n$/,
+    );
   });
 });
