@@ -3,7 +3,7 @@
  * when the fuzzer has changed meanwhile. Those in `findings/` are tried by the tests.
  *
  *     about    what happened
- *     target   `archive`, or the name of a decoder
+ *     target   `archive`, `grown` for one of several segments, or the name of a decoder
  *     keys     which of the fuzzer's keys open the archive
  *     input    the archive or the decoder's input: gzip in Base64
  *     recipe   what it was made from, for archives
@@ -15,6 +15,7 @@ import { ALL_CHECKS, type ArchiveRecipe, type BuiltArchive, checkArchive } from 
 import { KDF_LIMITS, KEYS } from "./base_drafts.ts";
 import { CODEC_TARGETS, type CodecTarget } from "./codec_targets.ts";
 import type { ExtractionGround } from "./extraction_check.ts";
+import { checkGrown, type GrownRecipe } from "./grown_target.ts";
 
 /** A file's content. */
 export interface FindingFile {
@@ -22,21 +23,24 @@ export interface FindingFile {
   readonly target: string;
   readonly keys?: number;
   readonly input: string;
-  readonly recipe?: ArchiveRecipe;
+  readonly recipe?: ArchiveRecipe | GrownRecipe;
 }
 
 /** What was being tried. */
 export type Trial =
   | { readonly target: "archive"; readonly recipe: ArchiveRecipe; readonly bytes: Bytes }
+  | { readonly target: "grown"; readonly recipe: GrownRecipe; readonly bytes: Bytes }
   | { readonly target: "codec"; readonly name: string; readonly bytes: Bytes };
 
 /** Writes an input down; returns the file's path. */
 export async function writeFinding(folder: string, trial: Trial, about: string): Promise<string> {
   Deno.mkdirSync(folder, { recursive: true });
   const input = await gzip(trial.bytes);
-  const file: FindingFile = trial.target === "archive"
-    ? { about, target: "archive", keys: trial.recipe.keys, input, recipe: trial.recipe }
-    : { about, target: trial.name, input };
+  const file: FindingFile = trial.target === "codec"
+    ? { about, target: trial.name, input }
+    : trial.target === "grown"
+    ? { about, target: "grown", input, recipe: trial.recipe }
+    : { about, target: "archive", keys: trial.recipe.keys, input, recipe: trial.recipe };
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(trial.bytes))).toHex().slice(0, 12);
   const path = `${folder}/${file.target.replaceAll(" ", "_")}_${hash}.json`;
   Deno.writeTextFileSync(path, JSON.stringify(file, undefined, 2) + "\n");
@@ -46,6 +50,10 @@ export async function writeFinding(folder: string, trial: Trial, about: string):
 /** Tries an input again, with every check. What is wrong is thrown. */
 export async function tryFinding(file: FindingFile, ground: ExtractionGround): Promise<void> {
   const bytes = await archiveOf({ archive: [{ gzip: file.input }] });
+  if (file.target === "grown") {
+    await checkGrown(bytes);
+    return;
+  }
   if (file.target !== "archive") {
     const codec = CODEC_TARGETS.find(({ name }) => name === file.target);
     if (codec === undefined) throw new RangeError(`Cannot try "${file.target}": there is no such decoder`);

@@ -18,6 +18,8 @@ import { CODEC_TARGETS } from "./codec_targets.ts";
 import { ExtractionGround } from "./extraction_check.ts";
 import { type FindingFile, runCodec, tryFinding, writeFinding } from "./finding_file.ts";
 
+import { buildGrown, checkGrown } from "./grown_target.ts";
+
 const FUZZER = fromFileUrl(new URL("./main.ts", import.meta.url));
 const FINDINGS = new URL("./findings/", import.meta.url);
 
@@ -45,6 +47,13 @@ Deno.test("the archives that the fuzzer begins with are taken in every way, with
   for (const keys of KEYS.keys()) {
     const built = buildArchive({ target: "archive", base: 4, keys, genes: [] }) as BuiltArchive;
     assertMatch((await checkArchive(built, ALL_CHECKS))[0] as string, /^stream none 0 /, `keys ${keys}`);
+  }
+});
+
+Deno.test("the archives of several segments that the fuzzer begins with are taken whole", async () => {
+  for (const base of [0, 1, 2]) {
+    const signs = await checkGrown(buildGrown({ target: "grown", base, genes: [] }));
+    assertEquals(signs, ["whole none", "newest none", "first none", "salvage none"]);
   }
 });
 

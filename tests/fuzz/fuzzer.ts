@@ -8,6 +8,7 @@ import { mutateBytesOften, mutateText } from "./byte_mutations.ts";
 import { Chance } from "./chance.ts";
 import { CODEC_TARGETS, type CodecTarget } from "./codec_targets.ts";
 import { ExtractionGround } from "./extraction_check.ts";
+import { buildGrown, checkGrown, randomGrown } from "./grown_target.ts";
 import { runCodec, type Trial } from "./finding_file.ts";
 
 /** Decoders are a hundred times quicker than whole archives. */
@@ -16,11 +17,8 @@ const CODECS_PER_ARCHIVE = 40;
 const MOST_KEPT = 200;
 /** Longer ones are not kept, or they would grow for ever. */
 const MOST_BYTES = 2 ** 16;
-/**
- * Most memory that the process may have: 300 MiB beyond what the program and the fuzzer's own inputs take, which are
- * garbage until they are collected.
- */
-const MAX_RSS = 600 * 2 ** 20;
+/** What no input may cost, beyond what the process has already. */
+const MAX_GROWTH = 300 * 2 ** 20;
 
 /** How long, and from which number on. */
 export interface FuzzOptions {
@@ -39,6 +37,8 @@ export interface FuzzReport {
   readonly accepted: number;
   readonly extracted: number;
   readonly salvaged: number;
+  /** Archives of several segments. */
+  readonly grown: number;
   readonly codecs: number;
   /** Different answers that were seen. */
   readonly answers: number;
@@ -62,6 +62,7 @@ export class Fuzzer implements Disposable {
     accepted: 0,
     extracted: 0,
     salvaged: 0,
+    grown: 0,
     codecs: 0,
     findings: 0,
     rss: 0,
@@ -85,10 +86,10 @@ export class Fuzzer implements Disposable {
   /** Tries inputs until the time is over. */
   async run(): Promise<FuzzReport> {
     for (const end = performance.now() + this.#options.forMs; performance.now() < end;) {
-      await this.#archive();
+      if (this.#chance.oneIn(6)) await this.#grown();
+      else await this.#archive();
       for (let i = 0; i < CODECS_PER_ARCHIVE; i++) await this.#codec();
-      const { rss } = Deno.memoryUsage();
-      this.#counts.rss = Math.max(this.#counts.rss, rss);
+      this.#counts.rss = Math.max(this.#counts.rss, Deno.memoryUsage().rss);
     }
     return { ...this.#counts, answers: this.#answers.size };
   }
@@ -114,7 +115,15 @@ export class Fuzzer implements Disposable {
         await this.#ground.check(built);
       }
     });
-    await this.#checkMemory({ target: "archive", recipe, bytes: built.bytes });
+  }
+
+  async #grown(): Promise<void> {
+    const recipe = randomGrown(this.#chance);
+    const bytes = buildGrown(recipe);
+    await this.#try({ target: "grown", recipe, bytes }, async () => {
+      this.#counts.grown++;
+      this.#isNew(await checkGrown(bytes));
+    });
   }
 
   async #codec(): Promise<void> {
@@ -128,7 +137,6 @@ export class Fuzzer implements Disposable {
       const isNew = this.#isNew([runCodec(codec, input)]);
       if (isNew && input.length <= MOST_BYTES && kept.push(input) > MOST_KEPT) kept.splice(chance.below(MOST_KEPT), 1);
     });
-    if (chance.oneIn(16)) await this.#checkMemory({ target: "codec", name: codec.name, bytes: input });
   }
 
   #isNew(signs: readonly string[]): boolean {
@@ -140,8 +148,11 @@ export class Fuzzer implements Disposable {
   async #try(trial: Trial, action: () => void | Promise<void>): Promise<void> {
     this.#options.onTrial(++this.#number, trial);
     const start = performance.now();
+    const { rss } = Deno.memoryUsage();
     try {
       await action();
+      const growth = Deno.memoryUsage().rss - rss;
+      if (growth > MAX_GROWTH) throw new RangeError(`It took ${Math.round(growth / 2 ** 20)} MiB of memory`);
     } catch (error) {
       await this.#report(trial, error);
     }
@@ -158,15 +169,6 @@ export class Fuzzer implements Disposable {
     if (this.#found.has(kind)) return;
     this.#found.add(kind);
     await this.#options.onFinding(trial, error);
-  }
-
-  async #checkMemory(trial: Trial): Promise<void> {
-    if (Deno.memoryUsage().rss <= MAX_RSS) return;
-    (globalThis as { gc?: () => void }).gc?.();
-    const { rss } = Deno.memoryUsage();
-    if (rss > MAX_RSS) {
-      await this.#report(trial, new RangeError(`${Math.round(rss / 2 ** 20)} MiB of memory are in use`));
-    }
   }
 }
 

@@ -76,7 +76,6 @@ async function supervise(seed: number, forMs: number): Promise<FuzzReport | unde
       "run",
       "-A",
       "--no-check",
-      "--v8-flags=--expose-gc",
       fromFileUrl(import.meta.url),
       ...["--work", place, "--seed", `${seed}`, "--seconds", `${forMs / 1000}`],
     ],
@@ -134,11 +133,13 @@ async function main(args: readonly string[]): Promise<number> {
   const start = performance.now();
   const report = await supervise(seed, 1000 * seconds);
   if (report === undefined) return 1;
-  const { archives, accepted, salvaged, extracted, codecs, answers, findings, rss, slowestMs } = report;
+  const { archives, grown, accepted, salvaged, extracted, codecs, answers, findings, rss, slowestMs } = report;
   const perSecond = (count: number) => Math.round(1000 * count / (performance.now() - start));
   console.log(
     `seed ${seed}: ${archives} archives (${perSecond(archives)} a second; ${accepted} taken, ${salvaged} salvaged, ` +
-      `${extracted} extracted), ${codecs} inputs of decoders (${perSecond(codecs)} a second), ${answers} different ` +
+      `${extracted} extracted), ${grown} of several segments, ${codecs} inputs of decoders (${
+        perSecond(codecs)
+      } a second), ${answers} different ` +
       `answers, at most ${Math.round(rss / 2 ** 20)} MiB and ${slowestMs} ms, ${findings} findings`,
   );
   return findings === 0 ? 0 : 1;
