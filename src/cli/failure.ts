@@ -28,8 +28,8 @@ const ARCHIVE_HINTS: Readonly<Record<ArchiveErrorCode, string>> = {
   "wrong-key":
     "Of a passphrase, check capitals, the keyboard layout and blanks at either end; coffer info shows which keys there are",
   "damaged":
-    "coffer salvage ARCHIVE -C DIR takes out everything that is intact; coffer repair mends headers and ends; compare " +
-    "with another copy",
+    "coffer repair mends headers, ends, and content by a recovery record if there is one; coffer salvage ARCHIVE -C DIR " +
+    "takes out everything that is intact; compare with another copy of the archive",
   "malformed": "A faulty program wrote it, or somebody made it so on purpose",
   "inconsistent": "A faulty program wrote it, or somebody made it so on purpose",
   "trailing-data":
