@@ -13,7 +13,14 @@ import { type Draft, type FrameName, joined } from "../archive/archive_draft.ts"
 import { editBlockColumns, editColumns, type RawColumns } from "../archive/raw_columns.ts";
 import { mutateBytes, mutateBytesOften } from "./byte_mutations.ts";
 import { Chance } from "./chance.ts";
-import { changeEntries, changeExtents, changeLists, changeSlices, changeSomeRow } from "./row_mutations.ts";
+import {
+  changeEntries,
+  changeExtents,
+  changeLists,
+  changeSlices,
+  changeSomeRow,
+  exchangeBlocks,
+} from "./row_mutations.ts";
 
 /** An archive to be, and what happens to its bytes when it is sealed. */
 export interface Plan {
@@ -367,6 +374,7 @@ export const MUTATIONS: readonly (readonly [name: string, mutation: Mutation])[]
   ["slices", onDraft(changeSlices)],
   ["extents", onDraft(changeExtents)],
   ["lists", onDraft(changeLists)],
+  ["exchange", onDraft(exchangeBlocks)],
   ["columns", changeColumns],
   ["columns", changeColumns],
   ["raw", changeRaw],

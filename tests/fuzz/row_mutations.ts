@@ -232,6 +232,28 @@ export function changeExtents(draft: Draft, chance: Chance): void {
   entry.extents = extents;
 }
 
+/** Two blocks change places, and the catalog follows them: an archive that agrees with itself, in another order. */
+export function exchangeBlocks({ blocks, pages, orphans }: Draft, chance: Chance): void {
+  const a = chance.below(blocks.length - 1);
+  const b = chance.oneIn(3) ? chance.below(blocks.length) : a + 1;
+  const [first, second] = [blocks[a], blocks[b]];
+  if (first === undefined || second === undefined) return;
+  [blocks[a], blocks[b]] = [second, first];
+  // The full row stays behind: then a file's slices fall from block to block.
+  for (const [i, entry] of chance.oneIn(2) ? first.entries.entries() : []) {
+    const at = second.entries.findIndex(({ row }) => row.path === entry.row.path);
+    const other = second.entries[at];
+    if (other === undefined) continue;
+    first.entries[i] = { ...entry, row: other.row, provisional: other.provisional };
+    second.entries[at] = { ...other, row: entry.row, provisional: entry.provisional };
+  }
+  for (const entry of [...pages, ...orphans].flatMap((page) => page.entries)) {
+    entry.extents = entry.extents.map((extent) =>
+      extent.block === a ? { ...extent, block: b } : extent.block === b ? { ...extent, block: a } : extent
+    );
+  }
+}
+
 /** Cuts pages and blocks otherwise, doubles, drops and exchanges them. */
 export function changeLists(draft: Draft, chance: Chance): void {
   const name = chance.pick(["blocks", "pages", "pages", "orphans"] as const);
