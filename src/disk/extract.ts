@@ -243,6 +243,8 @@ class Restorer {
   /** Folders whose metadata waits until everything below them is there; each lies in the one before. */
   readonly #folders: { readonly row: Row; readonly path: string }[] = [];
   #open: { readonly path: string; readonly handle: ReturnType<RestoreTarget["beginFile"]> } | undefined;
+  /** Hardlinks of a stream: a first name that is withdrawn later was no entry, and what was linked to it is none. */
+  #links: Map<string, { readonly row: Row; readonly path: string }[]> | undefined;
   #entries = 0;
   /** Bytes taken off the archive to be written, for the expansion limit. */
   #spent = 0;
@@ -382,6 +384,7 @@ class Restorer {
 
   /** A catalog page, from a stream. */
   page(entries: readonly PageEntry[], continues: boolean): void {
+    this.#links ??= new Map();
     this.#abandon();
     for (const [i, { row }] of entries.entries()) {
       if (i === 0 && continues) continue;
@@ -400,7 +403,13 @@ class Restorer {
   orphans(entries: readonly PageEntry[]): void {
     for (const { row, provisional } of entries) {
       const path = provisional ? undefined : this.#options.place(row);
-      if (path !== undefined) this.#target.removeFile(path);
+      if (path === undefined) continue;
+      this.#target.removeFile(path);
+      for (const link of this.#links?.get(path) ?? []) {
+        this.#target.removeFile(link.path);
+        this.#entries--;
+        this.refuseLink(link.row, link.path);
+      }
     }
   }
 
@@ -421,6 +430,9 @@ class Restorer {
       case "hardlink": {
         const first = this.#options.place({ ...row, kind: "file", path: row.link, link: "" });
         if (first === undefined || !this.#target.hardlink(path, first)) return false;
+        const links = this.#links?.get(first);
+        if (links === undefined) this.#links?.set(first, [{ row, path }]);
+        else links.push({ row, path });
         this.#count(row);
         break;
       }
