@@ -5,7 +5,17 @@ import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import type { Item } from "./archive_draft.ts";
 import { seededRandom } from "./archive_builder.ts";
-import { created, itemsOf, KEYS, MemoryArchive, TIME, type Tree, treeOf, update, verify } from "./growing_archive.ts";
+import {
+  created,
+  itemsOf,
+  KEYS,
+  type MemoryArchive,
+  TIME,
+  type Tree,
+  treeOf,
+  update,
+  verify,
+} from "./growing_archive.ts";
 import { asFiles, MemoryFiles } from "./memory_files.ts";
 
 const LARGE = seededRandom(1)(100_000).toHex();
