@@ -8,7 +8,7 @@ import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
 import type { Row, Time } from "../format/row.ts";
 import { equalRows, provisionalRow } from "../format/rows.ts";
-import type { Totals } from "../format/tables.ts";
+import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import { takeWhole } from "./catalog_cursor.ts";
@@ -57,7 +57,7 @@ export class ChangeFinder {
   readonly #options: ChangeOptions;
   readonly #newest: Time;
   /** What the snapshot has that stays, or has only a new row. */
-  readonly #totals: { -readonly [K in keyof Totals]: Totals[K] };
+  readonly #totals: Tally;
   /** Files that are no files any more, where links may stay that name them. */
   readonly #lost: Map<string, PageEntry> | undefined;
   readonly #links: PageEntry[] = [];
@@ -81,7 +81,7 @@ export class ChangeFinder {
   /** Says that an entry to be stored could not be: what the snapshot has at its path stays. */
   async couldNotStore(path: string): Promise<void> {
     for await (const { row } of this.#archive.find(path)) {
-      this.#count(row, 1);
+      tally(this.#totals, row);
       return;
     }
   }
@@ -135,7 +135,7 @@ export class ChangeFinder {
 
   /** What the snapshot has at a path does not stay. */
   #replaced(old: PageEntry, byFile: boolean): void {
-    this.#count(old.row, -1);
+    tally(this.#totals, old.row, -1);
     if (old.row.kind === "file" && !byFile) this.#lost?.set(old.row.path, old);
     this.#moves.lose(old);
   }
@@ -154,7 +154,7 @@ export class ChangeFinder {
 
   #addMoved(row: Row, { extents }: PageEntry): void {
     this.rows.add({ row, provisional: false, extents, mark: "moved" });
-    this.#count(row, 1);
+    tally(this.#totals, row);
     this.counts.kept++;
     this.counts.moved++;
   }
@@ -206,19 +206,6 @@ export class ChangeFinder {
       firsts.set(link.row.link, link.row.path);
       this.#addMoved({ ...lost.row, path: link.row.path }, lost);
     }
-  }
-
-  #count(row: Row, sign: 1 | -1): void {
-    const names = {
-      file: "files",
-      directory: "directories",
-      symlink: "symlinks",
-      hardlink: "hardlinks",
-      fifo: "fifos",
-    } as const;
-    this.#totals[names[row.kind]] += sign;
-    this.#totals.entries += sign;
-    this.#totals.bytes += sign * row.size;
   }
 }
 

@@ -3,9 +3,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
-import type { Extent, Row } from "../format/row.ts";
+import type { Extent } from "../format/row.ts";
 import { equalRows, provisionalRow } from "../format/rows.ts";
-import type { Totals } from "../format/tables.ts";
+import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import type { ChangeCounts } from "./changes.ts";
@@ -63,7 +63,7 @@ class SnapshotChanges implements Changes {
   readonly #next: Archive;
   /** Files that are gone from their paths, by where they begin. */
   readonly #lost = new Map<string, PageEntry>();
-  readonly #totals: { -readonly [K in keyof Totals]: Totals[K] };
+  readonly #totals: Tally;
 
   constructor(engine: Engine, copy: Archive, previous: Archive, next: Archive) {
     this.#copy = copy;
@@ -150,13 +150,13 @@ class SnapshotChanges implements Changes {
     this.rows.add({ row, provisional: false, extents: copied.extents, mark: "moved" });
     this.counts.kept++;
     this.counts.moved++;
-    this.#count(row, 1);
+    tally(this.#totals, row);
     return true;
   }
 
   /** What the snapshot before has at a path does not stay there. */
   #lose(before: PageEntry): void {
-    this.#count(before.row, -1);
+    tally(this.#totals, before.row, -1);
     if (before.extents.length > 0 && this.#lost.size < MAX_HELD) this.#lost.set(placeOf(before.extents[0]), before);
   }
 
@@ -165,19 +165,6 @@ class SnapshotChanges implements Changes {
     this.rows.add({ row: provisionalRow(row.path, "directory"), provisional: false, extents: [], mark: "gone" });
     this.counts.gone++;
     this.#lose(before);
-  }
-
-  #count(row: Row, sign: 1 | -1): void {
-    const names = {
-      file: "files",
-      directory: "directories",
-      symlink: "symlinks",
-      hardlink: "hardlinks",
-      fifo: "fifos",
-    } as const;
-    this.#totals[names[row.kind]] += sign;
-    this.#totals.entries += sign;
-    this.#totals.bytes += sign * row.size;
   }
 }
 

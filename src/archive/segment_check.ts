@@ -19,7 +19,7 @@ import {
   type ListedSnapshot,
   listedSnapshot,
 } from "../format/snapshot_table.ts";
-import { decodeTrailer, type Totals, type Trailer } from "../format/tables.ts";
+import { decodeTrailer, emptyTally, tally, type Totals, type Trailer } from "../format/tables.ts";
 import { Agreement, type BlockFacts } from "./agreement.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 
@@ -49,7 +49,7 @@ export class SegmentCheck {
   readonly #history: SegmentHistory;
   readonly #blocks: { offset: number; frameBytes: number }[] = [];
   readonly #pages: PagePlace[] = [];
-  readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  readonly #totals = emptyTally();
   #orphanPages = 0;
   readonly #catalogOrder = new CatalogOrder();
   readonly #orphanOrder = new CatalogOrder();
@@ -120,7 +120,7 @@ export class SegmentCheck {
     for (const { row, provisional, extents, mark } of page.entries) {
       if (provisional) throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
       this.#checkPlaces(row, extents);
-      if (!page.continues && mark !== "gone") this.#count(row);
+      if (!page.continues && mark !== "gone") tally(this.#totals, row);
     }
     this.agreement.takePage(page.entries, page.continues);
   }
@@ -148,19 +148,6 @@ export class SegmentCheck {
         { path: row.path },
       );
     }
-  }
-
-  #count(row: Row): void {
-    const names = {
-      file: "files",
-      directory: "directories",
-      symlink: "symlinks",
-      hardlink: "hardlinks",
-      fifo: "fifos",
-    } as const;
-    this.#totals.entries++;
-    this.#totals[names[row.kind]]++;
-    this.#totals.bytes += row.size;
   }
 
   #checkIndex(pages: readonly PagePlace[], place: FramePlace): void {

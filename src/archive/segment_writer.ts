@@ -21,7 +21,7 @@ import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { encodeSegmentTable, type SegmentTable } from "../format/segment_table.ts";
 import { encodeSnapshotTable, type SnapshotTable } from "../format/snapshot_table.ts";
-import { encodeTrailer, MAX_WRITER_BYTES, type Totals, type Trailer } from "../format/tables.ts";
+import { emptyTally, encodeTrailer, MAX_WRITER_BYTES, tally, type Totals, type Trailer } from "../format/tables.ts";
 import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
 import { type Level, prepareFrame } from "./compress.ts";
@@ -106,7 +106,7 @@ export class SegmentWriter {
   readonly #numbers = new FrameNumbers();
   readonly #catalog: CatalogBuilder;
   readonly #orphans: CatalogBuilder;
-  readonly #totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+  readonly #totals = emptyTally();
   /** Entries that could not be stored: what links to them cannot either. */
   readonly #failed = new Set<string>();
   /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
@@ -270,16 +270,7 @@ export class SegmentWriter {
   }
 
   #count(row: Row): void {
-    const names = {
-      file: "files",
-      directory: "directories",
-      symlink: "symlinks",
-      hardlink: "hardlinks",
-      fifo: "fifos",
-    } as const;
-    this.#totals[names[row.kind]]++;
-    this.#totals.entries++;
-    this.#totals.bytes += row.size;
+    tally(this.#totals, row);
     if (row.changed) this.#partial = true;
   }
 

@@ -5,7 +5,7 @@ import { decodeColumns, encodeColumn, endColumns, requireColumn } from "./column
 import { ArchiveError } from "./errors.ts";
 import { MAX_FRAMES, MAX_LABEL_BYTES, MAX_RUNS, MAX_TIME_SECONDS, MIN_TIME_SECONDS } from "./limits.ts";
 import type { FramePlace } from "./locator.ts";
-import type { Time } from "./row.ts";
+import type { Row, Time } from "./row.ts";
 
 const COLUMN = { time: 1, label: 2, index: 3, totals: 4, frames: 5, flags: 6, runs: 7, writer: 0x81 } as const;
 const COLUMNS: ReadonlySet<number> = new Set(Object.values(COLUMN));
@@ -142,6 +142,29 @@ function decodeRuns(reader: ByteReader | undefined, segment: number): number[] {
     }
   }
   return runs;
+}
+
+/** Totals that are still being counted. */
+export type Tally = { -readonly [K in keyof Totals]: Totals[K] };
+
+/** A tally of nothing. */
+export function emptyTally(): Tally {
+  return { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
+}
+
+const TALLIED = {
+  file: "files",
+  directory: "directories",
+  symlink: "symlinks",
+  hardlink: "hardlinks",
+  fifo: "fifos",
+} as const;
+
+/** Counts a row in, or out again. */
+export function tally(totals: Tally, { kind, size }: Pick<Row, "kind" | "size">, sign: 1 | -1 = 1): void {
+  totals[TALLIED[kind]] += sign;
+  totals.entries += sign;
+  totals.bytes += sign * size;
 }
 
 /** Totals as they are stored. */

@@ -11,7 +11,7 @@ import { encodeLocator, encodeState, type Locator, RECORD_BYTES, type State } fr
 import type { BlockPlace, Row, Slice } from "../../src/format/row.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
 import type { Slot } from "../../src/format/slots.ts";
-import { encodeTrailer, type Trailer } from "../../src/format/tables.ts";
+import { emptyTally, encodeTrailer, tally, type Trailer } from "../../src/format/tables.ts";
 import { ArchiveBuilder, type BuilderOptions, type FrameDraft, type SealedFrame } from "./archive_builder.ts";
 
 const PAGE = 4096;
@@ -273,19 +273,10 @@ function resolveEntry(entry: PageEntryDraft, blocks: readonly BlockPlace[]): Pag
 }
 
 function trailerOf(draft: Draft, index: SealedFrame): Trailer {
-  const totals = { entries: 0, files: 0, directories: 0, symlinks: 0, hardlinks: 0, fifos: 0, bytes: 0 };
-  const names = {
-    file: "files",
-    directory: "directories",
-    symlink: "symlinks",
-    hardlink: "hardlinks",
-    fifo: "fifos",
-  } as const;
+  const totals = emptyTally();
   for (const page of draft.pages) {
     for (const { row } of page.continues ? page.entries.slice(1) : page.entries) {
-      totals.entries++;
-      totals[names[row.kind]]++;
-      totals.bytes += row.size;
+      tally(totals, row);
     }
   }
   return {

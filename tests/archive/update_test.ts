@@ -3,118 +3,31 @@ import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { ChangeFinder } from "../../src/archive/changes.ts";
 import type { PlannedEntry } from "../../src/archive/planner.ts";
 import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
-import {
-  type AppendableSource,
-  updateArchive,
-  type UpdateOptions,
-  type WrittenUpdate,
-} from "../../src/archive/update.ts";
-import type { Bytes } from "../../src/engine/engine.ts";
+import { updateArchive } from "../../src/archive/update.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { RECORD_BYTES } from "../../src/format/locator.ts";
-import type { Row } from "../../src/format/row.ts";
-import { provisionalRow } from "../../src/format/rows.ts";
 import type { Item } from "./archive_draft.ts";
-import { asFiles, createInMemory, FIXED_OPTIONS, MemoryFiles } from "./memory_files.ts";
+import {
+  created as createdFrom,
+  itemsOf,
+  KEYS,
+  MemoryArchive,
+  TIME,
+  type Tree,
+  treeOf as treeIn,
+  update,
+  verify,
+} from "./growing_archive.ts";
+import { asFiles, createInMemory, MemoryFiles } from "./memory_files.ts";
 
-const KEYS = { keys: FIXED_OPTIONS.keys };
-const TIME = 1_700_000_000;
+/** An archive of one snapshot. */
+const created = (tree: Tree): Promise<MemoryArchive> => createdFrom(itemsOf(tree));
 
-/** An archive in memory that can grow. */
-export class MemoryArchive implements AppendableSource {
-  bytes: Bytes;
-  constructor(bytes: Bytes) {
-    this.bytes = bytes.slice();
-  }
-  get size(): number {
-    return this.bytes.length;
-  }
-  read(offset: number, length: number): Promise<Bytes> {
-    return Promise.resolve(this.bytes.slice(offset, offset + length));
-  }
-  write(offset: number, bytes: Bytes): Promise<void> {
-    this.bytes.set(bytes, offset);
-    return Promise.resolve();
-  }
-  append(bytes: Bytes): Promise<void> {
-    const grown = new Uint8Array(this.bytes.length + bytes.length);
-    grown.set(this.bytes);
-    grown.set(bytes, this.bytes.length);
-    this.bytes = grown;
-    return Promise.resolve();
-  }
-  truncate(length: number): Promise<void> {
-    this.bytes = this.bytes.slice(0, length);
-    return Promise.resolve();
-  }
-  sync(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-/** A tree as text by path; `undefined` is a directory. The time is that of every file in it. */
-type Tree = Readonly<Record<string, string | undefined>>;
-
-function itemsOf(tree: Tree, seconds = TIME - 1000): Item[] {
-  return Object.entries(tree).map(([path, text]): Item => {
-    const row: Row = {
-      ...provisionalRow(path, text === undefined ? "directory" : "file"),
-      mode: 0o644,
-      size: text?.length ?? 0,
-      mtime: { seconds: text === undefined ? TIME - 5000 : seconds, nanoseconds: 0 },
-      ctime: seconds,
-      inode: 7,
-    };
-    return text === undefined ? { row } as Item : { row, content: new TextEncoder().encode(text) };
-  });
-}
-
-async function update(
-  target: AppendableSource,
-  items: readonly Item[],
-  options: Partial<UpdateOptions> & { checksum?: boolean; keep?: (path: string) => boolean } = {},
-): Promise<WrittenUpdate | undefined> {
-  const archive = await Archive.open(nativeEngine, target, KEYS);
-  const access = new MemoryFiles(items);
-  const finder = new ChangeFinder(nativeEngine, archive, {
-    isGone: (path) => options.keep?.(path) !== true,
-    access,
-    ...(options.checksum === undefined ? {} : { checksum: options.checksum }),
-  });
-  const sorted = asFiles(items);
-  return await updateArchive(nativeEngine, target, archive, finder, sorted, { access, ...options });
-}
-
-async function treeOf(target: AppendableSource, options: Partial<OpenOptions> = {}): Promise<Record<string, string>> {
-  const archive = await Archive.open(nativeEngine, target, { ...KEYS, ...options });
-  const tree: Record<string, string> = {};
-  for await (const entry of archive.entries()) {
-    let text = "";
-    for await (const { bytes } of archive.read(entry)) text += new TextDecoder().decode(bytes);
-    tree[entry.row.path] = entry.row.kind === "directory"
-      ? "/"
-      : entry.row.kind === "hardlink"
-      ? `=${entry.row.link}`
-      : text;
-  }
-  const count = Object.keys(tree).length;
-  assertEquals(archive.trailer.totals.entries, count);
-  return tree;
-}
-
-async function verify(target: MemoryArchive): Promise<number> {
-  const { number } = await Archive.open(nativeEngine, target, KEYS);
-  const stream = await ArchiveStream.open(nativeEngine, [target.bytes], { ...KEYS, segments: { through: number - 1 } });
-  let events = 0;
-  for await (const _ of stream.events()) events++;
-  return events;
-}
-
-async function created(tree: Tree): Promise<MemoryArchive> {
-  const items = itemsOf(tree);
-  const { known } = await createInMemory(asFiles(items), { access: new MemoryFiles(items) });
-  return new MemoryArchive(known);
+/** The tree that a snapshot holds; directories are `/`. */
+async function treeOf(target: MemoryArchive, options: Partial<OpenOptions> = {}): Promise<Record<string, string>> {
+  const tree = await treeIn(target, options);
+  return Object.fromEntries(Object.entries(tree).map(([path, text]) => [path, text ?? "/"]));
 }
 
 const FIRST = { "a": undefined, "a/one": "1", "a/two": "22", "b": "bb" };
