@@ -1,7 +1,7 @@
 /** Help, made from the tables of verbs, options and exit codes. */
 import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit_codes.ts";
 import { type Flag, FLAG_GROUPS, type FlagGroup, FLAGS, spelling } from "./flags.ts";
-import { LATER_VERBS, usageLine, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
+import { usageLine, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
 
 /** Narrower is hard to lay out, wider is hard to read. */
 const MIN_COLUMNS = 80;
@@ -107,8 +107,6 @@ export function mainHelp(terminalColumns: number | undefined, short = false): st
   }
   lines.push("Verbs:", ...table(rows, columns));
   if (!short) {
-    const later = Object.keys(LATER_VERBS);
-    if (later.length > 0) lines.push("", ...wrap(`Not in this version: ${later.join(", ")}.`, columns, 0));
     lines.push("", "Begin with:", "  coffer create photos.coffer photos", "  coffer list photos.coffer");
     lines.push("  coffer extract photos.coffer -C restored");
     const all = Object.keys(EXIT_MEANINGS).map(Number) as ExitCode[];

@@ -11,7 +11,7 @@ import { UsageError } from "./command_error.ts";
 import { type Flag, type FlagName, flagOf, FLAGS, type TypedFlags } from "./flags.ts";
 import { type CommandOptions, interpret } from "./options.ts";
 import { nearest } from "./suggest.ts";
-import { findVerb, LATER_VERBS, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
+import { findVerb, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
 
 /** What a command line asks for. */
 export type Request =
@@ -116,10 +116,8 @@ function switchesOf(verb: VerbName | undefined): readonly FlagName[] | undefined
 function requireVerb(word: string): VerbName {
   const verb = findVerb(word);
   if (verb !== undefined) return verb;
-  if (Object.hasOwn(LATER_VERBS, word)) {
-    throw new UsageError(`Cannot ${word}: this verb is not in this version`, "coffer --help lists the verbs that are");
-  }
-  if (/^[-A-Za-z]*[cxt][-A-Za-z]*f[-A-Za-z]*$/.test(word)) {
+  // tar's letters in one word, as its users type them.
+  if (/^-?(?=.*[cxt])[cxtvzjJpa]+f[vzjJ]*$/.test(word)) {
     throw new UsageError(
       `Cannot find the verb "${word}"`,
       "There is no -f: coffer c ARCHIVE PATH… stores, coffer x ARCHIVE restores, coffer t ARCHIVE lists",
@@ -128,7 +126,7 @@ function requireVerb(word: string): VerbName {
   if (word.endsWith(".coffer")) {
     throw new UsageError(`Cannot find the verb "${word}"`, `coffer list ${word} shows what is in it`);
   }
-  const guess = nearest(word, [...VERB_NAMES, ...Object.keys(VERB_GROUPS), ...Object.keys(LATER_VERBS), "help"]);
+  const guess = nearest(word, [...VERB_NAMES, ...Object.keys(VERB_GROUPS), "help"]);
   throw new UsageError(
     `Cannot find the verb "${word}"`,
     guess === undefined ? "coffer --help lists the verbs" : `Did you mean "${guess}"?`,

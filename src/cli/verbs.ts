@@ -525,9 +525,6 @@ export type VerbName = keyof typeof VERBS;
 /** Every verb name, in the order of the table. */
 export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[];
 
-/** Verbs of later versions and what they will do: known, so that they can be told from mistyped ones. */
-export const LATER_VERBS: Readonly<Record<string, string>> = {};
-
 /** The table's entry of a verb. */
 export function verbOf(name: VerbName): Verb {
   return VERBS[name];
