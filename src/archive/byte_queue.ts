@@ -56,6 +56,21 @@ export class ByteQueue {
     return bytes;
   }
 
+  /** Everything that is left, in pieces as they come. Each is good until the next is asked for. */
+  async *rest(): AsyncGenerator<Bytes, void, undefined> {
+    const kept = await this.take(this.#end - this.#start);
+    if (kept.length > 0) yield kept;
+    while (!this.#done) {
+      const { value, done } = await this.#pieces.next();
+      if (done === true) {
+        this.#done = true;
+        return;
+      }
+      this.#taken += value.length;
+      yield value;
+    }
+  }
+
   /** Lets the source go, wherever it is. */
   async close(): Promise<void> {
     this.#done = true;

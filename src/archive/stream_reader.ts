@@ -17,8 +17,9 @@ import { ByteQueue } from "./byte_queue.ts";
 import { type BlockOpener, inlineOpener, type OpenedBlock, type OpenSetting } from "./block_opener.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
+import { stateOf } from "./one_pass.ts";
 import { type CheckedItem, SegmentCheck, SegmentHistory } from "./segment_check.ts";
-import { checkGeneration, openLocator, openState } from "./segment_tail.ts";
+import { checkGeneration, openLocator } from "./segment_tail.ts";
 
 /**
  * What comes out of an archive, in this order: blocks, pages, orphan pages, the trailer, for each segment; and the end.
@@ -84,7 +85,12 @@ export class ArchiveStream {
     return this.#raw.subarray(0, length);
   };
 
-  private constructor(engine: Engine, queue: BodyQueue, opened: OpenedHeader, options: StreamOptions) {
+  private constructor(
+    engine: Engine,
+    queue: BodyQueue,
+    opened: OpenedHeader,
+    options: Pick<StreamOptions, "segments" | "expect">,
+  ) {
     this.#engine = engine;
     this.#queue = queue;
     this.#opened = opened;
@@ -115,6 +121,20 @@ export class ArchiveStream {
     const queue = pieces instanceof ByteQueue ? pieces : new ByteQueue(pieces);
     const opened = await openHeader(engine, (length) => queue.peek(length), options.keys, options.kdfLimits ?? {});
     for (const warning of opened.warnings) options.onWarning?.(warning);
+    return await ArchiveStream.openBehind(engine, queue, opened, options);
+  }
+
+  /**
+   * Opens a stream whose header has been opened, and not yet taken off the queue.
+   *
+   * @throws as {@linkcode open}.
+   */
+  static async openBehind(
+    engine: Engine,
+    queue: ByteQueue,
+    opened: OpenedHeader,
+    options: Omit<StreamOptions, "keys" | "kdfLimits" | "onWarning">,
+  ): Promise<ArchiveStream> {
     checkOnly(opened, options.segments);
     const header = await queue.take(opened.bodyOffset);
     if (header.length < opened.bodyOffset) throw cut("its header is incomplete");
@@ -315,15 +335,6 @@ function checkOnly(opened: OpenedHeader, segments: SegmentChoice = "only"): void
   if (segments !== "only" || state instanceof ArchiveError || state.kind === "streamed") return;
   const { number } = state.locator.segment;
   if (number > 0) throw new SeveralSnapshotsError(number + 1);
-}
-
-function stateOf(opened: OpenedHeader): State | ArchiveError {
-  try {
-    return openState(opened);
-  } catch (error) {
-    if (error instanceof ArchiveError) return error;
-    throw error;
-  }
 }
 
 function cut(why: string): ArchiveError {

@@ -1,7 +1,6 @@
 /** What a failure says to the user, and what the program exits with. */
 import { KeyChangeError } from "../archive/key_changes.ts";
 import { SnapshotError } from "../archive/snapshots.ts";
-import { SeveralSnapshotsError } from "../archive/stream_reader.ts";
 import { SourceError } from "../disk/file_source.ts";
 import { LockError } from "../disk/locked_file.ts";
 import { RootConflictError } from "../disk/names.ts";
@@ -100,10 +99,6 @@ export function describeFailure(error: unknown): Failure {
   }
   if (error instanceof SnapshotError) {
     const hint = "coffer snapshots lists them";
-    return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint };
-  }
-  if (error instanceof SeveralSnapshotsError) {
-    const hint = "Save it to a file first; --snapshot first takes the first one, which can be read in one pass";
     return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint };
   }
   if (error instanceof SourceError) {

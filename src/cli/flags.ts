@@ -281,6 +281,17 @@ export const FLAGS = {
     group: "Checking",
     summary: "go on with an archive that was cut, and is older than its own header says",
   },
+  "spool": {
+    kind: "value",
+    value: "DIR",
+    group: "Working",
+    read: diskPath,
+    summary: {
+      "": "keep standard input in DIR, still encrypted, if it has to be kept (default: the folder for temporary files)",
+      extract: "keep standard input in DIR, still encrypted, if it has to be kept (default: the folder restored into)",
+      salvage: "keep standard input in DIR, still encrypted (default: the folder restored into)",
+    },
+  },
   "strip-components": {
     kind: "value",
     value: "N",
@@ -521,7 +532,6 @@ export const FLAGS = {
   "version": { kind: "switch", group: "Talking", summary: "show the version" },
   // Named by the command line's contract, each to arrive whole with the work it belongs to.
   "dedup": { kind: "later" },
-  "spool": { kind: "later", value: "DIR" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** The long name of an option, without its dashes. */

@@ -1,16 +1,14 @@
-/** Opening archives for the commands: by name, from standard input, and with whatever key the options give. */
+/** Opening archives on disk for the commands, with whatever key the options give. */
 import { abortable } from "../archive/abortable.ts";
 import { Archive, type OpenOptions } from "../archive/archive.ts";
-import { ByteQueue } from "../archive/byte_queue.ts";
 import { findCopies, type OpenedHeader, openHeader, type PeekStart } from "../archive/header_reader.ts";
-import { openState } from "../archive/segment_tail.ts";
 import { LOST_HEADER } from "../archive/lost_header.ts";
+import { stateOf } from "../archive/one_pass.ts";
 import { pauseEvery } from "../archive/pause.ts";
-import { ArchiveStream, type StreamOptions } from "../archive/stream_reader.ts";
+import { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Source } from "../archive/source.ts";
 import type { Key } from "../archive/unlock.ts";
 import { FileSource } from "../disk/file_source.ts";
-import { chunksOf } from "../disk/streams.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -156,7 +154,7 @@ export function peekAt(source: Source): PeekStart {
 }
 
 /** Opens an archive on disk for random access. The file is opened before the passphrase is asked for. */
-export async function openFile(
+export async function openByName(
   context: CommandContext,
   options: OpeningOptions & SnapshotOptions,
 ): Promise<OpenedFile> {
@@ -176,47 +174,6 @@ export async function openFile(
   }
 }
 
-/** Opens an archive to be read from front to back, from standard input or from disk. */
-export async function openStream(
-  context: CommandContext,
-  options: OpeningOptions & SnapshotOptions,
-  { checkRecovery = false }: Pick<OpenOptions, "checkRecovery"> = {},
-): Promise<ArchiveStream> {
-  const { kind } = options.snapshot;
-  const isFirst = kind === "first" || (kind === "number" && options.snapshot.number === 1);
-  if (kind !== "latest" && !isFirst) {
-    throw new CommandError(
-      EXIT.failed,
-      "Cannot read that snapshot from a pipe: only the first can be read in one pass",
-      "Save the archive to a file first",
-    );
-  }
-  return await openPieces(context, options, chunksOf(context.system.stdin), {
-    segments: isFirst ? "first" : "only",
-    checkRecovery,
-  });
-}
-
-async function openPieces(
-  context: CommandContext,
-  options: OpeningOptions,
-  pieces: AsyncIterable<Bytes>,
-  more: Pick<StreamOptions, "segments" | "checkRecovery">,
-): Promise<ArchiveStream> {
-  const queue = new ByteQueue(pieces);
-  try {
-    return await attempt(
-      context,
-      options,
-      (length) => queue.peek(length),
-      (how) => ArchiveStream.open(nativeEngine, queue, { ...how, ...more }),
-    );
-  } catch (error) {
-    await queue.close();
-    throw error;
-  }
-}
-
 /** An archive on disk that is to be checked as a whole; disposing closes the file. */
 export interface CheckedFile extends Disposable {
   /** Everything up to the newest snapshot, from front to back. */
@@ -225,10 +182,11 @@ export interface CheckedFile extends Disposable {
   readonly archive: Archive | undefined;
   /** Why there is none. */
   readonly failure: ArchiveError | undefined;
+  readonly source: FileSource;
 }
 
 /** Opens an archive on disk to be checked. `onOpening` hears with what, the last time with what opened it. */
-export async function openToCheck(
+export async function openToCheckByName(
   context: CommandContext,
   options: OpeningOptions & SnapshotOptions,
   onOpening: (how: OpenOptions) => void,
@@ -239,46 +197,52 @@ export async function openToCheck(
       onOpening(how);
       return openHeader(nativeEngine, peekAt(source), how.keys, how.kdfLimits ?? {});
     });
-    const { ui } = context;
-    const how = openOptions(context, options, []);
-    for (const warning of opened.warnings) how.onWarning?.(warning);
-    let archive: Archive | undefined;
-    let failure: ArchiveError | undefined;
-    try {
-      archive = await Archive.openBehind(nativeEngine, source, opened, { ...how, snapshot: options.snapshot });
-    } catch (error) {
-      if (!(error instanceof ArchiveError) || error.code === "rolled-back") throw error;
-      failure = error;
-      ui.detail(error.message);
-    }
-    // With a recovery record there is one segment, and what follows it belongs to that.
-    const end = archive === undefined || archive.setting.recovery > 0
-      ? source.size
-      : archive.setting.bodyOffset + archive.setting.end;
-    const through = archive?.newest.locator.segment.number ?? segmentOf(opened);
-    // The key itself: a passphrase's has been derived once already.
-    const keys = [{ kind: "archive-key" as const, archiveKey: opened.keys.archiveKey }];
-    const stream = await ArchiveStream.open(nativeEngine, readUpTo(source, end), {
-      keys,
-      segments: { through },
-      checkRecovery: true,
-    });
-    return { stream, archive, failure, [Symbol.dispose]: () => source.close() };
+    for (const warning of opened.warnings) openOptions(context, options, []).onWarning?.(warning);
+    const checked = await openToCheckBehind(context, options, source, opened);
+    return { ...checked, [Symbol.dispose]: () => source.close() };
   } catch (error) {
     source.close();
     throw error;
   }
 }
 
+/** Opens an archive to be checked whose header has been opened. */
+export async function openToCheckBehind(
+  context: CommandContext,
+  options: OpeningOptions & SnapshotOptions,
+  source: FileSource,
+  opened: OpenedHeader,
+): Promise<Omit<CheckedFile, keyof Disposable>> {
+  const { ui } = context;
+  const how = openOptions(context, options, []);
+  let archive: Archive | undefined;
+  let failure: ArchiveError | undefined;
+  try {
+    archive = await Archive.openBehind(nativeEngine, source, opened, { ...how, snapshot: options.snapshot });
+  } catch (error) {
+    if (!(error instanceof ArchiveError) || error.code === "rolled-back") throw error;
+    failure = error;
+    ui.detail(error.message);
+  }
+  // With a recovery record there is one segment, and what follows it belongs to that.
+  const end = archive === undefined || archive.setting.recovery > 0
+    ? source.size
+    : archive.setting.bodyOffset + archive.setting.end;
+  const through = archive?.newest.locator.segment.number ?? segmentOf(opened);
+  // The key itself: a passphrase's has been derived once already.
+  const keys = [{ kind: "archive-key" as const, archiveKey: opened.keys.archiveKey }];
+  const stream = await ArchiveStream.open(nativeEngine, readUpTo(source, end), {
+    keys,
+    segments: { through },
+    checkRecovery: true,
+  });
+  return { stream, archive, failure, source };
+}
+
 /** The number of the newest segment that a header knows. */
 function segmentOf(opened: OpenedHeader): number {
-  try {
-    const state = openState(opened);
-    return state.kind === "known" ? state.locator.segment.number : 0;
-  } catch (error) {
-    if (error instanceof ArchiveError) return 0;
-    throw error;
-  }
+  const state = stateOf(opened);
+  return !(state instanceof ArchiveError) && state.kind === "known" ? state.locator.segment.number : 0;
 }
 
 /**

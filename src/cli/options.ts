@@ -59,6 +59,8 @@ export interface OpeningOptions extends CommonOptions {
   readonly expect: Uint8Array<ArrayBuffer> | undefined;
   /** Whether an archive opens that is older than its header says. */
   readonly acceptRollback: boolean;
+  /** The folder in which standard input is kept, if it has to be. */
+  readonly spool: string | undefined;
 }
 
 /** How files are left out. */
@@ -357,6 +359,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
   }
   if (archive === undefined) throw new UsageError(`Cannot ${verb}: no ARCHIVE is named`, `Usage: ${usageLine(verb)}`);
   checkArchive(verb, archive);
+  checkSpool(archive, typed);
   checkRest(verb, rest);
   for (const names of CONFLICTS) {
     const [first, second] = names.filter((name) => typed[name] !== undefined);
@@ -386,6 +389,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     },
     expect: typed.expect,
     acceptRollback: typed["accept-rollback"] ?? false,
+    spool: typed.spool,
   };
   const chosen: SnapshotOptions = { snapshot: typed.snapshot ?? { kind: "latest" } };
   switch (verb) {
@@ -700,6 +704,11 @@ function checkArchive(verb: VerbName, archive: string): void {
       'Save the archive to a file first; a file that is called "-" is "./-"',
     );
   }
+}
+
+function checkSpool(archive: string, typed: TypedFlags): void {
+  if (typed.spool === undefined || archive === "-") return;
+  throw new UsageError('Cannot use "--spool": it says where standard input is kept, and ARCHIVE is a file');
 }
 
 function checkRest(verb: VerbName, rest: readonly string[]): void {

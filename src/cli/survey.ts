@@ -2,7 +2,7 @@
 import type { OpenOptions } from "../archive/archive.ts";
 import { type ByteRange, bytesIn } from "../archive/byte_ranges.ts";
 import { openSalvage, type Salvaging } from "../archive/salvage_open.ts";
-import { FileSource } from "../disk/file_source.ts";
+import type { Source } from "../archive/source.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { CommandContext } from "./command.ts";
@@ -16,17 +16,16 @@ const SHOWN_FILES = 20;
 const SHOWN_RANGES = 10;
 
 /**
- * Goes through a file that was found bad at one place, to its end, and tells all that is. What came through a pipe
- * is gone. Nothing is said of what cannot be surveyed: the first error is on its way.
+ * Goes through an archive that was found bad at one place, to its end, and tells all that is. Nothing is said of what
+ * cannot be surveyed: the first error is on its way.
  */
 export async function tellDamage(
   { ui, signal }: CommandContext,
   { archive }: OpeningOptions,
+  source: Source,
   how: OpenOptions,
   first: ArchiveError,
 ): Promise<void> {
-  if (archive === "-") return;
-  using source = FileSource.open(archive);
   using progress = ui.progress("Surveying");
   let salvage: Salvaging;
   try {

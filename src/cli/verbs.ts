@@ -81,6 +81,11 @@ const NOTE_PATTERNS =
   "A PATTERN that is equal to a path takes it and all below it. Otherwise it is a glob: * and ? do " +
   "not match a /, ** does, [a-z] is one of these, {a,b} is either, \\ takes the next character as it is. " +
   "Quote it, or the shell expands it first. A PATTERN that matches nothing is named, and the exit code is 1.";
+const NOTE_PIPE =
+  "From standard input, an archive of one snapshot, and with --snapshot first the first of several, is read in one pass. " +
+  "Other archives are first kept, still encrypted, in a temporary file, which --spool places.";
+const NOTE_KEPT =
+  "From standard input, the archive is first kept, still encrypted, in a temporary file, which --spool places.";
 const NOTE_ESCAPES =
   "Unusual characters in names are shown as \\x0a or \\u{202e} and a backslash as \\\\, so that one " +
   "line is one name; --json and --null give exact names.";
@@ -180,12 +185,13 @@ export const VERBS = {
   },
   snapshots: {
     summary: "list the snapshots of an archive",
-    dash: undefined,
-    flags: [...OPENING, ...TALKING],
+    dash: "standard input",
+    flags: ["spool", ...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
     notes: [
       "Each with its number, the beginning of its id, its time, how many files and bytes it has, how much it added, and " +
       "its label. --json and --verbose show whole ids.",
+      NOTE_KEPT,
       NOTE_TRIED,
     ],
     examples: [
@@ -195,15 +201,16 @@ export const VERBS = {
   },
   diff: {
     summary: "show what differs between snapshots, or from the disk",
-    dash: undefined,
+    dash: "standard input",
     rest: { name: "SNAPSHOT", required: true },
-    flags: ["against", ...OPENING, ...TALKING.filter((name) => name !== "progress")],
+    flags: ["against", "spool", ...OPENING, ...TALKING.filter((name) => name !== "progress")],
     exits: [EXIT.differs, ...OPENING_EXITS],
     notes: [
       "Compares the first SNAPSHOT with the second, or with the newest, or with the files in --against DIR. A SNAPSHOT is " +
       "the beginning of an id, a number, first, or latest. A line is a path behind + when it was added, - when it was " +
       "removed, C when its content changed, M when only its mode, times or owner did, and T when it is something else.",
       NOTE_ESCAPES,
+      NOTE_KEPT,
       NOTE_TRIED,
     ],
     examples: [
@@ -229,6 +236,7 @@ export const VERBS = {
       "max-expansion",
       "dry-run",
       "snapshot",
+      "spool",
       ...OPENING,
       "jobs",
       ...TALKING,
@@ -237,6 +245,7 @@ export const VERBS = {
     notes: [
       "Nothing that exists is replaced unless --overwrite says so, and nothing is ever written outside the folder. " +
       "Modes and times are restored; owners and set-id bits only on request.",
+      NOTE_PIPE,
       NOTE_PATTERNS,
       NOTE_TRIED,
     ],
@@ -259,12 +268,13 @@ export const VERBS = {
       "exclude-from",
       "literal",
       "snapshot",
+      "spool",
       "all-versions",
       ...OPENING,
       ...TALKING,
     ],
     exits: [...OPENING_EXITS],
-    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_TRIED],
+    notes: [NOTE_ESCAPES, NOTE_PATTERNS, NOTE_PIPE, NOTE_TRIED],
     examples: [
       ["coffer list photos.coffer", "one path a line"],
       ["coffer list -l photos.coffer 'photos/**.jpg'", "with details, of what matches"],
@@ -273,12 +283,13 @@ export const VERBS = {
   },
   cat: {
     summary: "write the contents of files in an archive to standard output",
-    dash: undefined,
+    dash: "standard input",
     rest: { name: "PATH", required: true },
-    flags: ["snapshot", ...OPENING, ...TALKING.filter((name) => name !== "json")],
+    flags: ["snapshot", "spool", ...OPENING, ...TALKING.filter((name) => name !== "json")],
     exits: [...OPENING_EXITS],
     notes: [
       "A PATH is exact, as the list shows it without escapes; it is no glob. Only what it needs is read.",
+      NOTE_KEPT,
       NOTE_TRIED,
     ],
     examples: [["coffer cat shop.coffer shop.sql | psql shop", "use a file without extracting it"]],
@@ -286,12 +297,13 @@ export const VERBS = {
   verify: {
     summary: "read and check every byte of an archive",
     dash: "standard input",
-    flags: ["against", "snapshot", ...OPENING, "jobs", ...TALKING],
+    flags: ["against", "snapshot", "spool", ...OPENING, "jobs", ...TALKING],
     exits: [EXIT.differs, ...OPENING_EXITS],
     notes: [
       "All snapshots are checked. --against compares the newest with a folder, or the one that --snapshot names.",
       "Of a file that is not whole, the damage is shown as a map, the files that it touches are named (with --json all of " +
       "them, and every range), and the exit code is that of the first error.",
+      NOTE_PIPE,
       NOTE_TRIED,
     ],
     examples: [
@@ -305,6 +317,7 @@ export const VERBS = {
     flags: [
       "directory",
       "snapshot",
+      "spool",
       "overwrite",
       "skip-existing",
       "same-owner",
@@ -465,7 +478,7 @@ export const VERBS = {
   },
   copy: {
     summary: "write a copy under a fresh archive key, with new keys",
-    dash: undefined,
+    dash: "standard input",
     rest: { name: "NEW", required: true },
     flags: [
       "level",
@@ -475,6 +488,7 @@ export const VERBS = {
       "recovery",
       "force",
       "snapshot",
+      "spool",
       "keep-last",
       "keep-daily",
       "keep-weekly",
@@ -491,6 +505,7 @@ export const VERBS = {
       "All snapshots are copied, unless --snapshot names one or --keep options choose some: each chooses by itself, as in " +
       "restic's forget, and what any of them chooses is copied. What no copied snapshot needs takes no room any more. " +
       "Snapshots get new ids. To standard output, one snapshot can be copied.",
+      NOTE_KEPT,
       NOTE_NEW_KEYS,
     ],
     examples: [

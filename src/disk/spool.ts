@@ -1,11 +1,17 @@
 /** Keeps a pipe's bytes in a file, for what has to go back and forth in them. What comes in is ciphertext and stays so. */
 import * as fs from "node:fs";
-import { abortable } from "../archive/abortable.ts";
+import type { Bytes } from "../engine/engine.ts";
 import { diskCalls } from "./disk_calls.ts";
 import { FileSource } from "./file_source.ts";
 import { writeFully } from "./restore_part.ts";
-import { type ChunkReader, chunksOf } from "./streams.ts";
+import { systemCode, systemReason } from "./system_error.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
+
+/** What comes through a pipe cannot be kept in a folder. */
+export class SpoolError extends Error {
+  /** `"SpoolError"`. */
+  override readonly name = "SpoolError";
+}
 
 /** What came through a pipe; disposing removes it. */
 export interface Spooled extends Disposable {
@@ -13,13 +19,38 @@ export interface Spooled extends Disposable {
   readonly source: FileSource;
 }
 
+/** How a pipe is kept. */
+export interface SpoolOptions {
+  /** The folder for it. */
+  readonly folder: string;
+  /** Ends it between two pieces. */
+  readonly signal: AbortSignal;
+  /** Told how many bytes have come. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
 /**
- * Reads to the end, into a file in a folder or, where that is not there yet, in the nearest one above it. Where the
- * system allows it the file loses its name at once, so that nothing is left of it, however the program ends.
+ * Reads to the end, into a file that only its owner can read. Where the system allows it the file loses its name at
+ * once, so that nothing is left of it, however the program ends.
+ *
+ * @throws {SpoolError} when the file cannot be made or written, such as on a full disk. What the pipe throws passes
+ * through, and nothing is left then either.
  */
-export async function spool(reader: ChunkReader, folder: string, signal: AbortSignal): Promise<Spooled> {
-  const path = `${existingFolder(folder)}/${temporaryName("standard-input")}`;
-  const descriptor = fs.openSync(path, "wx+", 0o600);
+export async function spool(
+  pieces: AsyncIterable<Bytes>,
+  { folder, signal, onProgress }: SpoolOptions,
+): Promise<Spooled> {
+  const path = `${folder}/${temporaryName("standard-input")}`;
+  const keeping = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      if (systemCode(error) === undefined && !(error instanceof Deno.errors.NotCapable)) throw error;
+      const message = `Cannot keep standard input in "${folder}": ${systemReason(error)}`;
+      throw new SpoolError(message, { cause: error });
+    }
+  };
+  const descriptor = keeping(() => fs.openSync(path, "wx+", 0o600));
   const keepsName = Deno.build.os === "windows";
   const discard = () => {
     if (keepsName) fs.unlinkSync(path);
@@ -27,9 +58,12 @@ export async function spool(reader: ChunkReader, folder: string, signal: AbortSi
   try {
     if (!keepsName) fs.unlinkSync(path);
     let at = 0;
-    for await (const chunk of chunksOf({ read: (into) => abortable(() => reader.read(into), signal) })) {
-      writeFully(diskCalls, descriptor, chunk, at);
-      at += chunk.length;
+    for await (const piece of pieces) {
+      signal.throwIfAborted();
+      const start = at;
+      keeping(() => writeFully(diskCalls, descriptor, piece, start));
+      at += piece.length;
+      onProgress?.(piece.length);
     }
   } catch (error) {
     fs.closeSync(descriptor);
@@ -44,7 +78,8 @@ export async function spool(reader: ChunkReader, folder: string, signal: AbortSi
   return { source, [Symbol.dispose]: dispose };
 }
 
-function existingFolder(folder: string): string {
+/** A folder or, where it is not there yet, the nearest one above it. */
+export function nearestFolder(folder: string): string {
   for (let path = folder;;) {
     try {
       if (Deno.statSync(path).isDirectory) return path;

@@ -18,7 +18,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
       both: false,
     },
   };
-  const unanchored = { expect: undefined, acceptRollback: false };
+  const unanchored = { expect: undefined, acceptRollback: false, spool: undefined };
   const changing = { ...common, kdfLimits: { work: 2 ** 25, memory: 2 ** 30 }, ...unanchored };
   const opening = { ...changing, snapshot: { kind: "latest" } };
   const excludes = { exclude: [], excludeFrom: [] };
@@ -260,7 +260,9 @@ Deno.test("interpret() refuses what cannot work", () => {
   assertStringIncludes(refusal("create", "-", "p", "--verify").message, "cannot be read back");
   assertStringIncludes(refusal("create", "a", "p", "-0").message, '"--files-from"');
   assertStringIncludes(refusal("create", "a", "-").hint ?? "", "--stdin-name");
-  assertStringIncludes(refusal("cat", "-", "p").message, 'Cannot use "-" as ARCHIVE');
+  assertStringIncludes(refusal("protect", "-").message, 'Cannot use "-" as ARCHIVE');
+  assertStringIncludes(refusal("cat", "a", "p", "--spool=d").message, '"--spool"');
+  assertObjectMatch(options("cat", "-", "p", "--spool=d"), { spool: "d" });
   assertStringIncludes(refusal("info", "-").message, 'Cannot use "-" as ARCHIVE');
 });
 

@@ -3,7 +3,6 @@ import { join } from "@std/path";
 import { openSalvage } from "../../src/archive/salvage_open.ts";
 import { REPORT_NAME, salvageInto, writeReport } from "../../src/disk/salvage.ts";
 import { RestoreTarget } from "../../src/disk/restore.ts";
-import { spool, type Spooled } from "../../src/disk/spool.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { CountedSource } from "../archive/sources.ts";
@@ -107,28 +106,4 @@ Deno.test("salvageInto() writes through no symlink that an archive brings, or th
   assertEquals([...Deno.readDirSync(outside)], []);
   assert(got.problems.length > 0);
   Deno.removeSync(outside);
-});
-
-Deno.test("spool() keeps a pipe's bytes in a file without a name, and lets go of it", async () => {
-  const folder = Deno.makeTempDirSync();
-  const bytes = Uint8Array.from(seededRandom(9)(700_000));
-  let at = 0;
-  const reader = {
-    read: (into: Uint8Array<ArrayBuffer>) => {
-      if (at === bytes.length) return Promise.resolve(null);
-      const part = bytes.subarray(at, at + Math.min(into.length, 65_536));
-      into.set(part);
-      at += part.length;
-      return Promise.resolve(part.length);
-    },
-  };
-  let spooled: Spooled | undefined;
-  try {
-    spooled = await spool(reader, join(folder, "not/there/yet"), new AbortController().signal);
-    assertEquals(await spooled.source.read(0, bytes.length + 1), bytes);
-    if (Deno.build.os !== "windows") assertEquals([...Deno.readDirSync(folder)], []);
-  } finally {
-    spooled?.[Symbol.dispose]();
-    Deno.removeSync(folder, { recursive: true });
-  }
 });

@@ -1,26 +1,12 @@
 /** Commands on a small tmpfs that has no room left: what was there stays, and nothing half-made gets a name. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { inFolder, MOUNT, testWith } from "./conditions.ts";
+import { MOUNT, testWith } from "./conditions.ts";
 import { create, expectExit, run } from "./program.ts";
+import { onSmallDisk } from "./small_disk.ts";
 import { describeTree, exists, leftovers, randomBytes, writeTree } from "./trees.ts";
 
 const MIB = 2 ** 20;
 const NO_SPACE = /no space left|disk is full/i;
-
-/** Calls `use` with a mounted tmpfs of so many MiB. */
-async function onSmallDisk(mib: number, use: (disk: string, folder: string) => Promise<void>): Promise<void> {
-  await inFolder(async (folder) => {
-    const disk = `${folder}/disk`;
-    Deno.mkdirSync(disk);
-    const mount = (...args: string[]) => new Deno.Command(args[0] as string, { args: args.slice(1) }).outputSync();
-    assert(mount("mount", "-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", disk).success);
-    try {
-      await use(disk, folder);
-    } finally {
-      assert(mount("umount", disk).success);
-    }
-  });
-}
 
 /** Fills a disk but for some pages. */
 function fill(disk: string, freePages: number): void {

@@ -43,7 +43,6 @@ Deno.test("update stores what changed, keeps what is elsewhere, and every snapsh
     assertEquals(expected.out, "in/e\n");
     assertStringIncludes(other.err, "not the one expected");
     assertMatch(versions.out, /^ +1 +in\/a\n +2 +in\/a\n +3 .* gone: in\/a\n$/);
-    await expectExit(1, ["list", "-"], { ...at, stdin: Deno.readFileSync(x) });
     await expectExit(1, ["list", "--snapshot", "4", "x.coffer"], at);
   });
 });

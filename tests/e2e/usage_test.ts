@@ -93,7 +93,7 @@ const REFUSED: readonly (readonly [args: readonly string[], ...texts: readonly s
   [["create", "", "b"], "empty"],
   [["create", "a", ""], "empty"],
   [["cat", "a"], "no PATH is named"],
-  [["cat", "-", "x"], '"-"', "Save the archive to a file first"],
+  [["protect", "-"], '"-"', "Save the archive to a file first"],
   [["info", "-"], '"-"'],
   [["info", "a", "b"], '"b" is one argument too many'],
   [["update", "-", "b"], '"-"', "changes the archive where it is"],
@@ -120,7 +120,6 @@ Deno.test("coffer refuses wrong usage with exit code 2, says what is wrong and w
 
 /** What is promised for later versions. */
 const LATER_OPTIONS: readonly (readonly [verb: string, ...words: string[]])[] = [
-  ["extract", "--spool", "folder"],
   ["create", "--dedup"],
 ];
 

@@ -7,9 +7,9 @@ import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
 import type { CommandContext } from "../command.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { openFile, openStream } from "../open_archive.ts";
 import type { ExtractOptions } from "../options.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
+import { openEitherWay } from "../piped_archive.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 import type { Progress } from "../ui/ui.ts";
@@ -69,13 +69,13 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
     });
   let done: ExtractReport;
   // The target is made only when a key has opened the archive.
-  if (options.archive === "-") {
-    const stream = await openStream(context, options);
+  using opened = await openEitherWay(context, options, options.directory ?? ".");
+  if (opened.archive === undefined) {
     using progress = ui.progress("Restoring");
     using target = openTarget();
     using openers = new DisposableStack();
     const { openInParallel } = await import("../../parallel/open_blocks.ts");
-    done = await extractStream(stream, target, {
+    done = await extractStream(opened.stream, target, {
       ...settings,
       opener: (setting) => openers.use(openInParallel(setting, { jobs: options.jobs })),
       onProgress: counting(progress),
@@ -83,13 +83,12 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
     signal.throwIfAborted();
     target.finish();
   } else {
-    using file = await openFile(context, options);
+    const { archive, source } = opened;
     using progress = ui.progress("Restoring");
     if (options.patterns.length === 0) {
-      progress.total(file.archive.trailer.totals.bytes, file.archive.trailer.totals.entries);
+      progress.total(archive.trailer.totals.bytes, archive.trailer.totals.entries);
     }
     using target = openTarget();
-    const { archive, source } = file;
     const { restoreInParallel } = await import("../../parallel/restore_files.ts");
     done = await extractArchive(archive, source.size, target, {
       ...settings,
@@ -160,15 +159,14 @@ async function dryRun(context: CommandContext, options: ExtractOptions, choice: 
       size: row.size,
     }));
   };
-  if (options.archive === "-") {
-    const stream = await openStream(context, options);
-    for await (const event of stream.events()) {
+  using opened = await openEitherWay(context, options);
+  if (opened.archive === undefined) {
+    for await (const event of opened.stream.events()) {
       signal.throwIfAborted();
       if (event.kind === "page") sayPage(event.page.entries, event.page.continues, say);
     }
   } else {
-    using file = await openFile(context, options);
-    for await (const entry of entriesBeginning(file.archive, choice.patterns.prefixes)) {
+    for await (const entry of entriesBeginning(opened.archive, choice.patterns.prefixes)) {
       signal.throwIfAborted();
       if (!entry.continued) say(entry.row);
     }

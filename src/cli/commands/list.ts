@@ -9,8 +9,9 @@ import type { CommandContext } from "../command.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { nearPath } from "../near_path.ts";
-import { type OpenedFile, openFile, openStream } from "../open_archive.ts";
+import type { OpenedFile } from "../open_archive.ts";
 import type { ListOptions } from "../options.ts";
+import { openEitherWay, openFile } from "../piped_archive.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { entryJson } from "./entry_json.ts";
@@ -31,24 +32,24 @@ export async function run(context: CommandContext, options: ListOptions): Promis
   if (options.allVersions) {
     using file = await openFile(context, options);
     await showVersions(context, options, file, patterns, exclude);
-  } else if (options.archive === "-") {
-    const stream = await openStream(context, options);
-    for await (const event of stream.events()) {
+    return await tellUnmatched(context, patterns) ? EXIT.failed : EXIT.done;
+  }
+  using opened = await openEitherWay(context, options);
+  if (opened.archive === undefined) {
+    for await (const event of opened.stream.events()) {
       await pause();
       signal.throwIfAborted();
       if (event.kind !== "page") continue;
       for (const [i, { row }] of event.page.entries.entries()) if (i > 0 || !event.page.continues) show(row);
     }
   } else {
-    using file = await openFile(context, options);
-    for await (const entry of entriesBeginning(file.archive, patterns.prefixes)) {
+    for await (const entry of entriesBeginning(opened.archive, patterns.prefixes)) {
       await pause();
       signal.throwIfAborted();
       if (!entry.continued) show(entry.row);
     }
-    return await tellUnmatched(context, patterns, file.archive) ? EXIT.failed : EXIT.done;
   }
-  return await tellUnmatched(context, patterns) ? EXIT.failed : EXIT.done;
+  return await tellUnmatched(context, patterns, opened.archive) ? EXIT.failed : EXIT.done;
 }
 
 /** Shows each version of what matches: its row as it is first in a snapshot, and when it is gone. */

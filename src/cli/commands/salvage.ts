@@ -5,7 +5,8 @@ import { openSalvage, type Salvaging } from "../../archive/salvage_open.ts";
 import { FileSource } from "../../disk/file_source.ts";
 import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
 import { type DamagedFile, lostBytes, salvageInto, type SalvageReport, writeReport } from "../../disk/salvage.ts";
-import { spool, type Spooled } from "../../disk/spool.ts";
+import type { Spooled } from "../../disk/spool.ts";
+import { chunksOf } from "../../disk/streams.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { ArchiveError } from "../../format/errors.ts";
 import type { CommandContext } from "../command.ts";
@@ -14,6 +15,7 @@ import { damageJson, damageLines, damagePicture } from "../damage_map.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "../exit_codes.ts";
 import { attempt, peekAt } from "../open_archive.ts";
 import type { SalvageOptions } from "../options.ts";
+import { keepInput } from "../piped_archive.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatCount, formatItems } from "../ui/quantities.ts";
 
@@ -73,8 +75,8 @@ async function openSource(context: CommandContext, options: SalvageOptions): Pro
     const source = FileSource.open(options.archive);
     return { source, [Symbol.dispose]: () => source.close() };
   }
-  context.ui.note("salvage has to go back and forth: standard input is kept, still encrypted, in a temporary file");
-  return await spool(context.system.stdin, options.directory ?? ".", context.signal);
+  const why = "salvage has to go back and forth in it";
+  return await keepInput(context, options, chunksOf(context.system.stdin), options.directory ?? ".", why);
 }
 
 async function open(context: CommandContext, options: SalvageOptions, source: FileSource): Promise<Salvaging> {

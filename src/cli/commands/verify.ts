@@ -10,9 +10,9 @@ import type { CommandContext } from "../command.ts";
 import { compareSnapshot } from "../compare_snapshot.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { checkFolder } from "../folders.ts";
-import { openStream, openToCheck } from "../open_archive.ts";
 import { tellDamage } from "../survey.ts";
 import type { VerifyOptions } from "../options.ts";
+import { openToCheck } from "../piped_archive.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 
@@ -21,10 +21,9 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   const { ui, signal } = context;
   if (options.against !== undefined) checkFolder(options.against);
   let how: OpenOptions = { keys: [] };
-  using file = options.archive === "-" ? undefined : await openToCheck(context, options, (tried) => how = tried);
-  const stream = file?.stream ?? await openStream(context, options, { checkRecovery: true });
+  using opened = await openToCheck(context, options, (tried) => how = tried);
   // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
-  const archive = file?.archive;
+  const { stream, archive } = opened;
   const snapshot = archive === undefined || archive.newest.locator.segment.number === 0 ? undefined : archive;
   const differences: Difference[] = [];
   using progress = ui.progress("Verifying");
@@ -50,7 +49,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
       id = event.id.toHex();
       length = event.length;
     }
-    if (file?.failure !== undefined) throw file.failure;
+    if ("failure" in opened && opened.failure !== undefined) throw opened.failure;
     if (archive !== undefined && archive.newest.tail > 0 && !options.acceptRollback) {
       throw leftOver(archive.newest.tail);
     }
@@ -61,7 +60,10 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
     }
   } catch (error) {
     progress.end();
-    if (error instanceof ArchiveError) await tellDamage(context, options, how, error);
+    // What came through a pipe in one pass is gone.
+    if (error instanceof ArchiveError && "source" in opened) {
+      await tellDamage(context, options, opened.source, how, error);
+    }
     throw error;
   } finally {
     comparison?.close();
