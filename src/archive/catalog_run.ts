@@ -1,9 +1,11 @@
 /** One run of a catalog: pages of rows in path order that lie together at the end of one segment. */
+import type { Bytes } from "../engine/engine.ts";
 import { decodePage, type Page, type PageEntry } from "../format/block.ts";
 import type { PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
+import type { EntryKind } from "../format/row.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import type { FrameSource } from "./frame_source.ts";
 
@@ -67,23 +69,40 @@ export class CatalogRun {
    * @throws {ArchiveError} `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`.
    */
   async page(number: number): Promise<Page> {
+    const { raw, rows, frame } = await this.rawPage(number);
+    const page = decodePage(raw, rows, undefined, this.segment);
+    this.checkFirst(number, rows, (page.entries[0] as PageEntry).row.path);
+    if (page.entries.some((entry) => entry.provisional)) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", { frame });
+    }
+    return page;
+  }
+
+  /**
+   * Reads a page and leaves its bytes as they are.
+   *
+   * @throws {ArchiveError} `damaged` or `inconsistent`.
+   */
+  async rawPage(number: number): Promise<{ readonly raw: Bytes; readonly rows: number; readonly frame: number }> {
     const place = this.#pages[number] as PagePlace;
     const last = this.#pages[this.#pages.length - 1] as PagePlace;
     const ahead = Math.min(READ_AHEAD_BYTES, last.offset + last.frameBytes - place.offset);
     if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead, place.frameBytes);
     const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
-    const page = decodePage(raw, head.rows, undefined, this.segment);
-    if (head.rows !== place.rows || page.entries[0]?.row.path !== place.firstPath) {
-      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", {
-        frame: place.frame,
-      });
-    }
-    if (page.entries.some((entry) => entry.provisional)) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", {
-        frame: place.frame,
-      });
-    }
-    return page;
+    return { raw, rows: head.rows, frame: place.frame };
+  }
+
+  /**
+   * Checks a page by how many rows it has, and by the path of the first.
+   *
+   * @throws {ArchiveError} `inconsistent`.
+   */
+  checkFirst(number: number, rows: number, path: string): void {
+    const place = this.#pages[number] as PagePlace;
+    if (rows === place.rows && path === place.firstPath) return;
+    throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", {
+      frame: place.frame,
+    });
   }
 }
 
@@ -102,6 +121,18 @@ export class RunCursor {
     this.#run = run;
     this.#from = from;
     this.#next = from === undefined ? 0 : run.pageOf(from);
+  }
+
+  get path(): string | undefined {
+    return this.current?.row.path;
+  }
+
+  get kind(): EntryKind | undefined {
+    return this.current?.mark === "gone" ? undefined : this.current?.row.kind;
+  }
+
+  get continued(): boolean {
+    return this.current?.continued === true;
   }
 
   /** Goes on to the next entry; a promise only when a page has to be read. */

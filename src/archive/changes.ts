@@ -6,16 +6,33 @@ import type { Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
-import type { Row, Time } from "../format/row.ts";
-import { equalRows, provisionalRow } from "../format/rows.ts";
+import type { Extent, Owner, Row, Time } from "../format/row.ts";
+import type { RowReader } from "../format/row_reader.ts";
+import { equalOwners, equalRows, provisionalRow } from "../format/rows.ts";
 import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
-import { takeWhole } from "./catalog_cursor.ts";
+import { type MergedCursor, takeWhole } from "./catalog_cursor.ts";
 import { hasContent } from "./content_comparison.ts";
 import { Moves } from "./moves.ts";
+import { pauseEvery } from "./pause.ts";
 import type { PlannedEntry } from "./planner.ts";
+import type { RowCursor } from "./row_cursor.ts";
 import type { ContentAccess } from "./source.ts";
+
+/**
+ * What a look at a regular file with one name says, as a row has it; good until the next look. A hundred thousand files
+ * that have not changed need not be objects.
+ */
+export interface Glance {
+  readonly mode: number;
+  readonly size: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  readonly ctime: number;
+  readonly inode: number;
+  readonly owner: Owner | undefined;
+}
 
 /** How changes are found. */
 export interface ChangeOptions {
@@ -59,15 +76,22 @@ export class ChangeFinder {
   /** What the snapshot has that stays, or has only a new row. */
   readonly #totals: Tally;
   /** Files that are no files any more, where links may stay that name them. */
-  readonly #lost: Map<string, PageEntry> | undefined;
-  readonly #links: PageEntry[] = [];
+  readonly #lost: Map<string, Row> | undefined;
+  readonly #links: Row[] = [];
   readonly #moves = new Moves();
+  readonly #known: MergedCursor<RowCursor>;
+  /** The page that {@linkcode isKnown} came to the end of, while it is read. */
+  #reading: Promise<void> | undefined;
+  readonly #pause = pauseEvery();
+  #knownOwner: Owner | undefined;
+  #foundOwner: Owner | undefined;
 
   /** Compares with what an archive was opened at: its newest snapshot. */
   constructor(engine: Engine, archive: Archive, options: ChangeOptions) {
     this.#archive = archive;
     this.#options = options;
     this.#newest = archive.trailer.time;
+    this.#known = archive.rowCursor();
     this.#totals = { ...archive.trailer.totals };
     this.#lost = archive.trailer.totals.hardlinks > 0 ? new Map() : undefined;
     this.rows = new CatalogBuilder(engine, 3, FRAME_TYPE.page, archive.newest.locator.segment.number + 1);
@@ -86,14 +110,45 @@ export class ChangeFinder {
     }
   }
 
+  /**
+   * Whether the snapshot has a regular file just as it was found, so that it need not come among the entries. For who
+   * makes these, and for a file that would come next. It says no when it would have to wait.
+   *
+   * @param folder the path of its folder with a `/` behind it, or nothing
+   * @throws {ArchiveError} when the catalog is bad.
+   */
+  isKnown(folder: string, name: string, found: Glance): boolean {
+    const old = this.#reading === undefined ? this.#known.run?.row : undefined;
+    if (
+      old === undefined || old.kind !== "file" || old.size !== found.size || old.inode !== found.inode ||
+      old.ctime !== found.ctime || old.mtimeSeconds !== found.mtimeSeconds ||
+      old.mtimeNanoseconds !== found.mtimeNanoseconds || old.mode !== found.mode || old.changed ||
+      old.mark === "gone" || this.#known.continued || !isPath(old, folder, name) ||
+      !this.#isOwner(old.owner, found.owner) || this.#options.checksum === true ||
+      this.#isRacy(found.mtimeSeconds, found.ctime)
+    ) return false;
+    this.#reading = this.#known.advance();
+    return true;
+  }
+
+  /** Both sides give few different objects, each many times. */
+  #isOwner(known: Owner | undefined, found: Owner | undefined): boolean {
+    if (known === this.#knownOwner && found === this.#foundOwner && known !== undefined) return true;
+    if (!equalOwners(known, found)) return false;
+    this.#knownOwner = known;
+    this.#foundOwner = found;
+    return true;
+  }
+
   /** The entries to be stored. `found` comes in path order. */
   async *changes(found: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>): AsyncGenerator<PlannedEntry> {
-    const cursor = this.#archive.cursor();
+    const cursor = this.#known;
     await cursor.advance();
     /** Takes the snapshot's entries up to a path, and the one of that path. */
     const takeUpTo = async (path: string | undefined): Promise<PageEntry | undefined> => {
-      while (cursor.current !== undefined) {
-        const order = path === undefined ? -1 : comparePaths(cursor.current.row.path, path);
+      await this.#read();
+      while (cursor.path !== undefined) {
+        const order = path === undefined ? -1 : comparePaths(cursor.path, path);
         if (order > 0) return undefined;
         const old = await takeWhole(cursor);
         if (order === 0) return old.mark === "gone" ? undefined : old;
@@ -102,12 +157,9 @@ export class ChangeFinder {
       return undefined;
     };
     for await (const entry of found) {
-      const current = cursor.current;
-      const old = current !== undefined && comparePaths(current.row.path, entry.row.path) <= 0
-        ? await takeUpTo(entry.row.path)
-        : undefined;
+      const old = await takeUpTo(entry.row.path);
       if (old !== undefined && !(await this.#isNew(old, entry))) continue;
-      if (old !== undefined) this.#replaced(old, entry.row.kind === "file");
+      if (old !== undefined) this.#replaced(old.row, entry.row.kind === "file");
       if (this.#moves.hold(entry)) continue;
       this.counts.stored++;
       yield entry;
@@ -121,38 +173,56 @@ export class ChangeFinder {
     yield* this.#looseLinks();
   }
 
-  #notFound(old: PageEntry): void {
-    const { row } = old;
+  /** Waits for what {@linkcode isKnown} did not wait for. */
+  async #read(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    if (reading !== undefined) await reading;
+    await this.#pause();
+  }
+
+  #notFound({ row }: PageEntry): void {
     if (!this.#options.isGone(row.path)) {
-      if (row.kind === "hardlink") this.#links.push(old);
+      if (row.kind === "hardlink") this.#links.push(row);
       return;
     }
     this.rows.add({ row: provisionalRow(row.path, "directory"), provisional: false, extents: [], mark: "gone" });
     this.counts.gone++;
-    this.#replaced(old, false);
+    this.#replaced(row, false);
     this.#options.onGone?.(row);
   }
 
   /** What the snapshot has at a path does not stay. */
-  #replaced(old: PageEntry, byFile: boolean): void {
-    tally(this.#totals, old.row, -1);
-    if (old.row.kind === "file" && !byFile) this.#lost?.set(old.row.path, old);
-    this.#moves.lose(old);
+  #replaced(row: Row, byFile: boolean): void {
+    tally(this.#totals, row, -1);
+    if (row.kind === "file" && !byFile) this.#lost?.set(row.path, row);
+    this.#moves.lose(row);
+  }
+
+  /** The snapshot's entry of a path, read again: of those that are replaced few are ever asked about. */
+  async #entryOf(path: string): Promise<PageEntry | undefined> {
+    let whole: PageEntry | undefined;
+    for await (const entry of this.#archive.find(path)) {
+      whole = whole === undefined ? entry : { ...entry, extents: [...whole.extents, ...entry.extents] };
+    }
+    return whole;
   }
 
   /** Whether a new file has the content of one that is gone from its path. Its row is then taken down. */
   async #isMoved({ row, content }: PlannedEntry): Promise<boolean> {
     if (content?.kind !== "file") return false;
-    for (const old of this.#moves.candidates(row)) {
+    for (const { path } of this.#moves.candidates(row)) {
+      const old = await this.#entryOf(path);
+      if (old === undefined) continue;
       if (!await hasContent(this.#archive, old, this.#options.access, content.location, row)) continue;
-      this.#addMoved(row, old);
+      this.#addMoved(row, old.extents);
       this.#options.onMoved?.(row, old.row.path);
       return true;
     }
     return false;
   }
 
-  #addMoved(row: Row, { extents }: PageEntry): void {
+  #addMoved(row: Row, extents: readonly Extent[]): void {
     this.rows.add({ row, provisional: false, extents, mark: "moved" });
     tally(this.#totals, row);
     this.counts.kept++;
@@ -169,7 +239,8 @@ export class ChangeFinder {
     if (content?.kind !== "file") return true;
     const untouched = row.inode === old.row.inode && row.ctime === old.row.ctime &&
       equalTimes(row.mtime, old.row.mtime);
-    const trusted = untouched && !old.row.changed && this.#options.checksum !== true && !this.#isRacy(row);
+    const trusted = untouched && !old.row.changed && this.#options.checksum !== true &&
+      !this.#isRacy(row.mtime.seconds, row.ctime);
     if (!trusted && !(await hasContent(this.#archive, old, this.#options.access, content.location, row))) return true;
     if (same) return false;
     const kept = { ...row, contentHash: old.row.contentHash };
@@ -185,30 +256,46 @@ export class ChangeFinder {
   }
 
   /** Whether a file may have changed after it was read for the snapshot without its times showing it. */
-  #isRacy({ mtime, ctime }: Row): boolean {
+  #isRacy(mtimeSeconds: number, ctime: number): boolean {
     const limit = this.#newest.seconds - RACY_SECONDS;
-    return mtime.seconds >= limit || ctime >= limit;
+    return mtimeSeconds >= limit || ctime >= limit;
   }
 
   /** Links that stay and whose file does not: the first of them becomes the file. */
   async *#looseLinks(): AsyncGenerator<PlannedEntry> {
     const firsts = new Map<string, string>();
     for (const link of this.#links) {
-      const lost = this.#lost?.get(link.row.link);
+      const lost = this.#lost?.get(link.link);
       if (lost === undefined) continue;
-      const first = firsts.get(link.row.link);
+      const first = firsts.get(link.link);
       this.#replaced(link, true);
       if (first !== undefined) {
         this.counts.stored++;
-        yield { row: { ...link.row, link: first }, content: undefined };
+        yield { row: { ...link, link: first }, content: undefined };
         continue;
       }
-      firsts.set(link.row.link, link.row.path);
-      this.#addMoved({ ...lost.row, path: link.row.path }, lost);
+      firsts.set(link.link, link.path);
+      const entry = await this.#entryOf(lost.path);
+      this.#addMoved({ ...lost, path: link.path }, entry?.extents ?? []);
     }
   }
 }
 
 function equalTimes(a: Time, b: Time): boolean {
   return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds;
+}
+
+/** Whether a row's path is that of a name in a folder; no, too, where it is not plain ASCII. */
+function isPath({ path, length }: RowReader, folder: string, name: string): boolean {
+  if (length !== folder.length + name.length) return false;
+  // Neighbours differ at the end.
+  for (let i = name.length - 1; i >= 0; i--) {
+    const unit = name.charCodeAt(i);
+    if (unit !== path[folder.length + i] || unit >= 0x80) return false;
+  }
+  for (let i = folder.length - 1; i >= 0; i--) {
+    const unit = folder.charCodeAt(i);
+    if (unit !== path[i] || unit >= 0x80) return false;
+  }
+  return true;
 }

@@ -2,7 +2,6 @@
  * Files that were moved or renamed since a snapshot: what is new is held back until all that is gone is known. Both
  * lists are bounded; what does not fit is stored as any new file is.
  */
-import type { PageEntry } from "../format/block.ts";
 import type { Row } from "../format/row.ts";
 import type { PlannedEntry } from "./planner.ts";
 
@@ -13,18 +12,17 @@ const MAX_CANDIDATES = 4;
 
 /** What may have moved, and from where. */
 export class Moves {
-  readonly #lost = new Map<string, PageEntry[]>();
+  readonly #lost = new Map<string, Row[]>();
   #count = 0;
   #held: PlannedEntry[] = [];
 
   /** Takes a file whose path has it no more. */
-  lose(old: PageEntry): void {
-    const { row } = old;
+  lose(row: Row): void {
     if (row.kind !== "file" || row.size === 0 || row.changed || this.#count >= MAX_FILES) return;
     const name = likeness(row);
     const list = this.#lost.get(name);
-    if (list === undefined) this.#lost.set(name, [old]);
-    else list.push(old);
+    if (list === undefined) this.#lost.set(name, [row]);
+    else list.push(row);
     this.#count++;
   }
 
@@ -44,10 +42,10 @@ export class Moves {
   }
 
   /** Files that may be the one of a row under its old name, the likeliest first. */
-  candidates(row: Row): readonly PageEntry[] {
+  candidates(row: Row): readonly Row[] {
     const list = this.#lost.get(likeness(row)) ?? [];
     const distance = (old: Row) => (old.inode === row.inode ? 0 : 2) + (nameOf(old) === nameOf(row) ? 0 : 1);
-    return list.filter((old) => old.row.path !== row.path).sort((a, b) => distance(a.row) - distance(b.row))
+    return list.filter((old) => old.path !== row.path).sort((a, b) => distance(a) - distance(b))
       .slice(0, MAX_CANDIDATES);
   }
 }

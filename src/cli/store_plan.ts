@@ -4,7 +4,7 @@ import type { Identity } from "../disk/metadata.ts";
 import { planRoots, type Root, storedName } from "../disk/names.ts";
 import { chunksOf } from "../disk/streams.ts";
 import { TEMPORARY_SUFFIX } from "../disk/temporary_name.ts";
-import { walk, type WalkProblem } from "../disk/walk.ts";
+import { walk, type WalkOptions, type WalkProblem } from "../disk/walk.ts";
 import { isAtOrBelow, ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
@@ -25,7 +25,7 @@ export class StorePlan {
   readonly #context: CommandContext;
   readonly #options: StorePlanOptions;
   readonly #roots: readonly Root[];
-  readonly #exclude: (path: string, isDirectory: boolean) => boolean;
+  readonly #exclude: ((path: string, isDirectory: boolean) => boolean) | undefined;
   readonly problems: { path: string; reason: string }[] = [];
   readonly changedPaths: string[] = [];
   /** Bytes of content read, holes left out. */
@@ -37,7 +37,7 @@ export class StorePlan {
     context: CommandContext,
     options: StorePlanOptions,
     roots: readonly Root[],
-    exclude: (path: string, isDirectory: boolean) => boolean,
+    exclude: ((path: string, isDirectory: boolean) => boolean) | undefined,
   ) {
     this.#context = context;
     this.#options = options;
@@ -75,8 +75,11 @@ export class StorePlan {
     return this.#roots.map((root) => root.stored);
   }
 
-  /** The entries, in path order, but for standard input's, which comes first. */
-  *entries(skip: readonly Identity[]): Generator<PlannedEntry> {
+  /**
+   * The entries, in path order, but for standard input's, which comes first. `isKnown`, see {@linkcode WalkOptions},
+   * says which files need not be among them.
+   */
+  *entries(skip: readonly Identity[], isKnown?: NonNullable<WalkOptions["isKnown"]>): Generator<PlannedEntry> {
     const { ui, system } = this.#context;
     const { stdinName, oneFileSystem, excludeCaches } = this.#options;
     if (stdinName !== undefined) {
@@ -86,7 +89,9 @@ export class StorePlan {
       };
     }
     const found = walk(this.#roots, {
-      exclude: this.#exclude,
+      ...(this.#exclude === undefined ? {} : { exclude: this.#exclude }),
+      // Whoever wants to see each name has to be given it.
+      ...(isKnown === undefined || ui.verbose ? {} : { isKnown }),
       oneFileSystem,
       excludeCaches,
       skip,
@@ -128,7 +133,8 @@ export async function planEntries(context: CommandContext, options: StorePlanOpt
     const [first] = roots;
     throw new CommandError(EXIT.failed, `Cannot store ${quoteName(first?.location ?? "")}: it does not exist`);
   }
-  return new StorePlan(context, options, roots, compileExcludes(await excludeGlobs(context, options)));
+  const globs = await excludeGlobs(context, options);
+  return new StorePlan(context, options, roots, globs.length === 0 ? undefined : compileExcludes(globs));
 }
 
 function exists(root: Root): boolean {

@@ -1,4 +1,5 @@
 /** What a look at a name or a descriptor found, as rows need it. */
+import { MAX_INODE } from "../format/limits.ts";
 import type { Time } from "../format/row.ts";
 import { descriptorPath } from "./descriptors.ts";
 import { type Libc, libc, type SystemStatus } from "./libc.ts";
@@ -59,6 +60,13 @@ export function lookIn(folder: number, name: string): Look {
   return status === undefined ? lookFrom(Deno.lstatSync(`${descriptorPath(folder)}/${name}`)) : systemLook(status);
 }
 
+const S_IFREG = 0x8000;
+
+/** Whether it is a regular file with one name and a number of its own. */
+export function isLoneFile({ fullMode, nlink, inode }: SystemStatus): boolean {
+  return fullMode >= S_IFREG && fullMode < S_IFREG + 4096 && nlink === 1 && inode !== 0 && inode <= MAX_INODE;
+}
+
 /** The status of a descriptor of the runtime's. */
 export function lookAtDescriptor(descriptor: number): Look {
   const status = libc()?.statusOf(descriptor);
@@ -80,7 +88,8 @@ const KINDS: readonly (LookKind | undefined)[] = Object.assign(new Array(16).fil
   12: "socket",
 });
 
-function systemLook(status: SystemStatus): Look {
+/** What the system said, as a look. */
+export function systemLook(status: SystemStatus): Look {
   const { fullMode, mtimeNanoseconds, inode } = status;
   return {
     kind: KINDS[Math.floor(fullMode / 4096)] ?? "device",

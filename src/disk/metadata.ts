@@ -110,6 +110,7 @@ export class OwnerNames {
   readonly #users: NameTable;
   readonly #groups: NameTable;
   readonly #owners = new Map<string, Owner>();
+  #last: Owner | undefined;
 
   /** Takes the text of the two files; without it, reads them. */
   constructor(passwd: string = readIfAllowed("/etc/passwd"), group: string = readIfAllowed("/etc/group")) {
@@ -119,12 +120,14 @@ export class OwnerNames {
 
   /** The owner of these numbers; the same object each time, since a tree has few owners and many rows. */
   ownerOf(uid: number, gid: number): Owner {
+    if (this.#last?.uid === uid && this.#last.gid === gid) return this.#last;
     const key = `${uid}:${gid}`;
     let owner = this.#owners.get(key);
     if (owner === undefined) {
       owner = { uid, gid, user: this.#users.names.get(uid) ?? "", group: this.#groups.names.get(gid) ?? "" };
       this.#owners.set(key, owner);
     }
+    this.#last = owner;
     return owner;
   }
 

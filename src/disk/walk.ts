@@ -1,9 +1,11 @@
 /** Reading trees: every entry below some roots as a row, in path order, with the listings of one branch in memory. */
 import { MAX_LINK_BYTES } from "../format/limits.ts";
+import type { Glance } from "../archive/changes.ts";
 import { comparePaths, pathFault, utf8Length } from "../format/path.ts";
-import type { EntryKind, Row } from "../format/row.ts";
+import type { EntryKind, Owner, Row } from "../format/row.ts";
 import { reach } from "./descriptors.ts";
-import { type Look, lookFrom, type LookKind } from "./look.ts";
+import type { SystemStatus } from "./libc.ts";
+import { isLoneFile, type Look, lookFrom, type LookKind, systemLook } from "./look.ts";
 import { type Identity, identityOf, OwnerNames } from "./metadata.ts";
 import { planRoots, type PlanRootsOptions, type Root } from "./names.ts";
 import { systemCode, systemReason } from "./system_error.ts";
@@ -55,6 +57,11 @@ export interface WalkOptions {
   readonly excludeCaches?: boolean;
   /** Files never to store: the archive itself. */
   readonly skip?: readonly Identity[];
+  /**
+   * Whether a regular file with one name need not be given: it is known just as it is. Asked only where looking is
+   * cheap; when it is not asked, or says no, the file is given. `folder` ends with `/`, or is empty.
+   */
+  readonly isKnown?: (folder: string, name: string, glance: Glance) => boolean;
   /** User and group names; default: this system's. */
   readonly owners?: OwnerNames;
   /** Called for what is left out on purpose. */
@@ -114,6 +121,7 @@ class Walker {
   readonly #options: WalkOptions;
   readonly #owners: OwnerNames;
   readonly #links = new Map<string, FirstName>();
+  readonly #glance = new FileGlance();
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -144,6 +152,7 @@ class Walker {
   }
 
   *#below(stack: WalkFolder[], rootDev: number): Generator<WalkEntry, void, undefined> {
+    const glances = this.#options.isKnown !== undefined;
     while (true) {
       const folder = stack.at(-1);
       if (folder === undefined) return;
@@ -152,7 +161,9 @@ class Walker {
         stack.pop()?.[Symbol.dispose]();
         continue;
       }
-      const found = this.#look(folder, name);
+      const status = glances ? folder.status(name) : undefined;
+      if (status !== undefined && this.#knows(folder.storedPrefix, name, status)) continue;
+      const found = this.#look(folder, name, status);
       const entry = found === undefined ? undefined : this.#entry(found);
       if (found === undefined || entry === undefined) continue;
       yield entry;
@@ -166,8 +177,19 @@ class Walker {
     }
   }
 
+  /** Whether a file is known. What is left out comes first: the archive, and what is excluded, may well be known. */
+  #knows(folder: string, name: string, status: SystemStatus): boolean {
+    const { exclude, skip, isKnown } = this.#options;
+    if (isKnown === undefined || !isLoneFile(status)) return false;
+    if (exclude?.(folder + name, false) === true) return false;
+    const { inode } = status;
+    if (skip?.some((other) => other.inode === inode && other.dev === status.dev) === true) return false;
+    this.#glance.set(status, this.#owners.ownerOf(status.uid, status.gid));
+    return isKnown(folder, name, this.#glance);
+  }
+
   /** The status of the name that was next in a folder, or `undefined` with the problem told. */
-  #look(folder: WalkFolder, name: string): Found | undefined {
+  #look(folder: WalkFolder, name: string, status: SystemStatus | undefined): Found | undefined {
     const path = folder.storedPrefix + name;
     const location = folder.location + name;
     const foreign = name.includes("\ufffd");
@@ -177,7 +199,8 @@ class Walker {
       return undefined;
     }
     try {
-      return { path, location, folder, name, info: folder.look(name), root: false };
+      const info = status === undefined ? folder.look(name) : systemLook(status);
+      return { path, location, folder, name, info, root: false };
     } catch (error) {
       if (foreign && systemCode(error) === "ENOENT") this.#fault(path, location, "its name is not valid UTF-8", false);
       else this.#problem(path, location, error, false);
@@ -306,6 +329,29 @@ class Walker {
 
   #fault(path: string, location: string, reason: string, root: boolean): void {
     this.#options.onProblem?.({ path, location, reason, root });
+  }
+}
+
+/** One object for all files that are looked at. */
+class FileGlance implements Glance {
+  mode = 0;
+  size = 0;
+  mtimeSeconds = 0;
+  mtimeNanoseconds = 0;
+  ctime = 0;
+  inode = 0;
+  owner: Owner | undefined;
+
+  set(status: SystemStatus, owner: Owner): void {
+    const { mtimeNanoseconds } = status;
+    this.mode = status.fullMode % 4096;
+    this.size = status.size;
+    this.mtimeSeconds = status.mtimeSeconds;
+    // To the millisecond, as rows are.
+    this.mtimeNanoseconds = mtimeNanoseconds - mtimeNanoseconds % 1_000_000;
+    this.ctime = status.ctimeSeconds;
+    this.inode = status.inode;
+    this.owner = owner;
   }
 }
 

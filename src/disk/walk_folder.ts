@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { comparePaths } from "../format/path.ts";
 import { fileContent } from "./content.ts";
 import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, reach } from "./descriptors.ts";
-import { libc } from "./libc.ts";
+import { libc, type SystemStatus } from "./libc.ts";
 import { type Look, lookAtDescriptor, lookFrom, lookIn } from "./look.ts";
 
 /** Folders of one walk that keep their descriptor; deeper ones give it back while something below them is walked. */
@@ -69,6 +69,11 @@ export class WalkFolder implements Disposable {
     if (!descriptorsWork()) return lookFrom(Deno.lstatSync(this.location + name));
     if (this.#descriptor === undefined) this.#open();
     return lookIn(this.#descriptor!, name);
+  }
+
+  /** The status of the entry `name` as {@linkcode SystemStatus}, where that can be had at once. */
+  status(name: string): SystemStatus | undefined {
+    return this.#descriptor === undefined ? undefined : libc()?.statusAt(this.#descriptor, name);
   }
 
   /** Reads the names. */

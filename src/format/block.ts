@@ -19,9 +19,10 @@ import { comparePaths, isAtOrBelow } from "./path.ts";
 import type { BlockPlace, Extent, Row, Slice } from "./row.ts";
 import { type CarriedRow, decodeRows, encodeRows, ROW_COLUMNS } from "./rows.ts";
 
-const COLUMN = {
-  sliceCounts: 20,
-  slices: 21,
+const COLUMN = { sliceCounts: 20, slices: 21 } as const;
+
+/** Column numbers that pages use besides those of rows. */
+export const PAGE_COLUMN = {
   pageBlocks: 24,
   extentCounts: 25,
   extents: 26,
@@ -30,14 +31,8 @@ const COLUMN = {
 } as const;
 
 const BLOCK_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, COLUMN.sliceCounts, COLUMN.slices]);
-const PAGE_COLUMNS: ReadonlySet<number> = new Set([
-  ...ROW_COLUMNS,
-  COLUMN.pageBlocks,
-  COLUMN.extentCounts,
-  COLUMN.extents,
-  COLUMN.continues,
-  COLUMN.blockSegments,
-]);
+/** All column numbers of a page. */
+export const PAGE_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, ...Object.values(PAGE_COLUMN)]);
 
 const CATALOG_PAGE = "a catalog page";
 
@@ -197,14 +192,14 @@ export function encodePage(page: Page, segment = 0): Bytes {
     }
   }
   if (extents.length > 0) {
-    encodeColumn(out, COLUMN.pageBlocks, blocks.encode());
+    encodeColumn(out, PAGE_COLUMN.pageBlocks, blocks.encode());
     const segments = blocks.encodeSegments(segment);
     if (segments !== undefined) blockSegments = segments;
-    encodeColumn(out, COLUMN.extentCounts, counts.view());
-    encodeColumn(out, COLUMN.extents, extents.view());
+    encodeColumn(out, PAGE_COLUMN.extentCounts, counts.view());
+    encodeColumn(out, PAGE_COLUMN.extents, extents.view());
   }
-  if (page.continues) encodeColumn(out, COLUMN.continues, Uint8Array.of(1));
-  if (blockSegments !== undefined) encodeColumn(out, COLUMN.blockSegments, blockSegments);
+  if (page.continues) encodeColumn(out, PAGE_COLUMN.continues, Uint8Array.of(1));
+  if (blockSegments !== undefined) encodeColumn(out, PAGE_COLUMN.blockSegments, blockSegments);
   return out.finish();
 }
 
@@ -278,10 +273,15 @@ export function decodePage(raw: Bytes, count: number, what: string = CATALOG_PAG
   const columns = decodeColumns(raw, PAGE_COLUMNS, what);
   const rows = decodeRows(columns, count, what, segment > 0 && what === CATALOG_PAGE);
   checkOrder(rows);
-  const places = decodePlaces(columns.get(COLUMN.pageBlocks), columns.get(COLUMN.blockSegments), segment, what);
-  const counts = columns.get(COLUMN.extentCounts);
-  const reader = columns.get(COLUMN.extents);
-  const continues = columns.get(COLUMN.continues)?.u8();
+  const places = decodePlaces(
+    columns.get(PAGE_COLUMN.pageBlocks),
+    columns.get(PAGE_COLUMN.blockSegments),
+    segment,
+    what,
+  );
+  const counts = columns.get(PAGE_COLUMN.extentCounts);
+  const reader = columns.get(PAGE_COLUMN.extents);
+  const continues = columns.get(PAGE_COLUMN.continues)?.u8();
   if (continues !== undefined && continues !== 1) {
     throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
   }
@@ -381,7 +381,7 @@ export function checkRising(before: string, path: string): void {
  *
  * @throws {ArchiveError} `unsafe` when they do not rise, or when the second lies below something that is no directory.
  */
-export function checkRowOrder(before: Row, row: Row): void {
+export function checkRowOrder(before: Pick<Row, "path" | "kind">, row: Pick<Row, "path" | "kind">): void {
   const { path } = row;
   checkRising(before.path, path);
   if (before.kind !== "directory" && isAtOrBelow(path, before.path)) {

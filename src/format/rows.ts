@@ -20,7 +20,7 @@ import { checkPath, pathFault, ROOT_PATH, utf8Length } from "./path.ts";
 import { ENTRY_KINDS, type EntryKind, type Owner, type Row } from "./row.ts";
 
 /** Column numbers that rows use. */
-const COLUMN = {
+export const COLUMN = {
   paths: 1,
   kinds: 2,
   flags: 3,
@@ -40,14 +40,24 @@ const COLUMN = {
 /** All column numbers that rows use, for {@linkcode decodeColumns}. */
 export const ROW_COLUMNS: readonly number[] = Object.values(COLUMN);
 
-const FLAG_CHANGED = 1;
-const FLAG_PROVISIONAL = 2;
-const FLAG_GONE = 4;
+/** Flag of a row whose file changed while it was read. */
+export const FLAG_CHANGED = 1;
+/** Flag of a row whose full one comes later. */
+export const FLAG_PROVISIONAL = 2;
+/** The least of the flags that are marks. */
+export const FLAG_GONE = 4;
 const FLAG_KEPT = 8;
 const FLAG_MOVED = 16;
-const MARKED: Readonly<Record<number, RowMark>> = { [FLAG_GONE]: "gone", [FLAG_KEPT]: "kept", [FLAG_MOVED]: "moved" };
-const MAX_MODE = 0o7777;
-const MAX_NANOSECONDS = 999_999_999;
+/** Marks by their flag. */
+export const MARKED: Readonly<Record<number, RowMark>> = {
+  [FLAG_GONE]: "gone",
+  [FLAG_KEPT]: "kept",
+  [FLAG_MOVED]: "moved",
+};
+/** Largest mode. */
+export const MAX_MODE = 0o7777;
+/** Largest count of nanoseconds in a time. */
+export const MAX_NANOSECONDS = 999_999_999;
 
 /** A row as a set of columns carries it: a provisional one knows its path and kind and nothing else yet. */
 export interface CarriedRow {
@@ -348,14 +358,20 @@ export function decodeRows(
   return rows;
 }
 
-function checkDecoded(row: Row, provisional: boolean, what: string): void {
+/**
+ * Checks a row that was decoded and has no mark; its path has been checked.
+ *
+ * @throws {ArchiveError} `malformed` or `unsafe`.
+ */
+export function checkDecoded(row: Row, provisional: boolean, what: string): void {
   const fault = provisional ? provisionalFault(row) : rowFault(row);
   if (fault === undefined) return;
   const code = row.kind === "hardlink" && fault.startsWith("of its hardlink") ? "unsafe" : "malformed";
   throw new ArchiveError(code, `Cannot accept a row of ${what}: ${fault}`, { path: row.path });
 }
 
-function checkMarked(row: Row, provisional: boolean, mark: RowMark, what: string): void {
+/** Checks a row that was decoded and has a mark, as {@linkcode checkDecoded}. */
+export function checkMarked(row: Row, provisional: boolean, mark: RowMark, what: string): void {
   const sound = !provisional &&
     (mark === "gone" ? equalRows(row, provisionalRow(row.path, "directory")) : mark === "kept" || row.kind === "file");
   if (sound && mark === "gone") return;
@@ -385,7 +401,8 @@ function timeReader(columns: ReadonlyMap<number, ByteReader>): () => Row["mtime"
   return () => ({ seconds: seconds(), nanoseconds: nanoseconds.varint() * unit });
 }
 
-function ownerReader(columns: ReadonlyMap<number, ByteReader>, rows: number): () => Owner | undefined {
+/** What gives the owner of each row, from the table of different ones. */
+export function ownerReader(columns: ReadonlyMap<number, ByteReader>, rows: number): () => Owner | undefined {
   const indexes = columns.get(COLUMN.owners);
   const reader = columns.get(COLUMN.ownerTable);
   const table: (Owner | undefined)[] = [undefined];
@@ -406,7 +423,8 @@ function ownerReader(columns: ReadonlyMap<number, ByteReader>, rows: number): ()
   };
 }
 
-function hashReader(column: ByteReader | undefined, count: number): () => Bytes | undefined {
+/** What gives the content hash of each row. */
+export function hashReader(column: ByteReader | undefined, count: number): () => Bytes | undefined {
   if (column === undefined) return () => undefined;
   const present = column.bytes(count);
   let at = 0;
@@ -450,7 +468,8 @@ export function equalRows(a: Row, b: Row): boolean {
     equalHashes(a.contentHash, b.contentHash);
 }
 
-function equalOwners(a: Owner | undefined, b: Owner | undefined): boolean {
+/** Whether two owners are the same. */
+export function equalOwners(a: Owner | undefined, b: Owner | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.uid === b.uid && a.gid === b.gid && a.user === b.user && a.group === b.group;
 }

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { ChangeFinder } from "../../src/archive/changes.ts";
+import type { PlannedEntry } from "../../src/archive/planner.ts";
 import { ArchiveStream } from "../../src/archive/stream_reader.ts";
 import {
   type AppendableSource,
@@ -75,11 +76,14 @@ export function itemsOf(tree: Tree, seconds = TIME - 1000, mode = 0o644): Item[]
   });
 }
 
-/** Appends a snapshot; what is not among the items is gone, unless `keep` says otherwise. */
+/**
+ * Appends a snapshot; what is not among the items is gone, unless `keep` says otherwise. Files that are known are passed
+ * over as a walk does, unless `glances` says no.
+ */
 export async function update(
   target: AppendableSource,
   items: readonly Item[],
-  options: Partial<UpdateOptions> & { checksum?: boolean; keep?: (path: string) => boolean } = {},
+  options: Partial<UpdateOptions> & { checksum?: boolean; keep?: (path: string) => boolean; glances?: boolean } = {},
 ): Promise<WrittenUpdate | undefined> {
   const archive = await Archive.open(nativeEngine, target, KEYS);
   const access = new MemoryFiles(items);
@@ -88,7 +92,18 @@ export async function update(
     access,
     ...(options.checksum === undefined ? {} : { checksum: options.checksum }),
   });
-  return await updateArchive(nativeEngine, target, archive, finder, asFiles(items), { access, ...options });
+  const found = options.glances === false ? asFiles(items) : unknown(finder, asFiles(items));
+  return await updateArchive(nativeEngine, target, archive, finder, found, { access, ...options });
+}
+
+function* unknown(finder: ChangeFinder, entries: Iterable<PlannedEntry>): Generator<PlannedEntry> {
+  for (const entry of entries) {
+    const { path, kind, mtime } = entry.row;
+    const cut = path.lastIndexOf("/") + 1;
+    const glance = { ...entry.row, mtimeSeconds: mtime.seconds, mtimeNanoseconds: mtime.nanoseconds };
+    if (kind === "file" && finder.isKnown(path.slice(0, cut), path.slice(cut), glance)) continue;
+    yield entry;
+  }
 }
 
 /** An archive of one snapshot. */

@@ -221,3 +221,40 @@ Deno.test("updateArchive() leaves the archive as it was when nothing more can be
     assertEquals(target.bytes, before);
   }
 });
+
+Deno.test("updateArchive() does the same whether files that are known are passed over or found like others", async () => {
+  /** Files that change in every way that a look can see, and some that do not, over several snapshots and runs. */
+  const itemsAt = (round: number): Item[] => {
+    const names = Array.from({ length: 600 }, (_, i) => `d${i % 7}/f${i}`);
+    const tree: Record<string, string | undefined> = {};
+    for (let i = 0; i < 7; i++) tree[`d${i}`] = undefined;
+    names.forEach((name, i) => {
+      if (i >= 80) tree[name] = name;
+      else if ((i + round) % 11 !== 0) tree[name] = i % 13 === round ? `${name} in round ${round}` : name;
+    });
+    tree["é"] = "beyond ASCII";
+    return itemsOf(tree).map((item): Item => {
+      const { row } = item;
+      const i = Number(row.path.split("f")[1] ?? 600);
+      if (row.kind !== "file" || i >= 80) return item;
+      const owner = { uid: i % 3, gid: 0, user: "", group: i % 17 === round ? "new" : "old" };
+      const changed = { mode: i % 19 === round ? 0o600 : row.mode, inode: i % 23 === round ? 8 : row.inode };
+      const ctime = i % 29 === round ? row.ctime + 1 : row.ctime;
+      const nanoseconds = i % 31 === round ? 5_000_000 : 0;
+      return { ...item, row: { ...row, ...changed, owner, ctime, mtime: { ...row.mtime, nanoseconds } } };
+    });
+  };
+  const first = await createdFrom(itemsAt(0));
+  const [passing, finding] = [first, new MemoryArchive(first.bytes)];
+  for (let round = 1; round <= 6; round++) {
+    const one = await update(passing, itemsAt(round));
+    const other = await update(finding, itemsAt(round), { glances: false });
+    assert(one !== undefined && other !== undefined);
+    assertEquals([one.totals, one.addedBytes], [other.totals, other.addedBytes]);
+    assertEquals(await treeOf(passing), await treeOf(finding));
+    assertEquals(await update(passing, itemsAt(round)), undefined);
+  }
+  const { runs } = await Archive.open(nativeEngine, passing, KEYS);
+  assert(runs.length > 1);
+  await verify(passing);
+});

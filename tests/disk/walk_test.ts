@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { descriptorsWork, reach } from "../../src/disk/descriptors.ts";
+import { libc } from "../../src/disk/libc.ts";
+import { OwnerNames } from "../../src/disk/metadata.ts";
 import { RootConflictError } from "../../src/disk/names.ts";
 import { entriesFromList, walk, type WalkNotice, type WalkOptions, type WalkProblem } from "../../src/disk/walk.ts";
 import { comparePaths, utf8Length } from "../../src/format/path.ts";
@@ -439,4 +441,60 @@ Deno.test("entriesFromList() takes folders with all below them, and doubled name
     assertEquals(paths(["d/f"]), ["d/f"]);
     assertThrows(() => entriesFromList(["a", `${folder}/../a`, "../a"], options), RootConflictError);
   });
+});
+
+Deno.test({
+  name: "walk() leaves out files that are known, and asks about plain files with one name that are not left out anyway",
+  ignore: libc() === undefined,
+  fn() {
+    withFolder((folder) => {
+      for (const name of ["a", "a/sub"]) Deno.mkdirSync(`${folder}/${name}`);
+      for (const name of ["a/known", "a/sub/known", "a/new", "a/skip", "archive", "twice", "é"]) {
+        make(`${folder}/${name}`, name);
+      }
+      Deno.linkSync(`${folder}/twice`, `${folder}/two`);
+      Deno.symlinkSync("a/known", `${folder}/known`);
+      Deno.utimeSync(`${folder}/a/known`, 5, 1_700_000_000.123);
+      Deno.chmodSync(`${folder}/a/known`, 0o4640);
+      const { ino, dev, ctime, uid, gid } = Deno.lstatSync(`${folder}/a/known`);
+      const asked: string[] = [];
+      let glance: unknown;
+      const archive = Deno.lstatSync(`${folder}/archive`);
+      const { paths } = walked(folder, {
+        exclude: (path) => path.endsWith("/skip"),
+        skip: [{ dev, inode: archive.ino ?? 0 }],
+        owners: new OwnerNames("", ""),
+        isKnown: (where, name, found) => {
+          asked.push(where + name);
+          if (where === "t/a/" && name === "known") glance = { ...found };
+          return name === "known";
+        },
+      });
+      assertEquals(paths, ["t", "t/a", "t/a/new", "t/a/sub", "t/known", "t/twice", "t/two", "t/é"]);
+      assertEquals(asked.filter((path) => path !== "t/é"), ["t/a/known", "t/a/new", "t/a/sub/known"]);
+      assertEquals(glance, {
+        mode: 0o4640,
+        size: 7,
+        mtimeSeconds: 1_700_000_000,
+        mtimeNanoseconds: 123_000_000,
+        ctime: Math.floor((ctime?.getTime() ?? 0) / 1000),
+        inode: ino,
+        owner: { uid: uid ?? 0, gid: gid ?? 0, user: "", group: "" },
+      });
+    });
+  },
+});
+
+Deno.test({
+  name: "walk() passes on what is wrong with the catalog that files are compared with",
+  ignore: libc() === undefined,
+  fn() {
+    withFolder((folder) => {
+      make(`${folder}/f`);
+      const isKnown = () => {
+        throw new RangeError("a bad page");
+      };
+      assertThrows(() => walked(folder, { isKnown }), RangeError, "a bad page");
+    });
+  },
 });

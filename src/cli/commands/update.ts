@@ -48,7 +48,7 @@ export async function run(context: CommandContext, options: UpdateOptions): Prom
       if (options.dryRun) entry(context, "metadata", path, size);
     },
   });
-  const found = plan.entries([file.identity()]);
+  const found = plan.entries([file.identity()], (folder, name, glance) => finder.isKnown(folder, name, glance));
   if (options.dryRun) return await dryRun(context, plan, finder, found);
   using builders = new DisposableStack();
   const builder = await builderFor(options.jobs, builders);
