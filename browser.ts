@@ -9,6 +9,8 @@
  * | open one for listing and reading | {@linkcode openArchive}, of a `File`, a `Blob`, bytes or a {@linkcode Source} |
  * | read one that comes through a pipe | {@linkcode readArchive} |
  * | check every byte of one | {@linkcode verifyArchive} |
+ * | append a snapshot of what changed | {@linkcode updateArchive}, of an {@linkcode ArchiveBuffer}, say |
+ * | copy snapshots under a new key | {@linkcode copyArchive} |
  * | see what it takes to open one | {@linkcode inspectArchive} |
  *
  * A page with a content security policy needs `'wasm-unsafe-eval'` to read compressed archives; all else works without.
@@ -20,6 +22,8 @@ import type { Archive, OpenArchiveOptions } from "./src/library/archive.ts";
 import { openArchive as open } from "./src/library/archive.ts";
 import { type ArchiveCreation, createArchive as create, type CreateOptions } from "./src/library/create.ts";
 import type { WritableSource } from "./src/archive/key_changes.ts";
+import type { AppendableSource } from "./src/archive/update.ts";
+import { type CopiedArchive, copyArchive as copy, type CopyOptions } from "./src/library/copy.ts";
 import { changeKeys as change, type ChangeKeysOptions, type KeyChange } from "./src/library/change_keys.ts";
 import {
   backupHeader as backup,
@@ -37,8 +41,9 @@ import {
 } from "./src/library/inspect.ts";
 import type { Values } from "./src/library/intake.ts";
 import { type Identity, type OpenOptions, type Recipient, recipientOf as publicHalf } from "./src/library/keys.ts";
-import { readArchive as read, type StreamItem } from "./src/library/read.ts";
+import { readArchive as read, type ReadOptions, type StreamItem } from "./src/library/read.ts";
 import type { ArchiveSummary } from "./src/library/summary.ts";
+import { updateArchive as update, type UpdatedArchive, type UpdateOptions } from "./src/library/update.ts";
 import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
 
 export { ArchiveError, type ArchiveErrorCode, type ArchiveErrorPlace } from "./src/format/errors.ts";
@@ -46,7 +51,13 @@ export type { Bytes, ScryptCost } from "./src/engine/engine.ts";
 export type { EntryKind } from "./src/format/row.ts";
 export type { Totals } from "./src/format/tables.ts";
 export type { Source } from "./src/archive/source.ts";
-export type { Archive, OpenArchiveOptions, SnapshotInfo } from "./src/library/archive.ts";
+export type { Archive, EntryChange, OpenArchiveOptions, SnapshotInfo, SnapshotName } from "./src/library/archive.ts";
+export type { ChangedField, ChangeKind } from "./src/archive/diff.ts";
+export type { AppendableSource } from "./src/archive/update.ts";
+export { ArchiveBuffer } from "./src/library/memory_target.ts";
+export type { CopiedArchive, CopyOptions } from "./src/library/copy.ts";
+export type { UpdatedArchive, UpdateOptions } from "./src/library/update.ts";
+export { comparePaths } from "./src/format/path.ts";
 export { SnapshotError } from "./src/archive/snapshots.ts";
 export { SeveralSnapshotsError } from "./src/archive/stream_reader.ts";
 export type {
@@ -55,6 +66,7 @@ export type {
   CreateOptions,
   CreateProgress,
   KdfOptions,
+  StoreOptions,
 } from "./src/library/create.ts";
 export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/entry.ts";
 export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
@@ -76,7 +88,7 @@ export { KeyChangeError, type WritableSource } from "./src/archive/key_changes.t
 export { decodeRecoveryWords, encodeRecoveryWords } from "./src/text/recovery_words.ts";
 export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
-export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
+export type { DroppedEntry, ReadOptions, StreamEnd, StreamItem } from "./src/library/read.ts";
 export type { Suite } from "./src/library/suite.ts";
 export type { ArchiveSummary } from "./src/library/summary.ts";
 export type { VerifyOptions } from "./src/library/verify.ts";
@@ -209,7 +221,7 @@ export function openArchive(input: ArchiveInput, options: OpenArchiveOptions): P
  */
 export function readArchive(
   input: ArchiveStreamInput | ArchiveInput,
-  options: OpenOptions,
+  options: ReadOptions,
 ): AsyncGenerator<StreamItem, undefined, undefined> {
   return read(portableEngine, input, options);
 }
@@ -271,6 +283,83 @@ export function changeKeys(
   options: ChangeKeysOptions,
 ): Promise<readonly KeySlotInfo[]> {
   return change(portableEngine, target, how, options);
+}
+
+/**
+ * Appends a snapshot to an archive, in place: what the entries bring that its newest snapshot does not have, and the header
+ * that knows of it. A crash at any moment leaves the snapshots so far, and all keys.
+ *
+ * **Entries come in path order**: by the bytes of their names, a folder directly before all below it, as
+ * {@linkcode comparePaths} sorts paths. What the newest snapshot has and is not among them **stays as it was**, but for what
+ * {@linkcode UpdateOptions.remove} names, what lies below an entry that is no folder, and, with
+ * {@linkcode UpdateOptions.replace}, everything. Text, bytes and `Blob`s are compared with what the archive has, and stored
+ * when they differ; streams and iterables can be read once only, and are always stored.
+ *
+ * @example From a `Blob`, and back to one
+ * ```ts
+ * import { ArchiveBuffer, createArchive, openArchive, updateArchive } from "@coffer/coffer/browser";
+ *
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { readable } = createArchive([
+ *   { path: "a.txt", content: "first" },
+ *   { path: "drafts/c.txt", content: "c" },
+ * ], options);
+ * const blob = await new Response(readable).blob();
+ *
+ * const archive = new ArchiveBuffer(await blob.bytes());
+ * await updateArchive(archive, [{ path: "a.txt", content: "second" }], { ...options, remove: ["drafts"] });
+ * const updated = new Blob([archive.bytes()]);
+ * for await (const { path, kind } of (await openArchive(updated, options)).diff(1)) console.log(kind, path);
+ * // content a.txt, removed drafts/c.txt
+ * ```
+ *
+ * @throws {TypeError} without a key that opens it; for entries that are not in path order, that would lie below something
+ * that is no folder, or that cannot be stored; the archive is as it was.
+ * @throws {RangeError} for a passphrase, a key, a level or a label that is not allowed.
+ * @throws {ArchiveError} as `openArchive`; `newer-version` also when it must not be changed by this version, and `limit`
+ * when it has all the snapshots that an archive can have. What the entries, their content or the target throw passes through.
+ */
+export function updateArchive(
+  target: AppendableSource,
+  entries: Values<Entry>,
+  options: UpdateOptions,
+): Promise<UpdatedArchive> {
+  return update(portableEngine, target, entries, options);
+}
+
+/**
+ * Copies an archive, or some of its snapshots, under a fresh archive key, with keys of its own: whoever could open the old
+ * one cannot open the copy. What no copied snapshot needs is left out. The target is empty at first, and again when the copy
+ * fails.
+ *
+ * @example
+ * ```ts
+ * import { ArchiveBuffer, copyArchive, createArchive, openArchive, updateArchive } from "@coffer/coffer/browser";
+ *
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { readable } = createArchive([{ path: "a.txt", content: "first" }], options);
+ * const archive = new ArchiveBuffer(await new Response(readable).bytes());
+ * await updateArchive(archive, [{ path: "a.txt", content: "second" }], options);
+ *
+ * const copy = new ArchiveBuffer();
+ * const to = { passphrase: "another, for somebody else", kdf: { logN: 15 }, snapshots: [2] };
+ * const { snapshots } = await copyArchive(archive, copy, options, to);
+ * const opened = await openArchive(copy.bytes(), to);
+ * console.log(snapshots, await new Response(opened.read("a.txt")).text()); // 1 "second"
+ * ```
+ *
+ * @throws {TypeError} without a key on either side, for a target that is not empty, or when nothing is to be copied.
+ * @throws {RangeError} for a passphrase, a key, a level, a cost or a snapshot's name that is not allowed.
+ * @throws {SnapshotError} when there is no such snapshot.
+ * @throws {ArchiveError} as `openArchive`, and what reading the archive throws. What source and target throw passes through.
+ */
+export function copyArchive(
+  input: ArchiveInput,
+  target: AppendableSource,
+  from: OpenOptions,
+  to: CopyOptions,
+): Promise<CopiedArchive> {
+  return copy(portableEngine, input, target, from, to);
 }
 
 /**

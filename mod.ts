@@ -11,6 +11,8 @@
  * | read one that comes through a pipe | {@linkcode readArchive} |
  * | check every byte of one | {@linkcode verifyArchive} |
  * | see what it takes to open one | {@linkcode inspectArchive} |
+ * | append a snapshot of what changed | {@linkcode updateArchive}, of a {@linkcode lockFile} |
+ * | copy snapshots under a new key | {@linkcode copyArchive}, or {@linkcode copyArchiveFile} to a file on disk |
  * | add, remove or replace its keys | {@linkcode changeKeys}, of a {@linkcode lockFile} |
  * | keep its header, or write a lost one anew | {@linkcode backupHeader}, {@linkcode restoreHeader} |
  * | make keys other than passphrases | {@linkcode KeyFile}, {@linkcode Identity} and its {@linkcode recipientOf} |
@@ -31,6 +33,8 @@ import {
   type CreateOptions,
 } from "./src/library/create.ts";
 import type { WritableSource } from "./src/archive/key_changes.ts";
+import type { AppendableSource } from "./src/archive/update.ts";
+import { type CopiedArchive, copyArchive as copy, type CopyOptions } from "./src/library/copy.ts";
 import { changeKeys as change, type ChangeKeysOptions, type KeyChange } from "./src/library/change_keys.ts";
 import {
   backupHeader as backup,
@@ -48,8 +52,9 @@ import {
 } from "./src/library/inspect.ts";
 import type { Values } from "./src/library/intake.ts";
 import { type Identity, type OpenOptions, type Recipient, recipientOf as publicHalf } from "./src/library/keys.ts";
-import { readArchive as read, type StreamItem } from "./src/library/read.ts";
+import { readArchive as read, type ReadOptions, type StreamItem } from "./src/library/read.ts";
 import type { ArchiveSummary } from "./src/library/summary.ts";
+import { updateArchive as update, type UpdatedArchive, type UpdateOptions } from "./src/library/update.ts";
 import { verifyArchive as verify, type VerifyOptions } from "./src/library/verify.ts";
 
 export { ArchiveError, type ArchiveErrorCode, type ArchiveErrorPlace } from "./src/format/errors.ts";
@@ -60,7 +65,13 @@ export type { Source } from "./src/archive/source.ts";
 export { TargetError } from "./src/disk/atomic_file.ts";
 export { SourceError } from "./src/disk/file_source.ts";
 export { LockError, type LockOptions } from "./src/disk/locked_file.ts";
-export type { Archive, OpenArchiveOptions, SnapshotInfo } from "./src/library/archive.ts";
+export type { Archive, EntryChange, OpenArchiveOptions, SnapshotInfo, SnapshotName } from "./src/library/archive.ts";
+export type { ChangedField, ChangeKind } from "./src/archive/diff.ts";
+export type { AppendableSource } from "./src/archive/update.ts";
+export { ArchiveBuffer } from "./src/library/memory_target.ts";
+export type { CopiedArchive, CopyOptions } from "./src/library/copy.ts";
+export type { UpdatedArchive, UpdateOptions } from "./src/library/update.ts";
+export { comparePaths } from "./src/format/path.ts";
 export { SnapshotError } from "./src/archive/snapshots.ts";
 export { SeveralSnapshotsError } from "./src/archive/stream_reader.ts";
 export type {
@@ -69,6 +80,7 @@ export type {
   CreateOptions,
   CreateProgress,
   KdfOptions,
+  StoreOptions,
 } from "./src/library/create.ts";
 export type { Entry, EntryContent, EntryInfo, EntryOwner } from "./src/library/entry.ts";
 export type { ArchiveInput, ArchiveStreamInput } from "./src/library/input.ts";
@@ -90,7 +102,7 @@ export { KeyChangeError, type WritableSource } from "./src/archive/key_changes.t
 export { decodeRecoveryWords, encodeRecoveryWords } from "./src/text/recovery_words.ts";
 export { KeyTextError } from "./src/text/key_text.ts";
 export { EntryDroppedError, type StreamedEntry } from "./src/library/passing_entry.ts";
-export type { DroppedEntry, StreamEnd, StreamItem } from "./src/library/read.ts";
+export type { DroppedEntry, ReadOptions, StreamEnd, StreamItem } from "./src/library/read.ts";
 export type { Suite } from "./src/library/suite.ts";
 export type { ArchiveSummary } from "./src/library/summary.ts";
 export type { VerifyOptions } from "./src/library/verify.ts";
@@ -223,7 +235,7 @@ export function openArchive(input: ArchiveInput, options: OpenArchiveOptions): P
  */
 export function readArchive(
   input: ArchiveStreamInput | ArchiveInput,
-  options: OpenOptions,
+  options: ReadOptions,
 ): AsyncGenerator<StreamItem, undefined, undefined> {
   return read(nativeEngine, input, options);
 }
@@ -312,6 +324,89 @@ export function changeKeys(
   options: ChangeKeysOptions,
 ): Promise<readonly KeySlotInfo[]> {
   return change(nativeEngine, target, how, options);
+}
+
+/**
+ * Appends a snapshot to an archive, in place: what the entries bring that its newest snapshot does not have, and the header
+ * that knows of it. A crash at any moment leaves the snapshots so far, and all keys.
+ *
+ * **Entries come in path order**: by the bytes of their names, a folder directly before all below it, as
+ * {@linkcode comparePaths} sorts paths. What the newest snapshot has and is not among them **stays as it was**, but for what
+ * {@linkcode UpdateOptions.remove} names, what lies below an entry that is no folder, and, with
+ * {@linkcode UpdateOptions.replace}, everything. Text, bytes and `Blob`s are compared with what the archive has, and stored
+ * when they differ; streams and iterables can be read once only, and are always stored.
+ *
+ * @example
+ * ```ts
+ * import { createArchiveFile, lockFile, openArchive, updateArchive } from "@coffer/coffer";
+ *
+ * const path = `${await Deno.makeTempDir()}/notes.coffer`;
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * await createArchiveFile(path, [
+ *   { path: "a.txt", content: "first" },
+ *   { path: "b.txt", content: "b" },
+ *   { path: "drafts/c.txt", content: "c" },
+ * ], options);
+ * {
+ *   using file = await lockFile(path);
+ *   const { number, changes } = await updateArchive(file, [
+ *     { path: "a.txt", content: "second" },
+ *     { path: "d.txt", content: "new" },
+ *   ], { ...options, remove: ["drafts"], label: "nightly" });
+ *   console.log(number, changes); // 2 { stored: 2, kept: 0, gone: 1 }
+ *   const archive = await openArchive(file, options);
+ *   for await (const { path, kind } of archive.diff(1)) console.log(kind, path);
+ *   // content a.txt, added d.txt, removed drafts/c.txt
+ * }
+ * ```
+ *
+ * @throws {TypeError} without a key that opens it; for entries that are not in path order, that would lie below something
+ * that is no folder, or that cannot be stored; the archive is as it was.
+ * @throws {RangeError} for a passphrase, a key, a level or a label that is not allowed.
+ * @throws {ArchiveError} as `openArchive`; `newer-version` also when it must not be changed by this version, and `limit`
+ * when it has all the snapshots that an archive can have. What the entries, their content or the target throw passes through.
+ */
+export function updateArchive(
+  target: AppendableSource,
+  entries: Values<Entry>,
+  options: UpdateOptions,
+): Promise<UpdatedArchive> {
+  return update(nativeEngine, target, entries, options);
+}
+
+/**
+ * Copies an archive, or some of its snapshots, under a fresh archive key, with keys of its own: whoever could open the old
+ * one cannot open the copy. What no copied snapshot needs is left out. The target is empty at first, and again when the copy
+ * fails.
+ *
+ * @example
+ * ```ts
+ * import { ArchiveBuffer, copyArchive, createArchive, openArchive, updateArchive } from "@coffer/coffer";
+ *
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * const { readable } = createArchive([{ path: "a.txt", content: "first" }], options);
+ * const archive = new ArchiveBuffer(await new Response(readable).bytes());
+ * await updateArchive(archive, [{ path: "a.txt", content: "second" }], options);
+ *
+ * const copy = new ArchiveBuffer();
+ * const to = { passphrase: "another, for somebody else", kdf: { logN: 15 }, snapshots: [2] };
+ * const { snapshots } = await copyArchive(archive, copy, options, to);
+ * const opened = await openArchive(copy.bytes(), to);
+ * console.log(snapshots, await new Response(opened.read("a.txt")).text()); // 1 "second"
+ * ```
+ *
+ * @throws {TypeError} without a key on either side, for a target that is not empty, or when nothing is to be copied.
+ * @throws {RangeError} for a passphrase, a key, a level, a cost or a snapshot's name that is not allowed.
+ * @throws {SnapshotError} when there is no such snapshot.
+ * @throws {ArchiveError} as `openArchive`, and what reading the archive throws. What source and target throw passes through.
+ */
+export function copyArchive(
+  input: ArchiveInput,
+  target: AppendableSource,
+  from: OpenOptions,
+  to: CopyOptions,
+): Promise<CopiedArchive> {
+  return copy(nativeEngine, input, target, from, to);
 }
 
 /**
@@ -425,6 +520,55 @@ export async function createArchiveFile(
   return created;
 }
 
+/** How an archive file is copied. */
+export interface CopyFileOptions extends CopyOptions {
+  /** Whether a regular file of that name may be replaced; nothing is unless this is true. */
+  readonly overwrite?: boolean | undefined;
+}
+
+/**
+ * Copies an archive, or some of its snapshots, to a file: as {@linkcode copyArchive}, and written like that of
+ * {@linkcode createArchiveFile}.
+ *
+ * @example
+ * ```ts
+ * import { copyArchiveFile, createArchiveFile, fileSource, KeyFile, openArchive } from "@coffer/coffer";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const options = { passphrase: "correct horse battery staple", kdf: { logN: 15 } };
+ * await createArchiveFile(`${folder}/notes.coffer`, [{ path: "a.txt", content: "first" }], options);
+ * const keyFile = KeyFile.generate();
+ * {
+ *   using file = fileSource(`${folder}/notes.coffer`);
+ *   await copyArchiveFile(file, `${folder}/copy.coffer`, options, { keyFile });
+ * }
+ * {
+ *   using file = fileSource(`${folder}/copy.coffer`);
+ *   console.log((await openArchive(file, { keyFile })).totals.files); // 1
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ *
+ * @throws {TargetError} when something has that name already and must not be replaced.
+ * @throws what {@linkcode copyArchive} throws. I/O errors pass through.
+ */
+export async function copyArchiveFile(
+  input: ArchiveInput,
+  path: string,
+  from: OpenOptions,
+  to: CopyFileOptions,
+): Promise<CopiedArchive> {
+  using file = AtomicFile.create(path, { overwrite: to.overwrite ?? false });
+  let copied: CopiedArchive;
+  {
+    using target = await LockedFile.open(file.temporaryPath);
+    copied = await copyArchive(input, target, from, to);
+  }
+  to.signal?.throwIfAborted();
+  file.commit();
+  return copied;
+}
+
 /** A file that is open for reading. */
 export interface ArchiveFile extends Source, Disposable {
   /** Closes it; afterwards, reading rejects with a `TypeError`. `using` does it too. */
@@ -454,13 +598,13 @@ export function fileSource(path: string): ArchiveFile {
 }
 
 /** A file that is open for changes, and locked against those of others. */
-export interface LockedArchiveFile extends WritableSource, Disposable {
+export interface LockedArchiveFile extends AppendableSource, Disposable {
   /** Lets go of it. `using` does it too. */
   close(): void;
 }
 
 /**
- * Opens a file on disk for {@linkcode changeKeys}, under a lock that keeps other writers out and readers not.
+ * Opens a file on disk for {@linkcode updateArchive} and {@linkcode changeKeys}, under a lock that keeps other writers out and readers not.
  *
  * @throws {SourceError} when it is not a regular file.
  * @throws {LockError} when another program is changing it. I/O errors pass through.

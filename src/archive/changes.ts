@@ -13,10 +13,11 @@ import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import { type MergedCursor, takeWhole } from "./catalog_cursor.ts";
-import { hasContent } from "./content_comparison.ts";
+import { hasContent, sameBytes } from "./content_comparison.ts";
+import { contentOf } from "./copy.ts";
 import { Moves } from "./moves.ts";
 import { pauseEvery } from "./pause.ts";
-import type { PlannedEntry } from "./planner.ts";
+import type { EntryContent, PlannedEntry } from "./planner.ts";
 import type { RowCursor } from "./row_cursor.ts";
 import type { ContentAccess } from "./source.ts";
 
@@ -236,12 +237,7 @@ export class ChangeFinder {
     // Numbers of devices change from one start of a system to the next.
     const same = equalRows({ ...old.row, contentHash: undefined }, { ...row, dev: old.row.dev });
     if (kind !== "file") return !same;
-    if (content?.kind !== "file") return true;
-    const untouched = row.inode === old.row.inode && row.ctime === old.row.ctime &&
-      equalTimes(row.mtime, old.row.mtime);
-    const trusted = untouched && !old.row.changed && this.#options.checksum !== true &&
-      !this.#isRacy(row.mtime.seconds, row.ctime);
-    if (!trusted && !(await hasContent(this.#archive, old, this.#options.access, content.location, row))) return true;
+    if (content === undefined || !await this.#isAsBefore(old, row, content)) return true;
     if (same) return false;
     const kept = { ...row, contentHash: old.row.contentHash };
     this.rows.add({
@@ -253,6 +249,19 @@ export class ChangeFinder {
     this.counts.kept++;
     this.#options.onKept?.(row);
     return false;
+  }
+
+  /** Whether a file has the content that it had, as far as that need be looked at. */
+  async #isAsBefore(old: PageEntry, row: Row, content: EntryContent): Promise<boolean> {
+    if (content.kind === "bytes") {
+      return content.repeatable === true &&
+        await sameBytes(contentOf(this.#archive, old.row.size, [old]), content.bytes);
+    }
+    const untouched = row.inode === old.row.inode && row.ctime === old.row.ctime &&
+      equalTimes(row.mtime, old.row.mtime);
+    const trusted = untouched && !old.row.changed && this.#options.checksum !== true &&
+      !this.#isRacy(row.mtime.seconds, row.ctime);
+    return trusted || await hasContent(this.#archive, old, this.#options.access, content.location, row);
   }
 
   /** Whether a file may have changed after it was read for the snapshot without its times showing it. */

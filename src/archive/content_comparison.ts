@@ -1,4 +1,5 @@
-/** Whether a file still has the content that an archive has for it. */
+/** Whether something still has the content that an archive has for it. */
+import type { Bytes } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
 import type { Row } from "../format/row.ts";
@@ -75,4 +76,39 @@ async function compare(archive: Archive, entry: PageEntry, reader: ContentReader
 function isEqual(read: Uint8Array, bytes: Uint8Array, at: number): boolean {
   for (let i = 0; i < read.length; i++) if (read[i] !== bytes[at + i]) return false;
   return true;
+}
+
+/** Whether two streams of bytes are the same, however they are cut. Neither is read further than it takes to tell. */
+export async function sameBytes(
+  some: AsyncIterable<Bytes> | Iterable<Bytes>,
+  others: AsyncIterable<Bytes> | Iterable<Bytes>,
+): Promise<boolean> {
+  const pause = pauseEvery();
+  const other = Symbol.asyncIterator in others ? others[Symbol.asyncIterator]() : others[Symbol.iterator]();
+  try {
+    let held: Bytes = new Uint8Array(0);
+    for await (const piece of some) {
+      for (let at = 0; at < piece.length;) {
+        await pause();
+        if (held.length === 0) {
+          const { value, done } = await other.next();
+          if (done === true) return false;
+          held = value;
+          continue;
+        }
+        const count = Math.min(held.length, piece.length - at);
+        if (!isEqual(piece.subarray(at, at + count), held, 0)) return false;
+        held = held.subarray(count);
+        at += count;
+      }
+    }
+    while (held.length === 0) {
+      const { value, done } = await other.next();
+      if (done === true) return true;
+      held = value;
+    }
+    return false;
+  } finally {
+    await other.return?.();
+  }
 }

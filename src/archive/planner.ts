@@ -19,7 +19,12 @@ export interface PlannedEntry {
 /** Where a file's content comes from. */
 export type EntryContent =
   | { readonly kind: "file"; readonly location: string; readonly sparse: boolean }
-  | { readonly kind: "bytes"; readonly bytes: AsyncIterable<Bytes> | Iterable<Bytes> };
+  | {
+    readonly kind: "bytes";
+    readonly bytes: AsyncIterable<Bytes> | Iterable<Bytes>;
+    /** Present when they can be iterated over more than once, and are as many as the row says. */
+    readonly repeatable?: true;
+  };
 
 /** Content bytes of one block. */
 export const BLOCK_BYTES = 2 ** 21;

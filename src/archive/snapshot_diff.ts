@@ -1,12 +1,11 @@
 /** What differs between two snapshots of one archive. */
 import type { PageEntry } from "../format/block.ts";
-import type { Bytes } from "../engine/engine.ts";
 import type { Extent } from "../format/row.ts";
 import type { Archive } from "./archive.ts";
 import { takeWhole } from "./catalog_cursor.ts";
+import { sameBytes } from "./content_comparison.ts";
 import { contentOf } from "./copy.ts";
 import { type Change, diffEntries } from "./diff.ts";
-import { pauseEvery } from "./pause.ts";
 
 /** The entries of a snapshot in path order, each with all its extents. */
 export async function* wholeEntries(archive: Archive): AsyncGenerator<PageEntry> {
@@ -44,26 +43,5 @@ export function samePlaces(a: readonly Extent[], b: readonly Extent[]): boolean 
 
 /** Compares the content of two entries, holes as zeros. */
 async function sameContent(before: Archive, a: PageEntry, after: Archive, b: PageEntry): Promise<boolean> {
-  const pause = pauseEvery();
-  const other = contentOf(after, b.row.size, [b]);
-  try {
-    let held: Bytes = new Uint8Array(0);
-    for await (const piece of contentOf(before, a.row.size, [a])) {
-      for (let at = 0; at < piece.length;) {
-        await pause();
-        if (held.length === 0) {
-          const { value, done } = await other.next();
-          if (done === true) return false;
-          held = value;
-        }
-        const count = Math.min(held.length, piece.length - at);
-        for (let i = 0; i < count; i++) if (piece[at + i] !== held[i]) return false;
-        held = held.subarray(count);
-        at += count;
-      }
-    }
-    return held.length === 0 && (await other.next()).done === true;
-  } finally {
-    await other.return(undefined);
-  }
+  return await sameBytes(contentOf(before, a.row.size, [a]), contentOf(after, b.row.size, [b]));
 }

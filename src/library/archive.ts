@@ -1,7 +1,10 @@
 /** Archives with random access. */
 import { abortable } from "../archive/abortable.ts";
 import { Archive as CoreArchive } from "../archive/archive.ts";
+import type { ChangedField, ChangeKind } from "../archive/diff.ts";
 import { pauseEvery } from "../archive/pause.ts";
+import { diffSnapshots } from "../archive/snapshot_diff.ts";
+import type { SnapshotChoice } from "../archive/snapshots.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -44,6 +47,15 @@ export interface Archive extends ArchiveSummary {
   /** All snapshots of the archive, the oldest first. */
   snapshots(): AsyncIterableIterator<SnapshotInfo, undefined, undefined>;
   /**
+   * What differs from another snapshot of the archive, which is opened for it, in path order: what became of each entry
+   * between that one and this. It is compared by kind, content, target, mode, time and owner; content that lies in the same
+   * place is the same, other content of the same length is read.
+   *
+   * @throws {SnapshotError} when there is no such snapshot.
+   * @throws {ArchiveError} as {@linkcode Archive.list} and {@linkcode Archive.read}.
+   */
+  diff(from: SnapshotName): AsyncIterableIterator<EntryChange, undefined, undefined>;
+  /**
    * Reads and checks every byte of the archive. A key is derived from the passphrase once more.
    *
    * @throws {ArchiveError} at the first thing that is wrong, with its place.
@@ -69,10 +81,41 @@ export interface SnapshotInfo {
   readonly addedBytes: number;
 }
 
+/** A snapshot: its number, counted from 1, or its id, or at least the first 4 digits of that. */
+export type SnapshotName = number | string;
+
+/** What became of one entry from one snapshot to another. */
+export interface EntryChange {
+  /** Its path. */
+  readonly path: string;
+  /**
+   * `"kind"`: it is something else now. `"content"`: its bytes, or a link's target, are others. `"metadata"`: only its mode,
+   * time or owner are.
+   */
+  readonly kind: ChangeKind;
+  /** All that differs; empty for what was added or removed. */
+  readonly fields: readonly ChangedField[];
+  /** How it was; `undefined` when it was added. */
+  readonly before: EntryInfo | undefined;
+  /** How it is; `undefined` when it was removed. */
+  readonly after: EntryInfo | undefined;
+}
+
 /** How an archive is opened with random access. */
 export interface OpenArchiveOptions extends OpenOptions {
-  /** The snapshot's number, counted from 1; the newest unless given. */
-  readonly snapshot?: number | undefined;
+  /** Which snapshot; the newest unless given. */
+  readonly snapshot?: SnapshotName | undefined;
+}
+
+/**
+ * A snapshot, as the core takes it.
+ *
+ * @throws {RangeError} for what is neither a number nor the beginning of an id.
+ */
+export function snapshotChoice(name: SnapshotName): SnapshotChoice {
+  if (typeof name === "number") return { kind: "number", number: name };
+  if (/^[0-9a-f]{4,64}$/i.test(name)) return { kind: "id", digits: name };
+  throw new RangeError(`Cannot use ${JSON.stringify(name)} as a snapshot: it is not 4 to 64 hexadecimal digits`);
 }
 
 /** Opens an archive with the given engine; see `mod.ts`. */
@@ -81,7 +124,7 @@ export async function openArchive(engine: Engine, input: ArchiveInput, options: 
   const { snapshot } = options;
   const coreOptions = {
     ...coreOpenOptions(options),
-    ...(snapshot === undefined ? {} : { snapshot: { kind: "number" as const, number: snapshot } }),
+    ...(snapshot === undefined ? {} : { snapshot: snapshotChoice(snapshot) }),
   };
   const core = await abortable(() => CoreArchive.open(engine, source, coreOptions), options.signal);
   const summary = summaryOf(core.header, core.trailer, core.id, source.size);
@@ -92,6 +135,12 @@ export async function openArchive(engine: Engine, input: ArchiveInput, options: 
     get: (path) => reader.get(path),
     read: (entry) => streamOf(reader.content(entry)),
     snapshots: () => reader.snapshots(),
+    diff: (from) =>
+      reader.diff(() => {
+        // Whatever the first opening warned of or accepted is known by now.
+        const another = { snapshot: snapshotChoice(from), acceptRollback: true };
+        return CoreArchive.openBehind(engine, source, core.opened, another);
+      }),
     verify: () => verifyArchive(engine, source, options),
   };
 }
@@ -109,6 +158,20 @@ class Reader {
     for await (const { number, id, time, label, totals, partial, addedBytes } of this.#core.snapshots()) {
       const milliseconds = time.seconds * 1000 + Math.floor(time.nanoseconds / 1_000_000);
       yield { number, id: idText(id), time: new Date(milliseconds), label, totals, partial, addedBytes };
+    }
+  }
+
+  async *diff(open: () => Promise<CoreArchive>): AsyncGenerator<EntryChange, undefined, undefined> {
+    const pause = pauseEvery();
+    for await (const { path, kind, fields, before, after } of diffSnapshots(await open(), this.#core)) {
+      await pause();
+      yield {
+        path,
+        kind,
+        fields,
+        before: before === undefined ? undefined : infoOf(before.row),
+        after: after === undefined ? undefined : this.#info(after, true),
+      };
     }
   }
 

@@ -46,29 +46,33 @@ export interface CreateProgress {
   readonly path: string;
 }
 
-/** How an archive is created. */
-export interface CreateOptions extends NewKeyOptions {
-  /** The cipher; `"chacha20-poly1305"` unless given. */
-  readonly suite?: Suite | undefined;
+/** How entries are stored, in a new archive or as a further snapshot of one. */
+export interface StoreOptions {
   /** zstd level, 1 to 19, or `"store"`; 3 unless given. Where the engine cannot compress, everything is stored. */
   readonly level?: number | "store" | undefined;
+  /** A label for the snapshot, at most 1,024 bytes; only who opens the archive sees it. */
+  readonly label?: string | undefined;
+  /** When the snapshot was begun; now unless given. Entries without a time of their own get it too. */
+  readonly time?: Date | undefined;
+  /** Whether to round its length up by at most 12 % (Padmé), so that it tells less about the content. */
+  readonly pad?: boolean | undefined;
+  /** Ends the work, which rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each block of about 2 MiB. */
+  readonly onProgress?: ((progress: CreateProgress) => void) | undefined;
+}
+
+/** How an archive is created. */
+export interface CreateOptions extends NewKeyOptions, StoreOptions {
+  /** The cipher; `"chacha20-poly1305"` unless given. */
+  readonly suite?: Suite | undefined;
   /** The cost of deriving a key from the passphrase. Readers refuse what exceeds their limits. */
   readonly kdf?: KdfOptions | undefined;
-  /** A label for the archive, at most 1,024 bytes; only who opens it sees it. */
-  readonly label?: string | undefined;
-  /** When the archive was begun; now unless given. Entries without a time of their own get it too. */
-  readonly time?: Date | undefined;
-  /** Whether to round the length up by at most 12 % (Padmé), so that it tells less about the content. */
-  readonly pad?: boolean | undefined;
   /**
    * Percentage of a recovery record, 1 to 50; none unless given. With it, a burst of so much of the archive that is
    * lost or altered, wherever it begins, can be mended. Anyone sees that there is one, and its percentage.
    */
   readonly recovery?: number | undefined;
-  /** Ends the work: stream and result reject with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each block of about 2 MiB. */
-  readonly onProgress?: ((progress: CreateProgress) => void) | undefined;
 }
 
 /** What was created. */
@@ -98,6 +102,11 @@ export interface ArchiveCreation {
   readonly result: Promise<CreatedArchive>;
 }
 
+/** What the core takes of {@linkcode StoreOptions}. */
+type CoreStoreOptions =
+  & Pick<CoreCreateOptions, "level" | "label" | "pad" | "onProgress">
+  & Required<Pick<CoreCreateOptions, "time">>;
+
 /** Creates an archive with the given engine; see `mod.ts`. */
 export function createArchive(engine: Engine, entries: Values<Entry>, options: CreateOptions): ArchiveCreation {
   if (!isValues(entries)) throw new TypeError("Cannot create an archive: its entries are not iterable");
@@ -123,10 +132,28 @@ export function createArchive(engine: Engine, entries: Values<Entry>, options: C
 
 /** Checks options at once, not when the first byte is asked for. */
 function coreOptions(options: CreateOptions): CoreCreateOptions & Required<Pick<CoreCreateOptions, "time">> {
-  const { label = "", level = 3, suite = "chacha20-poly1305", pad = false, recovery, onProgress } = options;
+  return { ...coreArchiveOptions(options), ...coreStoreOptions(options) };
+}
+
+/** What a new archive is made with, whatever is stored in it: checked. */
+export function coreArchiveOptions(
+  options: Pick<CreateOptions, keyof NewKeyOptions | "suite" | "kdf" | "recovery">,
+): Pick<CoreCreateOptions, "keys" | "suite" | "kdf" | "recovery"> {
+  const { suite = "chacha20-poly1305", recovery } = options;
   if (recovery !== undefined && !isRecoveryPercent(recovery)) {
     throw new RangeError(`Cannot use a recovery record of ${recovery} %: it is 1 to ${MAX_RECOVERY_PERCENT}`);
   }
+  return {
+    keys: newKeysOf(options),
+    suite: suiteId(suite),
+    kdf: checkedCost(options.kdf ?? {}),
+    ...(recovery === undefined ? {} : { recovery }),
+  };
+}
+
+/** How a snapshot is stored, as the core takes it: checked. */
+export function coreStoreOptions(options: StoreOptions): CoreStoreOptions {
+  const { label = "", level = 3, pad = false, onProgress } = options;
   if (!label.isWellFormed() || utf8Length(label) > MAX_LABEL_BYTES) {
     throw new RangeError(`Cannot use the label: it is not well-formed Unicode of at most ${MAX_LABEL_BYTES} bytes`);
   }
@@ -136,14 +163,10 @@ function coreOptions(options: CreateOptions): CoreCreateOptions & Required<Pick<
   }
   const sum = { entries: 0, bytes: 0 };
   return {
-    keys: newKeysOf(options),
-    suite: suiteId(suite),
-    kdf: checkedCost(options.kdf ?? {}),
     level: checkedLevel(level),
     label,
     time,
     pad,
-    ...(recovery === undefined ? {} : { recovery }),
     onProgress: ({ entries, bytes, path }) => {
       sum.entries += entries;
       sum.bytes += bytes;

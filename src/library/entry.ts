@@ -125,13 +125,19 @@ export async function* plannedEntries(
   signal: AbortSignal,
 ): AsyncGenerator<PlannedEntry> {
   for await (const entry of entries) {
-    const bytes = contentBytes(entry, signal);
+    const known = repeatableContent(entry, signal);
+    if (known !== undefined) {
+      const { size, bytes } = known;
+      yield { row: { ...rowOf(entry, now), size }, content: { kind: "bytes", bytes, repeatable: true } };
+      continue;
+    }
+    const bytes = streamedContent(entry, signal);
     try {
       const row = rowOf(entry, now);
       yield { row, content: bytes === undefined ? undefined : { kind: "bytes", bytes } };
     } finally {
       // Whether its turn has not come or it stopped half-way: a stream is not left open.
-      if (bytes !== undefined && "return" in bytes) await bytes.return();
+      await bytes?.return();
     }
   }
 }
@@ -160,14 +166,25 @@ function rowOf(entry: Entry, now: Time): Row {
   };
 }
 
-function contentBytes({ path, content }: Entry, signal: AbortSignal): Intake<Bytes> | readonly Bytes[] | undefined {
-  if (content === undefined) return undefined;
-  if (content instanceof Uint8Array) return [content];
-  if (content instanceof Blob) return byteIntake(content.stream(), signal);
-  if (typeof content === "string") {
-    if (content.isWellFormed()) return [encodeUtf8(content)];
+/** Content that can be read again, and how long it is. */
+function repeatableContent(
+  { path, content }: Entry,
+  signal: AbortSignal,
+): { readonly size: number; readonly bytes: AsyncIterable<Bytes> | readonly Bytes[] } | undefined {
+  if (content instanceof Uint8Array) return { size: content.length, bytes: [content] };
+  if (content instanceof Blob) {
+    return { size: content.size, bytes: { [Symbol.asyncIterator]: () => byteIntake(content.stream(), signal) } };
+  }
+  if (typeof content !== "string") return undefined;
+  if (!content.isWellFormed()) {
     throw new TypeError(`Cannot store ${JSON.stringify(path)}: its content is not well-formed Unicode`);
   }
+  const bytes = encodeUtf8(content);
+  return { size: bytes.length, bytes: [bytes] };
+}
+
+function streamedContent({ path, content }: Entry, signal: AbortSignal): Intake<Bytes> | undefined {
+  if (content === undefined) return undefined;
   if (isValues(content)) return byteIntake(content as Values<Bytes>, signal);
   throw new TypeError(`Cannot store ${JSON.stringify(path)}: its content is neither text nor bytes nor a stream`);
 }

@@ -174,6 +174,11 @@ export interface OpenOptions extends KeyOptions {
    * `rolled-back`, because it was put back to an earlier state, changed, or is another one.
    */
   readonly expect?: string | undefined;
+  /**
+   * Whether an archive opens that is older than its own header says, because it was cut: at its last whole snapshot.
+   * Unless this is true it is `truncated`. Only of an archive with random access.
+   */
+  readonly acceptRollback?: boolean | undefined;
   /** Ends what is under way, and every later use of what was opened: it rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -268,6 +273,7 @@ export function coreOpenOptions(options: OpenOptions): CoreOpenOptions {
     },
     onWarning: (warning) => options.onWarning?.(warning),
     goWithoutHeader: options.goWithoutHeader ?? false,
+    acceptRollback: options.acceptRollback ?? false,
     ...(options.expect === undefined ? {} : { expect: checkedId(options.expect) }),
   };
 }

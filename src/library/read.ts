@@ -34,14 +34,23 @@ export interface StreamEnd {
 /** What comes out of a piped archive. */
 export type StreamItem = StreamedEntry | DroppedEntry | StreamEnd;
 
+/** How a piped archive is read. */
+export interface ReadOptions extends Omit<OpenOptions, "acceptRollback" | "goWithoutHeader"> {
+  /**
+   * Whether the first snapshot of an archive of several is read, which is all that one pass can give; unless this is true
+   * such an archive throws a {@linkcode SeveralSnapshotsError}. What follows the first is neither read nor checked.
+   */
+  readonly first?: boolean | undefined;
+}
+
 /** Reads a piped archive with the given engine; see `mod.ts`. */
 export function readArchive(
   engine: Engine,
   input: ArchiveStreamInput | ArchiveInput,
-  options: OpenOptions,
+  options: ReadOptions,
 ): AsyncGenerator<StreamItem, undefined, undefined> {
   // Wrong keys are said at once, not when the iteration begins.
-  const coreOptions = coreOpenOptions(options);
+  const coreOptions = { ...coreOpenOptions(options), segments: options.first ? "first" as const : "only" as const };
   return items();
 
   async function* items(): AsyncGenerator<StreamItem, undefined, undefined> {

@@ -33,6 +33,14 @@ Deno.test("browser.ts works without Deno, Node's globals, shared memory, a netwo
 });
 
 Deno.test("browser.ts has what mod.ts has, but for files", () => {
-  const onlyNative = ["LockError", "SourceError", "TargetError", "createArchiveFile", "fileSource", "lockFile"];
+  const onlyNative = [
+    "copyArchiveFile",
+    "LockError",
+    "SourceError",
+    "TargetError",
+    "createArchiveFile",
+    "fileSource",
+    "lockFile",
+  ];
   assertEquals([...Object.keys(browser), ...onlyNative].sort(), Object.keys(native).sort());
 });
