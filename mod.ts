@@ -73,7 +73,7 @@ export type { CopiedArchive, CopyOptions } from "./src/library/copy.ts";
 export type { UpdatedArchive, UpdateOptions } from "./src/library/update.ts";
 export { comparePaths } from "./src/format/path.ts";
 export { SnapshotError } from "./src/archive/snapshots.ts";
-export { SeveralSnapshotsError } from "./src/archive/stream_reader.ts";
+export { SeveralSnapshotsError, SharedContentError } from "./src/archive/stream_reader.ts";
 export type {
   ArchiveCreation,
   CreatedArchive,

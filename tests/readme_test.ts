@@ -216,7 +216,7 @@ const DENO_OPTIONS = [
 Deno.test("README names no option that the program, or the verb it stands with, does not have", () => {
   for (const [, name = ""] of README.matchAll(/(?<![\w-])--([a-z][a-z0-9-]*)/g)) {
     const kind = flagOf(name)?.kind ?? (DENO_OPTIONS.includes(name) ? "Deno's" : undefined);
-    assert(kind !== undefined && kind !== "later", `README.md names "--${name}"`);
+    assert(kind !== undefined, `README.md names "--${name}"`);
   }
   for (const { text } of blocksOf(README)) {
     for (const [call, word = ""] of text.matchAll(/\bcoffer ([a-z]+)\b[^|;\n]*/g)) {

@@ -22,6 +22,8 @@ const SUM_WORDS = 8;
 export interface BlockFacts {
   /** Its frame number. */
   readonly frame: number;
+  /** Bytes of its data. */
+  readonly dataBytes: number;
   /** What its first and last entries say depends on the blocks beside it: the rows of its first file. */
   readonly lead: readonly BlockEntry[];
   /** The sum over what the entries between say; `undefined` when there are none. */
@@ -36,13 +38,14 @@ export function blockFacts(engine: Engine, key: Bytes, frame: number, entries: r
   while (start < entries.length && goesOn(entries[start - 1], entries[start])) start++;
   let end = entries.length;
   while (end > start && entries[end - 1]?.provisional && goesOn(entries[end - 1], entries[end])) end--;
+  const dataBytes = entries.reduce((sum, { slices }) => slices.reduce((bytes, { length }) => bytes + length, sum), 0);
   const [lead, between, trail] = [entries.slice(0, start), entries.slice(start, end), entries.slice(end)];
-  if (between.length === 0) return { frame, lead, sum: undefined, trail };
+  if (between.length === 0) return { frame, dataBytes, lead, sum: undefined, trail };
   const items = new Items(engine, key);
   const side = new BlockSide(items);
   for (const entry of between) side.take(entry, frame);
   side.endRun();
-  return { frame, lead, sum: items.sum, trail };
+  return { frame, dataBytes, lead, sum: items.sum, trail };
 }
 
 /** Whether the second entry is of the same file as the first; without one of them, whether it can be. */
@@ -148,7 +151,7 @@ export class Agreement {
   }
 
   /** Takes the facts of the next block, found out under {@linkcode key}. */
-  addFacts({ frame, lead, sum, trail }: BlockFacts): void {
+  addFacts({ frame, lead, sum, trail }: Omit<BlockFacts, "dataBytes">): void {
     for (const entry of lead) this.#blocks.take(entry, frame);
     if (sum !== undefined) {
       this.#blocks.endRun();
@@ -164,7 +167,7 @@ export class Agreement {
       // What this segment's blocks do not have.
       if (entry.mark !== undefined) continue;
       if (i === 0 && continues && this.#open !== undefined) {
-        this.#goOn(this.#open, entry.extents);
+        this.#goOn(this.#open, ownOf(entry.extents));
         continue;
       }
       this.close();
@@ -174,7 +177,7 @@ export class Agreement {
         continue;
       }
       this.#open = { row: entry.row, extents: [], whole: true };
-      this.#goOn(this.#open, entry.extents);
+      this.#goOn(this.#open, ownOf(entry.extents));
     }
   }
 
@@ -284,6 +287,11 @@ class Items {
       this.sum[i] = total - carry * 2 ** 32;
     }
   }
+}
+
+/** The extents that are slices of their path: no block says of the others whose they are. */
+function ownOf(extents: readonly Extent[]): readonly Extent[] {
+  return extents.some(({ shared }) => shared) ? extents.filter(({ shared }) => !shared) : extents;
 }
 
 function isWhole(row: Row, slices: readonly Slice[]): boolean {

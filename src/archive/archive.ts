@@ -3,7 +3,7 @@ import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
-import { type Header, recoveryPercent } from "../format/header.ts";
+import { type Header, isDeduplicated, recoveryPercent } from "../format/header.ts";
 import type { BlockPlace } from "../format/row.ts";
 import type { Trailer } from "../format/tables.ts";
 import { IndexedBlock } from "./block_index.ts";
@@ -47,6 +47,8 @@ export interface OpenOptions {
 
 /** Decoded blocks that are kept: neighbouring files share blocks. */
 const KEPT_BLOCKS = 4;
+/** Where files share content, its blocks lie anywhere. */
+const KEPT_BLOCKS_SHARED = 16;
 /** Above every frame number, so that one number can name a block of any segment. */
 const SEGMENT_STEP = 2 ** 33;
 
@@ -164,11 +166,16 @@ export class Archive {
       );
     }
     checkExpected(engine, newest.id, options.expect);
-    const segments = new Segments(body, header.keys, header.bodyOffset, newest);
+    const segments = new Segments(body, header.keys, header.bodyOffset, newest, isDeduplicated(header.copy.header));
     const number = await chooseSnapshot(segments, options.snapshot ?? { kind: "latest" });
     const { id } = await segments.get(number);
     const end = await segments.end(number);
     return new Archive(engine, header, newest, segments, { number, id, end }, await segments.runs(number, end));
+  }
+
+  /** Whether its files share content. */
+  get isDeduplicated(): boolean {
+    return this.trailer.deduplicated === true;
   }
 
   /** All snapshots of the archive, the oldest first. */
@@ -227,11 +234,17 @@ export class Archive {
     const segment = place.segment ?? 0;
     const name = segment * SEGMENT_STEP + place.frame;
     const kept = this.#blocks.get(name);
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) {
+      // The one used last goes last.
+      this.#blocks.delete(name);
+      this.#blocks.set(name, kept);
+      return kept;
+    }
     const frames = await this.segments.frames(segment);
     const indexed = new IndexedBlock(place, await frames.expected(place, FRAME_TYPE.block));
     const oldest = this.#blocks.keys().next();
-    if (this.#blocks.size >= KEPT_BLOCKS && oldest.done !== true) this.#blocks.delete(oldest.value);
+    const most = this.isDeduplicated ? KEPT_BLOCKS_SHARED : KEPT_BLOCKS;
+    if (this.#blocks.size >= most && oldest.done !== true) this.#blocks.delete(oldest.value);
     this.#blocks.set(name, indexed);
     return indexed;
   }

@@ -6,37 +6,16 @@ import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { type BlockEntry, encodeBlockRows } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { MAX_FRAME_BYTES } from "../format/limits.ts";
-import type { Row, Slice } from "../format/row.ts";
-import { provisionalRow, rowFault } from "../format/rows.ts";
+import type { BlockPlace, Slice } from "../format/row.ts";
+import { provisionalRow } from "../format/rows.ts";
 import { type Level, prepareFrame } from "./compress.ts";
+import type { BlockPart, FailedPart } from "./block_part.ts";
+import { type CutParts, type CutSetting, partCutter } from "./content_cutter.ts";
 import { FrameCipher } from "./frame_cipher.ts";
-import type { ContentAccess, ContentReader, ContentStatus } from "./source.ts";
+import { finalRow, readFully } from "./file_reading.ts";
+import type { ContentAccess } from "./source.ts";
 
-/** Where the bytes of one part come from: a file to open, or memory. Entries that are no files have none. */
-export type PartContent =
-  | { readonly kind: "none" }
-  | { readonly kind: "bytes"; readonly bytes: Bytes }
-  | {
-    readonly kind: "file";
-    /** What {@linkcode ContentAccess} opens. */
-    readonly location: string;
-    /** The file has fewer blocks on disk than bytes: runs of zeros are holes. */
-    readonly sparse: boolean;
-  };
-
-/** One entry's share of a block. */
-export interface BlockPart {
-  /** The row as it was planned. */
-  readonly row: Row;
-  /** Byte offset in the file of the slice to take. */
-  readonly offset: number;
-  /** Bytes of the slice. */
-  readonly length: number;
-  /** This slice ends the file, so the full row is stored with it. */
-  readonly last: boolean;
-  /** Where the bytes come from. */
-  readonly content: PartContent;
-}
+export type { BlockPart, FailedPart, PartContent } from "./block_part.ts";
 
 /** One block to build. */
 export interface BlockPlan {
@@ -46,19 +25,21 @@ export interface BlockPlan {
   readonly parts: readonly BlockPart[];
 }
 
-/** A part that could not be stored. */
-export interface FailedPart {
-  readonly ok: false;
-  /** The row as it was planned. */
-  readonly row: Row;
-  /** Whether it was the file's last slice. */
-  readonly last: boolean;
-  /** What was thrown. */
-  readonly problem: unknown;
-}
-
 /** What became of one part. */
-export type PartOutcome = { readonly ok: true; readonly entry: BlockEntry } | FailedPart;
+export type PartOutcome =
+  | {
+    readonly ok: true;
+    readonly entry: BlockEntry;
+    /** Ranges of the file whose bytes lie elsewhere, or in this very block where none is named; in file order. */
+    readonly shared?: readonly SharedSlice[];
+  }
+  | FailedPart;
+
+/** A range of a file whose bytes are stored for several places. */
+export interface SharedSlice extends Slice {
+  /** The block that they lie in; `undefined` for the one that the file's row stands in. */
+  readonly block: BlockPlace | undefined;
+}
 
 /** A finished block. */
 export interface BuiltBlock {
@@ -83,7 +64,32 @@ export interface BlockBuilder {
   readonly width: number;
   /** Builds a block; each plan's frame number is sealed once. It may keep `plan` until the block is built. */
   build(plan: BlockPlan): BuiltBlock | Promise<BuiltBlock>;
+  /** What makes blocks of content that is stored once; absent where the archive's content is not. */
+  readonly sharing?: SharingBuilder;
 }
+
+/** Cuts content, and seals what of it is new. What goes in between, and in which order, is the caller's matter. */
+export interface SharingBuilder {
+  /** Reads parts and cuts them. At most the builder's width are cut and not released at a time. */
+  cut(parts: readonly BlockPart[]): CutParts | Promise<CutParts>;
+  /** Memory for the data of a block. */
+  allocate(length: number): Bytes;
+  /** Seals a block. Its data are in such memory, which is given back with that of the block. */
+  seal(block: UnsealedBlock): SealedBlock | Promise<SealedBlock>;
+}
+
+/** A block whose rows are encoded. */
+export interface UnsealedBlock {
+  readonly frame: number;
+  /** How many rows there are. */
+  readonly count: number;
+  /** What stands before the data. */
+  readonly rows: Bytes;
+  readonly data: Bytes;
+}
+
+/** A sealed frame. */
+export type SealedBlock = Pick<BuiltBlock, "bytes" | "release">;
 
 /** What a builder of blocks has to know of the archive they belong to. */
 export interface BlockSetting {
@@ -91,6 +97,8 @@ export interface BlockSetting {
   /** Seals the segment's frames; 32 bytes. */
   readonly segmentKey: Bytes;
   readonly level: Level;
+  /** How content is cut that is stored once; absent where it is not. */
+  readonly cutting?: CutSetting;
 }
 
 /** What building a block needs besides the plan. */
@@ -98,6 +106,8 @@ export interface BlockTools {
   readonly engine: Engine;
   readonly cipher: FrameCipher;
   readonly level: Level;
+  /** See {@linkcode BlockSetting}. */
+  readonly cutting?: CutSetting | undefined;
   /** Opens files; absent where plans have none. */
   readonly access: ContentAccess | undefined;
   /** Memory for one block at a time, kept between calls. */
@@ -109,15 +119,28 @@ export interface BlockTools {
 /** The tools to build the blocks of one archive. */
 export function blockTools(
   engine: Engine,
-  { suite, segmentKey, level }: BlockSetting,
+  { suite, segmentKey, level, cutting }: BlockSetting,
   access: ContentAccess | undefined,
 ): BlockTools {
-  return { engine, cipher: new FrameCipher(engine, suite, segmentKey), level, access, scratch: new BlockScratch() };
+  const cipher = new FrameCipher(engine, suite, segmentKey);
+  return { engine, cipher, level, cutting, access, scratch: new BlockScratch() };
 }
 
 /** Builds each block where it is asked for. */
 export function inlineBuilder(tools: BlockTools): BlockBuilder {
-  return { width: 1, build: (plan) => buildBlock(plan, tools) };
+  const builder: BlockBuilder = { width: 1, build: (plan) => buildBlock(plan, tools) };
+  const { engine, access, cutting } = tools;
+  if (cutting === undefined) return builder;
+  const memory = new BlockScratch();
+  const cut = partCutter({ engine, access, cutting }, (length) => memory.take(length).subarray(0, length));
+  return {
+    ...builder,
+    sharing: {
+      cut,
+      allocate: (length) => new Uint8Array(length),
+      seal: (block) => ({ bytes: sealBlock(block, tools) }),
+    },
+  };
 }
 
 /** Memory that block building reuses: a buffer this large is new pages from the system each time, which costs more than filling it. */
@@ -160,6 +183,16 @@ export function buildBlock(plan: BlockPlan, tools: BlockTools): BuiltBlock {
     outcomes,
     contentBytes: buffer.dataLength,
   };
+}
+
+/** Seals a block. */
+export function sealBlock({ frame, count, rows, data }: UnsealedBlock, tools: BlockTools): Bytes {
+  const length = rows.length + data.length;
+  const raw = tools.scratch.take(length).subarray(0, length);
+  raw.set(rows);
+  raw.set(data, rows.length);
+  const content = prepareFrame(tools.engine, { type: FRAME_TYPE.block, rows: count }, raw, tools.level);
+  return tools.cipher.seal(frame, content, tools.allocate);
 }
 
 /** The block's raw bytes while they grow: room for the rows first, then data, so that nothing is moved at the end. */
@@ -245,34 +278,6 @@ function readPart(part: BlockPart, buffer: BlockBuffer, access: ContentAccess | 
       }
     }
   }
-}
-
-function readFully(reader: ContentReader, offset: number, into: Bytes): number {
-  let done = 0;
-  while (done < into.length) {
-    const count = reader.read(offset + done, into.subarray(done));
-    if (count === 0) break;
-    done += count;
-  }
-  return done;
-}
-
-/**
- * The row from a second look, taken after the bytes were read. The size is what was read up to: a file that grew is
- * kept up to its planned size. One that shrank ends where the bytes of its last slice ended: other slices may be built
- * elsewhere at the same time, so what has gone from the middle of a large file reads as zeros. The row says it changed.
- */
-function finalRow(planned: Row, size: number, status: ContentStatus): Row {
-  const changed = status.size !== planned.size || size !== planned.size || status.ctime !== planned.ctime ||
-    status.inode !== planned.inode || status.dev !== planned.dev ||
-    status.mtime.seconds !== planned.mtime.seconds || status.mtime.nanoseconds !== planned.mtime.nanoseconds;
-  // The row itself says that nothing is new, which is all that a worker has to send back then.
-  if (!changed && status.mode === planned.mode) return planned.changed ? { ...planned, changed } : planned;
-  const { mode, mtime, ctime, dev, inode } = status;
-  const row = { ...planned, size, mode, mtime, ctime, dev, inode, changed };
-  const fault = rowFault(row);
-  if (fault !== undefined) throw new Error(fault);
-  return row;
 }
 
 function takeAll(buffer: BlockBuffer, fileOffset: number, length: number, dataOffset: number): Slice[] {

@@ -36,22 +36,40 @@ export class IndexedBlock {
    *
    * @throws {ArchiveError} `inconsistent` when the block does not hold the very same slice of the very same path, or
    * has the full row and it is another one. A row that was `kept` by a later update may differ: its metadata changed.
-   * One that has `moved` may have the slice of any path.
+   * One that has `moved` may have the slice of any path. Of what is shared, only the bytes have to be there.
    */
   slice(row: Row, extent: Extent, mark?: RowMark): Bytes {
+    if (extent.shared) return this.#shared(row, extent);
     const found = mark === "moved" ? this.#holderOf(extent.dataOffset) : this.#byPath.get(row.path);
     const slice = found === undefined ? undefined : sliceAt(found.slices, extent.dataOffset);
-    const { offset, frameBytes } = extent.block;
     const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
-      slice.length === extent.length && (mark !== undefined || found.provisional || equalRows(found.row, row)) &&
-      offset === this.#place.offset && frameBytes === this.#place.frameBytes;
-    if (same) return this.#block.data.subarray(extent.dataOffset, extent.dataOffset + extent.length);
-    throw new ArchiveError(
-      "inconsistent",
-      `Cannot accept ${JSON.stringify(row.path)}: its block and the catalog disagree about it`,
-      { path: row.path, frame: extent.block.frame },
-    );
+      slice.length === extent.length && (mark !== undefined || found.provisional || equalRows(found.row, row));
+    if (same && this.#isAt(extent.block)) return this.#bytesOf(extent);
+    throw disagreement(row, extent);
   }
+
+  #shared(row: Row, extent: Extent): Bytes {
+    if (extent.dataOffset + extent.length > this.#block.data.length || !this.#isAt(extent.block)) {
+      throw disagreement(row, extent);
+    }
+    return this.#bytesOf(extent);
+  }
+
+  #isAt({ offset, frameBytes }: BlockPlace): boolean {
+    return offset === this.#place.offset && frameBytes === this.#place.frameBytes;
+  }
+
+  #bytesOf({ dataOffset, length }: Extent): Bytes {
+    return this.#block.data.subarray(dataOffset, dataOffset + length);
+  }
+}
+
+function disagreement({ path }: Row, { block: { frame } }: Extent): ArchiveError {
+  return new ArchiveError(
+    "inconsistent",
+    `Cannot accept ${JSON.stringify(path)}: its block and the catalog disagree about it`,
+    { path, frame },
+  );
 }
 
 /** The slice that begins at a data offset: slices lie one behind the other, and there may be many of them. */

@@ -23,7 +23,7 @@ export type PageType = typeof FRAME_TYPE.page | typeof FRAME_TYPE.orphanPage;
 /** Estimates are upper bounds; this leaves room for what columns themselves take. */
 const PAGE_BYTES = MAX_PAGE_BYTES - 1024;
 /** Most bytes that one extent takes in a page, its share of the block table included. */
-const EXTENT_BYTES = 40;
+const EXTENT_BYTES = 41;
 /** Most bytes that one row takes in a page besides its strings: numbers, lengths, a content hash. */
 const ROW_BYTES = 128;
 

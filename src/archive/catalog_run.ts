@@ -26,9 +26,12 @@ export class CatalogRun {
   readonly rows: number;
   readonly #frames: FrameSource;
   readonly #pages: readonly PagePlace[];
+  /** Whether files may share content. */
+  readonly deduplicated: boolean;
 
-  /** Takes what the index of a segment says, and what opens its frames. */
-  constructor(segment: number, frames: FrameSource, pages: readonly PagePlace[]) {
+  /** Takes what the index of a segment says, what opens its frames, and whether files may share content. */
+  constructor(segment: number, frames: FrameSource, pages: readonly PagePlace[], deduplicated: boolean) {
+    this.deduplicated = deduplicated;
     this.segment = segment;
     this.#frames = frames;
     this.#pages = pages;
@@ -70,7 +73,7 @@ export class CatalogRun {
    */
   async page(number: number): Promise<Page> {
     const { raw, rows, frame } = await this.rawPage(number);
-    const page = decodePage(raw, rows, undefined, this.segment);
+    const page = decodePage(raw, rows, undefined, this.segment, this.deduplicated);
     this.checkFirst(number, rows, (page.entries[0] as PageEntry).row.path);
     if (page.entries.some((entry) => entry.provisional)) {
       throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", { frame });

@@ -3,17 +3,16 @@
  * the memory (FORMAT.md, "Deduplication").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
+import { CHUNK_ID_BYTES } from "../format/chunk_table.ts";
 import type { BlockPlace } from "../format/row.ts";
 
-/** Bytes of a chunk's id. */
-export const CHUNK_ID_BYTES = 16;
-/** Chunks that an index remembers unless it is told otherwise: some 30 GB of content, in at most 220 MB. */
-export const MAX_INDEXED_CHUNKS = 6_500_000;
+/** Chunks that an index remembers unless it is told otherwise: some 13 GB of content, in 110 MB; 165 while it grows. */
+export const MAX_INDEXED_CHUNKS = 3_300_000;
 
 /** Where the bytes of a chunk lie. */
 export interface ChunkPlace {
-  /** The block. */
-  readonly block: BlockPlace;
+  /** The number of its block. */
+  readonly block: number;
   /** Byte offset in the block's data. */
   readonly dataOffset: number;
   /** Bytes; at least 1. */
@@ -34,7 +33,7 @@ const WORDS = CHUNK_ID_BYTES / 4;
 /** Chunks by id, in bounded memory: a chunk that it has no room for is stored again when it comes again. */
 export class ChunkIndex {
   readonly #most: number;
-  readonly #blocks: BlockPlace[] = [];
+  readonly #blocks: (BlockPlace | undefined)[] = [];
   #slots = FIRST_SLOTS;
   #ids = new Uint32Array(FIRST_SLOTS * WORDS);
   /** Number of the block, counted from 1; 0 is a slot that is free. */
@@ -64,9 +63,19 @@ export class ChunkIndex {
     return this.#slots * (CHUNK_ID_BYTES + 4 + 4 + 2);
   }
 
-  /** Names a block, so that chunks can be said to lie in it. */
-  addBlock(place: BlockPlace): number {
+  /** Gives a block a number, from 1, so that chunks can be said to lie in it. Where it is may be said later. */
+  addBlock(place?: BlockPlace): number {
     return this.#blocks.push(place);
+  }
+
+  /** Says where a block is that has a number. */
+  setPlace(block: number, place: BlockPlace): void {
+    this.#blocks[block - 1] = place;
+  }
+
+  /** Where a block is; `undefined` when that has not been said. */
+  placeOf(block: number): BlockPlace | undefined {
+    return this.#blocks[block - 1];
   }
 
   /** Where the chunk of that id is. */
@@ -75,7 +84,7 @@ export class ChunkIndex {
     const number = this.#block[slot] as number;
     if (number === 0) return undefined;
     return {
-      block: this.#blocks[number - 1] as BlockPlace,
+      block: number,
       dataOffset: this.#offset[slot] as number,
       length: this.#length[slot] as number,
     };

@@ -10,6 +10,7 @@ import {
   type Header,
   type HeaderCopy,
   SEVERAL_SEGMENTS,
+  SHARED_EXTENTS,
   withRecovery,
 } from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
@@ -21,6 +22,7 @@ import { type OpenedHeader, openHeader, type PeekStart } from "./header_reader.t
 import { checkRoom, type WritableSource } from "./key_changes.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
 import { findRecoveryRecord } from "./recovery_record.ts";
+import { Segments } from "./segments.ts";
 import { type FoundSegment, openLocator } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
@@ -31,6 +33,8 @@ export const LOST_HEADER = "its header is lost, both copies";
 const SUITES: readonly SuiteId[] = [1, 2];
 
 interface FoundBody {
+  /** What the body is read from, without a recovery layer. */
+  readonly source: Source;
   readonly keys: RecordKeys;
   readonly segment: FoundSegment;
   /** Pages of one header copy. */
@@ -65,19 +69,36 @@ async function findPlainBody(
     if (pages === undefined) {
       throw new ArchiveError("truncated", "Cannot open the archive: bytes are missing from its middle or its start");
     }
-    return { keys, segment, pages, recovery };
+    return { source, keys, segment, pages, recovery };
   }
   return undefined;
 }
 
+/** Whether the newest trailer says that files share content; where it cannot be read, nothing can that they share. */
+async function isDeduplicated({ source, keys, segment, pages }: FoundBody): Promise<boolean> {
+  try {
+    const { trailer } = await new Segments(source, keys, bodyOffset(pages), segment, undefined).newestEnd();
+    return trailer.deduplicated === true;
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    return false;
+  }
+}
+
 /** A header as the archive might have had it: its state is what the locator says. */
-function rebuilt({ keys, segment, pages, recovery }: FoundBody, generation: number, slots: readonly Slot[]): Header {
+function rebuilt(
+  { keys, segment, pages, recovery }: FoundBody,
+  generation: number,
+  slots: readonly Slot[],
+  deduplicated: boolean,
+): Header {
   const state = encodeState({ kind: "known", locatorHash: segment.id, locator: segment.locator });
+  const several = segment.locator.segment.number > 0 ? SEVERAL_SEGMENTS : 0;
   return {
     pages,
     suite: keys.suite,
     generation,
-    readFeatures: withRecovery(segment.locator.segment.number > 0 ? SEVERAL_SEGMENTS : 0, recovery),
+    readFeatures: withRecovery(several + (deduplicated ? SHARED_EXTENTS : 0), recovery),
     writeFeatures: 0,
     ignorableFeatures: 0,
     state: sealRecord(keys, "state", state, keys.engine.randomBytes(KEY_BYTES)),
@@ -105,7 +126,7 @@ export async function openAnyway(
       if (key.kind !== "archive-key") continue;
       const body = await findBody(engine, source, key.archiveKey.slice());
       if (body === undefined) continue;
-      const header = rebuilt(body, body.segment.locator.generation, []);
+      const header = rebuilt(body, body.segment.locator.generation, [], await isDeduplicated(body));
       const { archiveKey, suite, id } = body.keys;
       const bytes = encodeHeaderCopy(engine, header, "A", deriveHeaderKey(engine, archiveKey, suite, id));
       const copy: HeaderCopy = {
@@ -155,7 +176,7 @@ export async function restoreHeader(
     body.segment.locator.generation,
     await newestGeneration(engine, target, body),
   );
-  const header = rebuilt(body, Math.min(newest + 1, MAX_GENERATION), slots);
+  const header = rebuilt(body, Math.min(newest + 1, MAX_GENERATION), slots, await isDeduplicated(body));
   checkRoom(header, slots);
   const key = deriveHeaderKey(engine, archiveKey, header.suite, body.keys.id);
   const copies = { A: encodeHeaderCopy(engine, header, "A", key), B: encodeHeaderCopy(engine, header, "B", key) };

@@ -1,5 +1,6 @@
 /** What can be read from front to back as it comes, and what has to be kept first, to go back and forth in it. */
 import { ArchiveError } from "../format/errors.ts";
+import { isDeduplicated } from "../format/header.ts";
 import type { State } from "../format/locator.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import { openState } from "./segment_tail.ts";
@@ -10,6 +11,7 @@ import type { SnapshotChoice } from "./snapshots.ts";
  * it can. The header alone decides: a pipe that need not be kept is not.
  */
 export function whyNotInOnePass(opened: OpenedHeader, choice: SnapshotChoice): string | undefined {
+  if (isDeduplicated(opened.copy.header)) return "is deduplicated: its files need what was stored with others";
   const state = stateOf(opened);
   // What is bad about the state, a reader of the stream tells at its end.
   if (state instanceof ArchiveError) return undefined;

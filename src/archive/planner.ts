@@ -29,9 +29,9 @@ export type EntryContent =
 /** Content bytes of one block. */
 export const BLOCK_BYTES = 2 ** 21;
 /** Rows of one block. */
-const BLOCK_ROWS = 4096;
+export const BLOCK_ROWS = 4096;
 /** UTF-8 bytes of the rows' paths and links of one block: with the content they stay well below a frame's limit. */
-const BLOCK_STRING_BYTES = 2 ** 21;
+export const BLOCK_STRING_BYTES = 2 ** 21;
 
 /** Plans the parts of each block. The iterable may be slow: what is planned is given out as soon as a block is full. */
 export async function* planBlocks(

@@ -14,7 +14,7 @@ export class RowCursor {
   /** Reads `run`. */
   constructor(run: CatalogRun) {
     this.#run = run;
-    this.#reader = new RowReader(run.segment);
+    this.#reader = new RowReader(run.segment, run.deduplicated);
   }
 
   /** The row at hand; `undefined` at the end. */

@@ -1,6 +1,10 @@
-/** Opens a damaged archive: its only segment by what its frames are, one of several snapshots by its catalog. */
+/**
+ * Opens a damaged archive: its only segment by what its frames are; by its catalog one of several snapshots, or one whose
+ * files share content.
+ */
 import type { Engine } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
+import { isDeduplicated } from "../format/header.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { RECORD_BYTES } from "../format/locator.ts";
 import { Archive } from "./archive.ts";
@@ -33,12 +37,15 @@ export async function openSalvage(engine: Engine, file: Source, options: Salvage
   const start = await startSalvage(engine, source, options);
   for (const warning of start.warnings) options.onWarning?.(warning);
   const wanted = start.segment.number;
-  if (wanted === 0) return await Salvage.open(engine, source, start, options);
+  const shares = start.opened === undefined ? undefined : isDeduplicated(start.opened.copy.header);
+  if (wanted === 0 && shares !== true) {
+    return await sharedSnapshot(engine, source, start, options) ?? await Salvage.open(engine, source, start, options);
+  }
   const header = start.opened ?? await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
   const { snapshot } = options;
   for await (const segment of earlier(source, start)) {
     const { number } = segment.locator.segment;
-    if (number === 0) break;
+    if (number === 0 && shares !== true) break;
     try {
       const newest = { ...segment, state: "known", tail: 0 } as const;
       const choice = snapshot === undefined ? {} : { snapshot };
@@ -49,6 +56,7 @@ export async function openSalvage(engine: Engine, file: Source, options: Salvage
       options.onWarning?.(`snapshot ${number + 1} cannot be read: what its end says of its files is damaged`);
     }
   }
+  if (wanted === 0) return await Salvage.open(engine, source, start, options);
   const first = await segmentAt(source, start.bodyOffset);
   if (first === undefined) {
     throw new ArchiveError("damaged", "Cannot salvage the archive: of no snapshot there is enough left to open it");
@@ -63,6 +71,24 @@ export async function openSalvage(engine: Engine, file: Source, options: Salvage
     isPart: true,
   };
   return await Salvage.open(engine, source, only, options);
+}
+
+/** The only snapshot of an archive whose header is lost, if its end says that its files share content. */
+async function sharedSnapshot(
+  engine: Engine,
+  source: Source,
+  start: SalvageStart,
+  options: SalvageOptions,
+): Promise<Salvaging | undefined> {
+  if (start.opened !== undefined || start.locator === undefined) return undefined;
+  try {
+    const header = await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
+    const archive = await Archive.openBehind(engine, source, header, {});
+    return archive.isDeduplicated ? new SnapshotSalvage(engine, source, archive, true, options) : undefined;
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    return undefined;
+  }
 }
 
 /** The segments that are known, and those before them by the locators that end where the next one begins. */

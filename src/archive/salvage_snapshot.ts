@@ -22,6 +22,8 @@ import type { Source } from "./source.ts";
 const SEGMENT_STEP = 2 ** 33;
 /** Opened blocks that are kept: neighbouring files share blocks. */
 const KEPT_BLOCKS = 4;
+/** Where files share content, its blocks lie anywhere. */
+const KEPT_BLOCKS_SHARED = 16;
 /** Content of one file that is gathered before it is given out as a part. */
 const PART_BYTES = 2 ** 23;
 
@@ -145,7 +147,7 @@ export class SnapshotSalvage {
     for (const { start, end } of gapsIn(recovered, fileOffset, fileOffset + length)) addRange(file.lost, start, end);
   }
 
-  /** What is intact of an extent, if its block has the very same slice of the very same path, or of any. */
+  /** What is intact of an extent, if its block has the very same slice of the very same path, or of any, or it is shared. */
   async #intactOf(
     path: string | undefined,
     extent: Extent,
@@ -153,13 +155,13 @@ export class SnapshotSalvage {
     const { fileOffset, length, dataOffset } = extent;
     const found = await this.#block(extent.block);
     const data = found?.block.block?.data;
+    if (extent.shared) return found === undefined || data === undefined ? [] : intactBytes(found.block, data, extent);
     const entries = path === undefined ? found?.byPath.values().toArray() : [found?.byPath.get(path)];
     const slice = entries?.flatMap((entry) => entry?.slices ?? []).find((slice) => slice.dataOffset === dataOffset);
     if (found === undefined || data === undefined || slice?.fileOffset !== fileOffset || slice.length !== length) {
       return [];
     }
-    return partsIn(found.block.intact, dataOffset, dataOffset + length)
-      .map(({ start, end }) => ({ start, bytes: data.subarray(start, end) }));
+    return intactBytes(found.block, data, extent);
   }
 
   async #block(place: BlockPlace): Promise<IndexedSalvage | undefined> {
@@ -174,7 +176,8 @@ export class SnapshotSalvage {
       ? undefined
       : { block, byPath: new Map(block.block.entries.map((entry) => [entry.row.path, entry])) };
     const oldest = this.#kept.keys().next();
-    if (this.#kept.size >= KEPT_BLOCKS && oldest.done !== true) this.#kept.delete(oldest.value);
+    const most = this.#archive.isDeduplicated ? KEPT_BLOCKS_SHARED : KEPT_BLOCKS;
+    if (this.#kept.size >= most && oldest.done !== true) this.#kept.delete(oldest.value);
     this.#kept.set(name, indexed);
     return indexed;
   }
@@ -260,6 +263,16 @@ export class SnapshotSalvage {
       if (from === undefined || comparePaths(gap.end, from) > 0) from = gap.end;
     }
   }
+}
+
+/** What is intact of a range of a block's data. */
+function intactBytes(
+  { intact }: SalvagedBlock,
+  data: Uint8Array,
+  { dataOffset, length }: Extent,
+): { readonly start: number; readonly bytes: Uint8Array }[] {
+  return partsIn(intact, dataOffset, dataOffset + length)
+    .map(({ start, end }) => ({ start, bytes: data.subarray(start, end) }));
 }
 
 function* finish({ row, extents, recovered, lost, pieces }: OpenFile): Generator<SalvageEvent> {

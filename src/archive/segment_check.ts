@@ -5,6 +5,7 @@
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { equalBytes, isZero } from "../format/bytes.ts";
+import { type ChunkedBlock, decodeChunkTable } from "../format/chunk_table.ts";
 import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE, type FrameHead, FrameOrder } from "../format/frame.ts";
@@ -23,12 +24,20 @@ import { decodeTrailer, emptyTally, tally, type Totals, type Trailer } from "../
 import { Agreement, type BlockFacts } from "./agreement.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 
+/** What is known of a block. */
+interface KnownBlock {
+  readonly offset: number;
+  readonly frameBytes: number;
+  /** Bytes of its data. */
+  readonly dataBytes: number;
+}
+
 /** What is known of the segments before the one at hand. */
 export class SegmentHistory {
   readonly segments: ListedSegment[] = [];
   readonly snapshots: ListedSnapshot[] = [];
   /** The places of blocks, by segment. */
-  readonly blocks: { readonly offset: number; readonly frameBytes: number }[][] = [];
+  readonly blocks: KnownBlock[][] = [];
   /** Where the tables of each segment are. */
   readonly tables: { segments: BlockPlace; snapshots: BlockPlace }[] = [];
 }
@@ -47,7 +56,8 @@ export class SegmentCheck {
   readonly #segment: SegmentIdentity;
   readonly #offset: number;
   readonly #history: SegmentHistory;
-  readonly #blocks: { offset: number; frameBytes: number }[] = [];
+  readonly #blocks: KnownBlock[] = [];
+  readonly #deduplicated: boolean;
   readonly #pages: PagePlace[] = [];
   readonly #totals = emptyTally();
   #orphanPages = 0;
@@ -57,8 +67,18 @@ export class SegmentCheck {
   #trailer: { readonly place: FramePlace; readonly frameBytes: number; readonly trailer: Trailer } | undefined;
   readonly #tables: { segments?: BlockPlace; snapshots?: BlockPlace } = {};
 
-  /** Begins with a segment at an offset, behind those of a history, which it joins at its end. */
-  constructor(engine: Engine, segment: SegmentIdentity, offset: number, history: SegmentHistory) {
+  /**
+   * Begins with a segment at an offset, behind those of a history, which it joins at its end. `deduplicated` is what the
+   * header says.
+   */
+  constructor(
+    engine: Engine,
+    segment: SegmentIdentity,
+    offset: number,
+    history: SegmentHistory,
+    deduplicated: boolean,
+  ) {
+    this.#deduplicated = deduplicated;
     this.agreement = new Agreement(engine);
     this.#segment = segment;
     this.#offset = offset;
@@ -69,7 +89,7 @@ export class SegmentCheck {
   /** Takes the next block. */
   block({ offset }: FramePlace, frameBytes: number, facts: BlockFacts): void {
     this.agreement.addFacts(facts);
-    this.#blocks.push({ offset, frameBytes });
+    this.#blocks.push({ offset, frameBytes, dataBytes: facts.dataBytes });
   }
 
   /** Takes the content of another frame. */
@@ -77,7 +97,7 @@ export class SegmentCheck {
     const { number } = this.#segment;
     switch (head.type) {
       case FRAME_TYPE.page: {
-        const page = decodePage(raw, head.rows, undefined, number);
+        const page = decodePage(raw, head.rows, undefined, number, this.#deduplicated);
         this.#takePage(page);
         const firstPath = (page.entries[0] as PageEntry).row.path;
         this.#pages.push({ ...place, firstPath, frameBytes, rows: head.rows });
@@ -103,12 +123,16 @@ export class SegmentCheck {
         return undefined;
       case FRAME_TYPE.trailer: {
         const trailer = decodeTrailer(raw, number);
+        checkDeduplicated(trailer, this.#deduplicated);
         this.#trailer = { place, frameBytes, trailer };
         this.#checkTrailer(trailer);
         return { kind: "trailer", trailer };
       }
       case FRAME_TYPE.padding:
         if (!isZero(raw)) throw new ArchiveError("malformed", "Cannot accept the archive: its padding is not zero");
+        return undefined;
+      case FRAME_TYPE.chunkTable:
+        this.#checkChunks(decodeChunkTable(raw, head.rows, number));
         return undefined;
       default:
         return undefined;
@@ -139,13 +163,31 @@ export class SegmentCheck {
   }
 
   #checkPlaces(row: Row, extents: readonly Extent[]): void {
-    for (const { block } of extents) {
-      const found = this.#history.blocks[block.segment ?? 0]?.[block.frame];
-      if (found?.offset === block.offset && found.frameBytes === block.frameBytes) continue;
+    for (const { block, shared, dataOffset, length } of extents) {
+      const found = this.#blockAt(block);
+      if (found !== undefined && (!shared || dataOffset + length <= found.dataBytes)) continue;
       throw new ArchiveError(
         "inconsistent",
         `Cannot accept ${JSON.stringify(row.path)}: the catalog places it in a block that is not there`,
         { path: row.path },
+      );
+    }
+  }
+
+  /** The block at a place, where there is one. */
+  #blockAt({ segment = 0, frame, offset, frameBytes }: BlockPlace): KnownBlock | undefined {
+    const found = this.#history.blocks[segment]?.[frame];
+    return found?.offset === offset && found.frameBytes === frameBytes ? found : undefined;
+  }
+
+  /** Chunks lie in blocks of this segment; whether they have these ids concerns writers alone. */
+  #checkChunks(blocks: readonly ChunkedBlock[]): void {
+    for (const { place, lengths } of blocks) {
+      const dataBytes = this.#blockAt(place)?.dataBytes ?? -1;
+      if (lengths.reduce((sum, length) => sum + length, 0) <= dataBytes) continue;
+      throw new ArchiveError(
+        "inconsistent",
+        "Cannot accept the archive: its chunk table tells of bytes that are not there",
       );
     }
   }
@@ -230,6 +272,17 @@ export class SegmentCheck {
     const { segments, snapshots } = this.#tables;
     this.#history.tables.push({ segments: segments as BlockPlace, snapshots: snapshots as BlockPlace });
   }
+}
+
+/**
+ * Checks that a trailer says of shared content what the header says.
+ *
+ * @throws {ArchiveError} `malformed` or `inconsistent`.
+ */
+export function checkDeduplicated(trailer: Trailer, deduplicated: boolean): void {
+  if ((trailer.deduplicated === true) === deduplicated) return;
+  const code = deduplicated ? "inconsistent" : "malformed";
+  throw new ArchiveError(code, "Cannot accept the archive: its header and its trailer disagree about shared content");
 }
 
 function isSamePlace(a: BlockPlace, b: BlockPlace | undefined): boolean {

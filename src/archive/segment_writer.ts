@@ -5,8 +5,15 @@
 import type { Bytes } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
+import type { ChunkedBlock } from "../format/chunk_table.ts";
 import { CODEC, FRAME_TYPE, type FrameHead, frameLength, storedForFrameLength } from "../format/frame.ts";
-import { deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
+import {
+  deriveChunkIdKey,
+  deriveGearTable,
+  deriveSegmentKey,
+  KEY_BYTES,
+  type SegmentIdentity,
+} from "../format/keys.ts";
 import {
   MAX_BODY_BYTES,
   MAX_FRAME_BYTES,
@@ -17,13 +24,14 @@ import {
 } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import { utf8Length } from "../format/path.ts";
-import type { BlockPlace, Extent, Row, Time } from "../format/row.ts";
+import type { BlockPlace, Extent, Row, Slice, Time } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { encodeSegmentTable, type SegmentTable } from "../format/segment_table.ts";
 import { encodeSnapshotTable, type SnapshotTable } from "../format/snapshot_table.ts";
 import { emptyTally, encodeTrailer, MAX_WRITER_BYTES, tally, type Totals, type Trailer } from "../format/tables.ts";
-import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
+import type { BlockSetting, BuiltBlock, FailedPart, SharedSlice } from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
+import { ChunkTables } from "./chunk_tables.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
@@ -44,6 +52,8 @@ export interface SegmentOptions {
   readonly level?: Level;
   /** Pads the length to the next Padmé step, so that it tells less about the content. */
   readonly pad?: boolean;
+  /** Stores equal content once. An archive's further snapshots do as its first. */
+  readonly dedup?: boolean;
   /** A label for the snapshot. */
   readonly label?: string;
   /** When the snapshot began; now unless given. */
@@ -111,6 +121,8 @@ export class SegmentWriter {
   readonly #failed = new Set<string>();
   /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
   readonly #linkTargets = new Set<string>();
+  readonly #chunks: ChunkTables;
+  #lastBlock: BlockPlace | undefined;
   #started: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #open: OpenFile | undefined;
@@ -135,6 +147,7 @@ export class SegmentWriter {
     const { engine, suite, archiveKey, id } = keys;
     this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, place.segment);
     this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
+    this.#chunks = new ChunkTables(engine, this.level);
     const { number } = place.segment;
     this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page, number);
     this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage, number);
@@ -162,7 +175,11 @@ export class SegmentWriter {
 
   /** What building this archive's blocks takes. */
   get setting(): BlockSetting {
-    return { suite: this.#keys.suite, segmentKey: this.#segmentKey, level: this.level };
+    const { engine, suite, archiveKey } = this.#keys;
+    const setting = { suite, segmentKey: this.#segmentKey, level: this.level };
+    if (this.#options.dedup !== true) return setting;
+    const cutting = { gear: deriveGearTable(engine, archiveKey), idKey: deriveChunkIdKey(engine, archiveKey) };
+    return { ...setting, cutting };
   }
 
   /** The next block's frame number; blocks are written in the order of their numbers. */
@@ -209,6 +226,7 @@ export class SegmentWriter {
     const place: BlockPlace = number === 0 ? at : { segment: number, ...at };
     await this.#write(block.bytes);
     this.#blocks++;
+    this.#lastBlock = place;
     const failed: FailedPart[] = [];
     for (const outcome of block.outcomes) {
       if (!outcome.ok) {
@@ -224,13 +242,22 @@ export class SegmentWriter {
         failed.push({ ok: false, row, last: true, problem: new Error("its first name could not be stored") });
         continue;
       }
-      this.#keep(row, provisional, slices, place);
+      this.#keep(row, provisional, extentsOf(slices, outcome.shared, place));
     }
     return failed;
   }
 
-  #keep(row: Row, provisional: boolean, slices: readonly Omit<Extent, "block">[], block: BlockPlace): void {
-    const extents = slices.map((slice) => ({ ...slice, block }));
+  /** Where the block is that was written last. */
+  get lastBlock(): BlockPlace | undefined {
+    return this.#lastBlock;
+  }
+
+  /** Takes down which chunks a written block holds, for later updates. */
+  addChunks(block: ChunkedBlock): void {
+    this.#chunks.add(block);
+  }
+
+  #keep(row: Row, provisional: boolean, extents: readonly Extent[]): void {
     if (this.#open !== undefined && this.#open.path !== row.path) this.#orphan();
     if (provisional) {
       this.#open ??= { path: row.path, extents: [], failed: false };
@@ -242,7 +269,7 @@ export class SegmentWriter {
     const all = open === undefined ? extents : [...open.extents, ...extents];
     if (open?.failed) {
       this.#failed.add(row.path);
-      this.#orphans.add({ row, provisional: false, extents: all });
+      this.#orphans.add({ row, provisional: false, extents: ownExtents(all) });
       return;
     }
     this.#catalog.add({ row, provisional: false, extents: all });
@@ -265,8 +292,9 @@ export class SegmentWriter {
   #orphan(): void {
     const open = this.#open;
     this.#open = undefined;
-    if (open === undefined || open.extents.length === 0) return;
-    this.#orphans.add({ row: provisionalRow(open.path, "file"), provisional: true, extents: open.extents });
+    const extents = ownExtents(open?.extents ?? []);
+    if (open === undefined || extents.length === 0) return;
+    this.#orphans.add({ row: provisionalRow(open.path, "file"), provisional: true, extents });
   }
 
   #count(row: Row): void {
@@ -294,6 +322,7 @@ export class SegmentWriter {
     const { segmentTable, snapshotTable } = inheritance ?? NOTHING_BEFORE;
     await this.#writeItem(FRAME_TYPE.segmentTable, encodeSegmentTable(segmentTable), segmentTable.rows.length);
     await this.#writeItem(FRAME_TYPE.snapshotTable, encodeSnapshotTable(snapshotTable), snapshotTable.rows.length);
+    for (const table of this.#chunks.finish()) await this.#writeFrame(table);
     const totals = inheritance === undefined ? { ...this.#totals } : sumOf(this.#totals, inheritance.totals);
     const trailerStart = this.#written;
     const { segment, offset, generation } = this.#place;
@@ -359,6 +388,7 @@ export class SegmentWriter {
       partial: this.#partial,
       writer: this.#options.writer ?? "",
       runs,
+      ...(this.#options.dedup === true ? { deduplicated: true } : {}),
     };
   }
 
@@ -408,6 +438,23 @@ export class SegmentWriter {
     const head = { type: FRAME_TYPE.end, codec: CODEC.stored, raw: 0, stored: 0, rows: 0, crc: 0 };
     return { length, end: this.#cipher.seal(this.#numbers.take(), { head, stored: new Uint8Array(0) }) };
   }
+}
+
+/** An entry's places in file order: slices of the block, and what is shared. */
+function extentsOf(
+  slices: readonly Slice[],
+  shared: readonly SharedSlice[] | undefined,
+  block: BlockPlace,
+): readonly Extent[] {
+  const own = slices.map((slice): Extent => ({ ...slice, block }));
+  if (shared === undefined || shared.length === 0) return own;
+  const others = shared.map((slice): Extent => ({ ...slice, block: slice.block ?? block, shared: true }));
+  return [...own, ...others].sort((a, b) => a.fileOffset - b.fileOffset);
+}
+
+/** What blocks hold under an entry's own path. */
+function ownExtents(extents: readonly Extent[]): readonly Extent[] {
+  return extents.filter(({ shared }) => !shared);
 }
 
 const NOTHING_BEFORE = { segmentTable: { pages: [], rows: [] }, snapshotTable: { pages: [], rows: [] } } as const;

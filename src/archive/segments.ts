@@ -19,6 +19,7 @@ import { CatalogRun, READ_AHEAD_BYTES } from "./catalog_run.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import type { RecordKeys } from "./record_cipher.ts";
+import { checkDeduplicated } from "./segment_check.ts";
 import type { Source } from "./source.ts";
 
 /** Segments whose frames are kept ready to be read. */
@@ -51,9 +52,18 @@ export class Segments {
   readonly #source: Source;
   readonly #frames = new Map<number, FrameSource>();
   readonly #pages = new Map<number, Promise<readonly ListedSegment[]>>();
+  readonly #deduplicated: boolean | undefined;
   #end: SegmentEnd | undefined;
 
-  constructor(source: Source, keys: RecordKeys, bodyOffset: number, newest: ListedSegment) {
+  /** `deduplicated` is what the header says; absent where that is what is to be found out. */
+  constructor(
+    source: Source,
+    keys: RecordKeys,
+    bodyOffset: number,
+    newest: ListedSegment,
+    deduplicated: boolean | undefined,
+  ) {
+    this.#deduplicated = deduplicated;
     this.#source = source;
     this.keys = keys;
     this.bodyOffset = bodyOffset;
@@ -73,7 +83,9 @@ export class Segments {
   }
 
   async #readEnd(segment: ListedSegment): Promise<SegmentEnd> {
-    return await readEnd(this.#framesOf(segment), segment);
+    const end = await readEnd(this.#framesOf(segment), segment);
+    if (this.#deduplicated !== undefined) checkDeduplicated(end.trailer, this.#deduplicated);
+    return end;
   }
 
   /**
@@ -178,7 +190,7 @@ export class Segments {
 
   /** The runs of a snapshot's catalog, the newest first. */
   async runs(number: number, { pages, trailer }: SegmentEnd): Promise<readonly CatalogRun[]> {
-    const runs = [new CatalogRun(number, await this.frames(number), pages)];
+    const runs = [new CatalogRun(number, await this.frames(number), pages, this.#deduplicated !== false)];
     for (const segment of trailer.runs ?? []) {
       const listed = await this.get(segment);
       const frames = this.#framesOf(listed);
@@ -188,7 +200,7 @@ export class Segments {
       if (head.type !== FRAME_TYPE.index) throw disagreement();
       const below = decodeIndex(raw, head.rows, index.offset);
       checkPagesBefore(below, index);
-      runs.push(new CatalogRun(segment, frames, below));
+      runs.push(new CatalogRun(segment, frames, below, this.#deduplicated !== false));
     }
     return runs;
   }

@@ -7,7 +7,7 @@ import type { Bytes, Engine } from "../engine/engine.ts";
 import type { Block } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
-import { type Header, recoveryPercent } from "../format/header.ts";
+import { type Header, isDeduplicated, recoveryPercent } from "../format/header.ts";
 import { deriveSegmentKey, KEY_BYTES } from "../format/keys.ts";
 import { encodeLocator, type FramePlace, RECORD_BYTES, type State } from "../format/locator.ts";
 import type { ListedSegment } from "../format/segment_table.ts";
@@ -47,6 +47,17 @@ export class SeveralSnapshotsError extends Error {
   constructor(snapshots: number) {
     super(`Cannot read the archive in one pass: it has ${snapshots} snapshots, and the newest needs what others hold`);
     this.snapshots = snapshots;
+  }
+}
+
+/** An archive whose files share content cannot be taken in one pass: what blocks hold of a file is not all of it. */
+export class SharedContentError extends Error {
+  /** `"SharedContentError"`. */
+  override readonly name = "SharedContentError";
+
+  /** Creates an error. */
+  constructor() {
+    super("Cannot read the archive in one pass: it is deduplicated, so that files need what was stored with others");
   }
 }
 
@@ -112,6 +123,8 @@ export class ArchiveStream {
    * `rolled-back` when another snapshot was expected.
    * @throws {SeveralSnapshotsError} when there are several snapshots, unless the options choose. Nothing behind the
    * header has been taken off the queue then.
+   * @throws {SharedContentError} when files share content, unless all segments are read, or those up to a number. The
+   * same holds.
    */
   static async open(
     engine: Engine,
@@ -180,7 +193,7 @@ export class ArchiveStream {
     const segment = { salt, number, link };
     const { engine, suite, archiveKey, id } = keys;
     const segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, segment);
-    const check = new SegmentCheck(engine, segment, start, this.#history);
+    const check = new SegmentCheck(engine, segment, start, this.#history, isDeduplicated(this.header));
     const setting = { suite, segmentKey, agreementKey: check.agreement.key };
     const opener = begin?.(setting) ?? inlineOpener(engine, setting);
     const cipher = new FrameCipher(engine, suite, segmentKey);
@@ -331,6 +344,9 @@ export class ArchiveStream {
 
 /** Refuses an archive of several snapshots unless the options choose; before anything is taken off the queue. */
 function checkOnly(opened: OpenedHeader, segments: SegmentChoice = "only"): void {
+  if (typeof segments === "string" && segments !== "all" && isDeduplicated(opened.copy.header)) {
+    throw new SharedContentError();
+  }
   const state = stateOf(opened);
   if (segments !== "only" || state instanceof ArchiveError || state.kind === "streamed") return;
   const { number } = state.locator.segment;

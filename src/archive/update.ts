@@ -5,7 +5,7 @@
 import type { Bytes, Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { SEVERAL_SEGMENTS } from "../format/header.ts";
+import { isDeduplicated, SEVERAL_SEGMENTS } from "../format/header.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { MAX_RUNS, MAX_SEGMENTS } from "../format/limits.ts";
 import { firstListed, type SegmentTable } from "../format/segment_table.ts";
@@ -13,13 +13,15 @@ import { listedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts"
 import type { Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { blockTools, inlineBuilder } from "./block_builder.ts";
+import { ChunkIndex } from "./chunk_index.ts";
+import { loadChunks } from "./chunk_tables.ts";
 import { type EntryCursor, ListCursor, MergedCursor, takeWhole } from "./catalog_cursor.ts";
 import type { CatalogRun } from "./catalog_run.ts";
 import type { ChangeFinder } from "./changes.ts";
-import { type StoreOptions, writeBlocks } from "./create.ts";
+import { storeEntries, type StoreOptions } from "./create.ts";
 import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
 import type { OpenedHeader } from "./header_reader.ts";
-import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
+import type { PlannedEntry } from "./planner.ts";
 import type { SegmentEnd } from "./segments.ts";
 import { checkSegmentOptions, type Inheritance, type SegmentOptions, SegmentWriter } from "./segment_writer.ts";
 
@@ -37,7 +39,7 @@ export interface AppendableSource extends WritableSource {
 export type Changes = Pick<ChangeFinder, "counts" | "rows" | "totals" | "couldNotStore" | "changes">;
 
 /** How a snapshot is appended. */
-export interface UpdateOptions extends SegmentOptions, StoreOptions {
+export interface UpdateOptions extends Omit<SegmentOptions, "dedup">, StoreOptions {
   /** Appends a snapshot even when nothing has changed. */
   readonly always?: boolean;
 }
@@ -99,12 +101,17 @@ export async function updateArchive(
     generation: opened.copy.header.generation,
   };
   const sink = { write: (bytes: Bytes) => target.append(bytes), sync: () => target.sync() };
-  const writer = new SegmentWriter(opened.keys, place, sink, options, random);
+  const dedup = isDeduplicated(opened.copy.header);
+  const writer = new SegmentWriter(opened.keys, place, sink, { ...options, dedup }, random);
   let written;
   try {
     const builder = options.builder?.(writer.setting) ??
       inlineBuilder(blockTools(engine, writer.setting, options.access));
-    await writeBlocks(planBlocks(finder.changes(found), options.blockBytes ?? BLOCK_BYTES), builder, writer, options);
+    await storeEntries(finder.changes(found), builder, writer, options, async () => {
+      const index = new ChunkIndex();
+      await loadChunks(archive.segments, index);
+      return index;
+    });
     options.signal?.throwIfAborted();
     const { kept, gone } = finder.counts;
     if (!writer.begun && kept + gone === 0 && options.always !== true) return undefined;

@@ -3,11 +3,13 @@
  * where the target can be rewritten, the caller puts the final header over the first one at the end.
  */
 import type { Bytes, Engine, ScryptCost, SuiteId } from "../engine/engine.ts";
-import { bodyOffset, encodeHeaderCopy, type Header, slotRoom, withRecovery } from "../format/header.ts";
+import type { ChunkedBlock } from "../format/chunk_table.ts";
+import { bodyOffset, encodeHeaderCopy, type Header, SHARED_EXTENTS, slotRoom, withRecovery } from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
 import { DEFAULT_LOG_N, HEADER_PAGE_COUNTS } from "../format/limits.ts";
 import { encodeState, type State } from "../format/locator.ts";
 import { encodePassphrase } from "../format/passphrase.ts";
+import type { BlockPlace } from "../format/row.ts";
 import { isCostInRange, type Slot, SLOT_BYTES, slotsFault } from "../format/slots.ts";
 import type { Totals } from "../format/tables.ts";
 import { isRecoveryPercent } from "../recovery/geometry.ts";
@@ -59,6 +61,7 @@ export class ArchiveWriter {
   /** Where the segment's bytes go on their way to the sink, when they get recovery data. */
   readonly #body: BodySink | undefined;
   readonly #recovery: number;
+  readonly #dedup: boolean;
   readonly #random: Random;
   readonly #slots: Promise<readonly Slot[]>;
   readonly #headerSalt: Bytes;
@@ -82,6 +85,7 @@ export class ArchiveWriter {
     this.#body = options.recovery === undefined ? undefined : new BodySink(keys.engine, sink, options.recovery);
     this.#random = random;
     this.#recovery = options.recovery ?? 0;
+    this.#dedup = options.dedup === true;
     this.#headerLast = options.headerLast === true;
     const segment = { salt: random(KEY_BYTES), number: 0, link: new Uint8Array(KEY_BYTES) };
     this.#headerSalt = random(KEY_BYTES);
@@ -175,6 +179,16 @@ export class ArchiveWriter {
     return this.#segment.hasFailed(path);
   }
 
+  /** Where the block is that was written last. */
+  get lastBlock(): BlockPlace | undefined {
+    return this.#segment.lastBlock;
+  }
+
+  /** Takes down which chunks a written block holds, for later updates. */
+  addChunks(block: ChunkedBlock): void {
+    this.#segment.addChunks(block);
+  }
+
   /** Writes a built block and keeps its rows for the catalog. Returns the parts that failed. */
   async writeBlock(block: BuiltBlock): Promise<readonly FailedPart[]> {
     await this.start();
@@ -211,7 +225,7 @@ export class ArchiveWriter {
       pages: this.#pages,
       suite,
       generation: 1,
-      readFeatures: withRecovery(0, this.#recovery),
+      readFeatures: withRecovery(this.#dedup ? SHARED_EXTENTS : 0, this.#recovery),
       writeFeatures: 0,
       ignorableFeatures: 0,
       state: sealRecord(this.#keys, "state", encodeState(state), salt),

@@ -74,15 +74,8 @@ export interface ValueFlag<T> extends DescribedFlag {
   readonly read: ValueReader<T>;
 }
 
-/** An option that belongs to a later version: known, so that it can be told from a mistyped one. */
-export interface LaterFlag extends FlagBase {
-  readonly kind: "later";
-  /** Present when it takes a value. */
-  readonly value?: string;
-}
-
 /** One option of the table. */
-export type Flag = SwitchFlag | ValueFlag<unknown> | LaterFlag;
+export type Flag = SwitchFlag | ValueFlag<unknown>;
 
 /** zstd's level unless told otherwise: what the runtime's zstd and most tools use. */
 export const DEFAULT_LEVEL = 3;
@@ -184,6 +177,15 @@ export const FLAGS = {
     read: wholeNumber(MIN_WRITER_LOG_N, MAX_LOG_N),
     summary: `make guessing the passphrase cost 2^N scrypt rounds and 2^N KiB of memory, and opening too: ` +
       `${MIN_WRITER_LOG_N} to ${MAX_LOG_N} (default ${DEFAULT_LOG_N})`,
+  },
+  "dedup": {
+    kind: "switch",
+    group: "Storing",
+    summary: {
+      "":
+        "store content once that is in several places; later updates do too (from a pipe, it is kept in a file to be read)",
+      copy: "store content once that is in several places (as it is when the archive already does)",
+    },
   },
   "pad": {
     kind: "switch",
@@ -530,8 +532,6 @@ export const FLAGS = {
   },
   "help": { kind: "switch", short: "h", group: "Talking", summary: "show this help" },
   "version": { kind: "switch", group: "Talking", summary: "show the version" },
-  // Named by the command line's contract, each to arrive whole with the work it belongs to.
-  "dedup": { kind: "later" },
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** The long name of an option, without its dashes. */

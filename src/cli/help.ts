@@ -42,7 +42,7 @@ function flagRows(verb: VerbName, group: FlagGroup): Row[] {
   const rows: Row[] = [];
   for (const name of verbOf(verb).flags) {
     const flag: Flag = FLAGS[name];
-    if (flag.kind === "later" || flag.group !== group) continue;
+    if (flag.group !== group) continue;
     const isSwitch = flag.kind === "switch" || verbOf(verb).switches?.includes(name);
     const value = isSwitch ? "" : ` ${flag.value}`;
     const summary = typeof flag.summary === "string" ? flag.summary : flag.summary[verb] ?? flag.summary[""] ?? "";

@@ -103,6 +103,8 @@ export interface CreateOptions extends StoringOptions {
   readonly verb: "create";
   /** The stored path of standard input's content. */
   readonly stdinName: string | undefined;
+  /** Whether equal content is stored once. */
+  readonly dedup: boolean;
   readonly suite: SuiteId;
   /** scrypt's logN. */
   readonly kdfLogN: number;
@@ -291,6 +293,8 @@ export interface CopyOptions extends OpeningOptions, WorkOptions {
   readonly store: boolean;
   /** The old archive's when not given. */
   readonly suite: SuiteId | undefined;
+  /** Whether equal content is stored once, also where the archive does not. */
+  readonly dedup: boolean;
   readonly pad: boolean;
   /** Percentage of the recovery record, 0 for none; the old archive's when not given. */
   readonly recovery: number | undefined;
@@ -415,6 +419,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
         level: typed.level ?? DEFAULT_LEVEL,
         store: typed.store ?? false,
         suite: typed.suite === undefined ? undefined : SUITE_IDS[typed.suite],
+        dedup: typed.dedup ?? false,
         pad: typed.pad ?? false,
         recovery: typed.recovery,
         force: typed.force ?? false,
@@ -534,6 +539,7 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
     ...storingOptions(common, typed, paths),
     verb: "create",
     stdinName: typed["stdin-name"],
+    dedup: typed.dedup ?? false,
     suite: SUITE_IDS[typed.suite ?? "chacha20-poly1305"],
     kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
     recovery: typed.recovery ?? 0,

@@ -46,7 +46,7 @@ function syntax(switches: readonly FlagName[]) {
   );
 }
 
-/** The arguments as tokens. Lenient, so that it never throws: what it would say knows nothing of verbs and later versions. */
+/** The arguments as tokens. Lenient, so that it never throws: what it would say knows nothing of verbs. */
 function tokenize(args: readonly string[], switches: readonly FlagName[] = []): readonly Token[] {
   const options = syntax(switches);
   return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
@@ -138,7 +138,7 @@ function readFlags(verb: VerbName, options: readonly OptionToken[]): TypedFlags 
   for (const token of options) {
     const flag = flagOf(token.name);
     const name = token.name as FlagName;
-    if (flag === undefined || flag.kind === "later" || !verbOf(verb).flags.includes(name)) {
+    if (flag === undefined || !verbOf(verb).flags.includes(name)) {
       throw unknownOption(token, verb);
     }
     if (flag.kind !== "switch" && switchesOf(verb)?.includes(name)) {
@@ -177,7 +177,7 @@ function requireValue({ value, inlineValue, rawName }: OptionToken, expected: st
   return value;
 }
 
-/** Why an option is not one of this verb: a later version's, another verb's, or a mistyped one. */
+/** Why an option is not one of this verb: another verb's, or a mistyped one. */
 function unknownOption({ name, rawName }: OptionToken, verb: VerbName | undefined): UsageError {
   const flag = flagOf(name);
   const shown = rawName === `--${name}`
@@ -185,7 +185,6 @@ function unknownOption({ name, rawName }: OptionToken, verb: VerbName | undefine
     : flag === undefined
     ? `"${rawName}"`
     : `"${rawName}" (--${name})`;
-  if (flag?.kind === "later") return new UsageError(`Cannot use ${shown}: this option is not in this version`);
   if (flag !== undefined) {
     const owners = VERB_NAMES.filter((owner) => verbOf(owner).flags.includes(name as FlagName));
     if (verb === undefined) {

@@ -28,6 +28,7 @@ export const PAGE_COLUMN = {
   extents: 26,
   continues: 27,
   blockSegments: 28,
+  shared: 29,
 } as const;
 
 const BLOCK_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, COLUMN.sliceCounts, COLUMN.slices]);
@@ -177,6 +178,8 @@ export function encodePage(page: Page, segment = 0): Bytes {
   let blockSegments: Bytes | undefined;
   const counts = new ByteWriter(entries.length);
   const extents = new ByteWriter(entries.length * 6);
+  const shared = new ByteWriter(entries.length);
+  let isSharing = false;
   const at = new ExtentCursor();
   for (const entry of entries) {
     counts.varint(entry.extents.length);
@@ -189,6 +192,8 @@ export function encodePage(page: Page, segment = 0): Bytes {
       extents.zigzag(extent.dataOffset - at.expectedIn(index));
       at.move(index, extent.dataOffset + extent.length);
       end = extent.fileOffset + extent.length;
+      shared.u8(extent.shared ? 1 : 0);
+      isSharing ||= extent.shared === true;
     }
   }
   if (extents.length > 0) {
@@ -200,6 +205,7 @@ export function encodePage(page: Page, segment = 0): Bytes {
   }
   if (page.continues) encodeColumn(out, PAGE_COLUMN.continues, Uint8Array.of(1));
   if (blockSegments !== undefined) encodeColumn(out, PAGE_COLUMN.blockSegments, blockSegments);
+  if (isSharing) encodeColumn(out, PAGE_COLUMN.shared, shared.view());
   return out.finish();
 }
 
@@ -218,7 +224,8 @@ class ExtentCursor {
   }
 }
 
-class BlockTable {
+/** A table of the places of blocks: each has a number. */
+export class BlockTable {
   readonly #numbers = new Map<number, Map<number, number>>();
   readonly #places: BlockPlace[] = [];
 
@@ -260,11 +267,18 @@ class BlockTable {
 /**
  * Decodes a page's raw bytes. `count` is the row count of the frame's head. Rows must rise in path order and a row
  * that is above the next must be a directory, so that no name stands twice and nothing is stored below a link. Rows
- * of catalog pages may be marked when their segment, whose number is given, is not the first.
+ * of catalog pages may be marked when their segment, whose number is given, is not the first. Extents are shared only
+ * in an archive that is `deduplicated`.
  *
  * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
  */
-export function decodePage(raw: Bytes, count: number, what: string = CATALOG_PAGE, segment = 0): Page {
+export function decodePage(
+  raw: Bytes,
+  count: number,
+  what: string = CATALOG_PAGE,
+  segment = 0,
+  deduplicated = true,
+): Page {
   if (count > MAX_PAGE_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_ROWS} rows`);
   if (raw.length > MAX_PAGE_BYTES) {
     throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_BYTES} bytes`);
@@ -281,6 +295,10 @@ export function decodePage(raw: Bytes, count: number, what: string = CATALOG_PAG
   );
   const counts = columns.get(PAGE_COLUMN.extentCounts);
   const reader = columns.get(PAGE_COLUMN.extents);
+  const shared = columns.get(PAGE_COLUMN.shared);
+  if (shared !== undefined && (!deduplicated || what !== CATALOG_PAGE)) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: it has shared content where there must be none`);
+  }
   const continues = columns.get(PAGE_COLUMN.continues)?.u8();
   if (continues !== undefined && continues !== 1) {
     throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
@@ -292,11 +310,12 @@ export function decodePage(raw: Bytes, count: number, what: string = CATALOG_PAG
     for (let left = counts?.varint() ?? 0; left > 0; left--) {
       if (reader === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: its extents are missing`);
       const extent = decodeExtent(reader, places, at, end, what);
-      extents.push(extent);
+      extents.push(isShared(shared) ? { ...extent, shared: true } : extent);
       end = extent.fileOffset + extent.length;
     }
     checkPlaces(row, end, provisional, what);
-    for (const { block } of extents) {
+    for (const { block, shared } of extents) {
+      if (shared && mark === undefined) continue;
       if (((block.segment ?? 0) === segment) === (mark === undefined)) continue;
       throw new ArchiveError("malformed", `Cannot accept a row of ${what}: its bytes lie in another segment`, {
         path: row.path,
@@ -328,7 +347,14 @@ function decodeExtent(
   return { fileOffset, length, dataOffset, block };
 }
 
-function decodePlaces(
+function isShared(reader: ByteReader | undefined): boolean {
+  const bit = reader?.u8() ?? 0;
+  if (bit > 1) throw new ArchiveError("malformed", `Cannot decode ${reader?.what}: unknown mark`);
+  return bit === 1;
+}
+
+/** Decodes what {@linkcode BlockTable} encodes. */
+export function decodePlaces(
   reader: ByteReader | undefined,
   segments: ByteReader | undefined,
   own: number,

@@ -14,6 +14,7 @@ export const FRAME_TYPE = {
   index: 4,
   segmentTable: 5,
   snapshotTable: 6,
+  chunkTable: 129,
   trailer: 7,
   padding: 8,
   end: 9,
@@ -22,7 +23,7 @@ export const FRAME_TYPE = {
 /** A frame type of this version. */
 export type FrameType = typeof FRAME_TYPE[keyof typeof FRAME_TYPE];
 
-/** From this number on a frame type may be passed over by a reader that does not know it. */
+/** From this number on a frame type may be passed over by a reader. */
 export const SKIPPABLE_TYPES = 0x80;
 
 /** How the stored bytes of a frame give its raw bytes, by the number in the format. */

@@ -28,6 +28,8 @@ const SEALS_BYTES = 2 * KEY_BYTES;
 export const SEVERAL_SEGMENTS = 1;
 /** The feature needed to read an archive with a recovery layer; its percentage stands in bits 8 to 13. */
 const RECOVERY_LAYER = 2;
+/** The feature needed to read an archive whose files share content. */
+export const SHARED_EXTENTS = 4;
 const PERCENT_SHIFT = 2 ** 8;
 const PERCENT_BITS = 0x3f;
 
@@ -90,8 +92,13 @@ export function withRecovery(readFeatures: number, percent: number): number {
   return percent === 0 ? others : others + RECOVERY_LAYER + percent * PERCENT_SHIFT;
 }
 
+/** Whether files of an archive share content. */
+export function isDeduplicated({ readFeatures }: Pick<Header, "readFeatures">): boolean {
+  return (readFeatures & SHARED_EXTENTS) !== 0;
+}
+
 function areFeaturesKnown(readFeatures: number): boolean {
-  return (withRecovery(readFeatures, 0) & ~SEVERAL_SEGMENTS) === 0;
+  return (withRecovery(readFeatures, 0) & ~(SEVERAL_SEGMENTS | SHARED_EXTENTS)) === 0;
 }
 
 /** Encodes one copy. `headerKey` makes its MAC. */

@@ -69,6 +69,8 @@ export const MAX_PAGE_ROWS = 2048;
 export const MAX_PAGE_BYTES = 2 ** 18;
 /** Sum of the UTF-8 lengths of all strings that one set of rows, or one index, decodes to. */
 export const MAX_DECODED_STRING_BYTES = 2 ** 24;
+/** Chunks of one chunk table. */
+export const MAX_TABLE_CHUNKS = 131_072;
 /** Bytes of a content hash. */
 export const CONTENT_HASH_BYTES = 32;
 /** UTF-8 bytes of a snapshot's label. */

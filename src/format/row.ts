@@ -80,8 +80,10 @@ export interface BlockPlace {
   readonly frameBytes: number;
 }
 
-/** A slice and the block it lies in. */
+/** A range of a file and the block that its bytes lie in. */
 export interface Extent extends Slice {
   /** The block. */
   readonly block: BlockPlace;
+  /** The bytes are stored for several places; absent where they are a slice of the file's own. */
+  readonly shared?: true;
 }

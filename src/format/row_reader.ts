@@ -46,6 +46,7 @@ const NONE = () => undefined;
 
 /** The rows of the pages of one run, which come in its order. */
 export class RowReader {
+  readonly #deduplicated: boolean;
   readonly #segment: number;
   #columns: ReadonlyMap<number, ByteReader> = new Map();
   #paths: ByteReader | undefined;
@@ -103,8 +104,9 @@ export class RowReader {
   link = "";
   contentHash: Bytes | undefined;
 
-  /** Reads pages of the segment of that number. */
-  constructor(segment: number) {
+  /** Reads pages of the segment of that number, of an archive whose files may share content or not. */
+  constructor(segment: number, deduplicated = true) {
+    this.#deduplicated = deduplicated;
     this.#segment = segment;
   }
 
@@ -142,7 +144,7 @@ export class RowReader {
     this.#owner = ownerReader(columns, count);
     this.#hash = hashReader(columns.get(COLUMN.contentHashes), count);
     this.#goesOn = columns.has(PAGE_COLUMN.continues) ? this.#lastOf(count) : undefined;
-    this.#page = new PageAtHand(raw, count, this.#segment);
+    this.#page = new PageAtHand(raw, count, this.#segment, this.#deduplicated);
     this.#count = count;
     this.#left = count;
     this.#pathBytes = 0;
@@ -343,16 +345,18 @@ class PageAtHand {
   readonly #raw: Bytes;
   readonly #count: number;
   readonly #segment: number;
+  readonly #deduplicated: boolean;
   #entries: readonly PageEntry[] | undefined;
 
-  constructor(raw: Bytes, count: number, segment: number) {
+  constructor(raw: Bytes, count: number, segment: number, deduplicated: boolean) {
+    this.#deduplicated = deduplicated;
     this.#raw = raw;
     this.#count = count;
     this.#segment = segment;
   }
 
   extents(index: number): readonly Extent[] {
-    this.#entries ??= decodePage(this.#raw, this.#count, WHAT, this.#segment).entries;
+    this.#entries ??= decodePage(this.#raw, this.#count, WHAT, this.#segment, this.#deduplicated).entries;
     return (this.#entries[index] as PageEntry).extents;
   }
 }

@@ -10,6 +10,7 @@ import type { Row, Time } from "./row.ts";
 const COLUMN = { time: 1, label: 2, index: 3, totals: 4, frames: 5, flags: 6, runs: 7, writer: 0x81 } as const;
 const COLUMNS: ReadonlySet<number> = new Set(Object.values(COLUMN));
 const FLAG_PARTIAL = 1;
+const FLAG_DEDUPLICATED = 2;
 /** UTF-8 bytes of the writer's name and version. */
 export const MAX_WRITER_BYTES = 255;
 
@@ -49,6 +50,8 @@ export interface Trailer {
   readonly orphanPages: number;
   /** Some entries could not be stored, or changed while they were read. */
   readonly partial: boolean;
+  /** The archive is one whose files share content, as its header says too; absent when it is not. */
+  readonly deduplicated?: true;
   /** Program and version that wrote the segment, for reports only. */
   readonly writer: string;
   /**
@@ -77,7 +80,8 @@ export function encodeTrailer(trailer: Trailer, segment = 0): Bytes {
   put(COLUMN.index, varints(trailer.index.offset, trailer.index.frame));
   put(COLUMN.totals, varints(...totalsValues(totals)));
   put(COLUMN.frames, varints(trailer.blocks, trailer.pages, trailer.orphanPages));
-  if (trailer.partial) put(COLUMN.flags, () => column.u8(FLAG_PARTIAL));
+  const flags = (trailer.partial ? FLAG_PARTIAL : 0) + (trailer.deduplicated ? FLAG_DEDUPLICATED : 0);
+  if (flags !== 0) put(COLUMN.flags, () => column.u8(flags));
   put(COLUMN.runs, () => {
     let above = segment;
     for (const number of trailer.runs ?? []) {
@@ -103,7 +107,9 @@ export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
   const totals = requireColumn(columns, COLUMN.totals, what);
   const frames = requireColumn(columns, COLUMN.frames, what);
   const flags = columns.get(COLUMN.flags)?.u8() ?? 0;
-  if (flags > FLAG_PARTIAL) throw new ArchiveError("malformed", `Cannot decode ${what}: unknown flags`);
+  if (flags > FLAG_PARTIAL + FLAG_DEDUPLICATED) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: unknown flags`);
+  }
   const trailer: Trailer = {
     time,
     label: columns.get(COLUMN.label)?.string(MAX_LABEL_BYTES) ?? "",
@@ -112,7 +118,8 @@ export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
     blocks: frames.varint(),
     pages: frames.varint(),
     orphanPages: frames.varint(),
-    partial: flags === FLAG_PARTIAL,
+    partial: flags % 2 === FLAG_PARTIAL,
+    ...(flags >= FLAG_DEDUPLICATED ? { deduplicated: true } : {}),
     writer: columns.get(COLUMN.writer)?.string(MAX_WRITER_BYTES) ?? "",
   };
   const runs = decodeRuns(columns.get(COLUMN.runs), segment);

@@ -65,6 +65,7 @@ export async function copyArchive(
       ...storing,
       ...made,
       suite: to.suite === undefined ? newest.header.suite : made.suite as SuiteId,
+      dedup: made.dedup === true || newest.isDeduplicated,
       time,
       label,
       signal,

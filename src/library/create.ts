@@ -73,6 +73,12 @@ export interface CreateOptions extends NewKeyOptions, StoreOptions {
    * lost or altered, wherever it begins, can be mended. Anyone sees that there is one, and its percentage.
    */
   readonly recovery?: number | undefined;
+  /**
+   * Whether content that is in several places, also in parts of files, is stored once, in this archive and its updates.
+   * Anyone sees that it is. It cannot be read in one pass. A few gigabytes of different content are remembered: what comes
+   * again after that is stored again.
+   */
+  readonly dedup?: boolean | undefined;
 }
 
 /** What was created. */
@@ -137,8 +143,8 @@ function coreOptions(options: CreateOptions): CoreCreateOptions & Required<Pick<
 
 /** What a new archive is made with, whatever is stored in it: checked. */
 export function coreArchiveOptions(
-  options: Pick<CreateOptions, keyof NewKeyOptions | "suite" | "kdf" | "recovery">,
-): Pick<CoreCreateOptions, "keys" | "suite" | "kdf" | "recovery"> {
+  options: Pick<CreateOptions, keyof NewKeyOptions | "suite" | "kdf" | "recovery" | "dedup">,
+): Pick<CoreCreateOptions, "keys" | "suite" | "kdf" | "recovery" | "dedup"> {
   const { suite = "chacha20-poly1305", recovery } = options;
   if (recovery !== undefined && !isRecoveryPercent(recovery)) {
     throw new RangeError(`Cannot use a recovery record of ${recovery} %: it is 1 to ${MAX_RECOVERY_PERCENT}`);
@@ -148,6 +154,7 @@ export function coreArchiveOptions(
     suite: suiteId(suite),
     kdf: checkedCost(options.kdf ?? {}),
     ...(recovery === undefined ? {} : { recovery }),
+    dedup: options.dedup === true,
   };
 }
 

@@ -1,7 +1,7 @@
 /** What an archive shows to those who cannot open it. */
 import { findCopies } from "../archive/header_reader.ts";
 import type { Engine, ScryptCost } from "../engine/engine.ts";
-import { FORMAT_VERSION, type HeaderCopy, recoveryPercent } from "../format/header.ts";
+import { FORMAT_VERSION, type HeaderCopy, isDeduplicated, recoveryPercent } from "../format/header.ts";
 import { kdfMemory, type Slot } from "../format/slots.ts";
 import { type ArchiveInput, sourceOf } from "./input.ts";
 import { type Suite, suiteName } from "./suite.ts";
@@ -39,6 +39,8 @@ export interface ArchiveInspection {
   readonly generation: number;
   /** Percentage of its recovery record; 0 when it has none. */
   readonly recovery: number;
+  /** Whether it stores equal content once. */
+  readonly deduplicated: boolean;
   /** What opens it, besides the archive key itself. */
   readonly keySlots: readonly KeySlotInfo[];
   /** Whether a copy of the header is damaged; the other one serves. */
@@ -67,6 +69,7 @@ export async function inspectArchive(
     length: source.size,
     generation,
     recovery: recoveryPercent(best.header),
+    deduplicated: isDeduplicated(best.header),
     keySlots: slots.map(slotInfo),
     headerDamaged: faults.size > 0 || copies.some((copy) => !copy.intact),
   };

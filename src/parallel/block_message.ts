@@ -1,5 +1,6 @@
 /** Block plans on their way to a worker, and what became of them on its way back. */
 import type { BlockPart, PartContent, PartOutcome } from "../archive/block_builder.ts";
+import type { CutOutcome } from "../archive/content_cutter.ts";
 import type { Bytes } from "../engine/engine.ts";
 import type { BlockEntry } from "../format/block.ts";
 import type { Row, Slice } from "../format/row.ts";
@@ -125,4 +126,36 @@ function isAsPlanned(part: BlockPart, { row, provisional, slices }: BlockEntry, 
 
 function plannedSlices({ offset, length }: BlockPart, dataOffset: number): Slice[] {
   return length > 0 ? [{ fileOffset: offset, length, dataOffset }] : [];
+}
+
+/** What became of parts that were cut. */
+export interface PackedCuts {
+  /** Stretches of each part; -1 where it could not be read. */
+  readonly stretches: Int32Array;
+  /** Rows that are not as they were planned, and problems, in the order of their parts. */
+  readonly told: readonly ({ readonly index: number; readonly row: Row } | {
+    readonly index: number;
+    readonly problem: RemoteError;
+  })[];
+}
+
+/** Packs what became of parts: of most there is only to say how many stretches they have. */
+export function packCuts(parts: readonly BlockPart[], outcomes: readonly CutOutcome[]): PackedCuts {
+  const told: PackedCuts["told"][number][] = [];
+  const stretches = Int32Array.from(outcomes, (outcome, index) => {
+    if (!outcome.ok) told.push({ index, problem: encodeError(outcome.problem) });
+    else if (outcome.row !== parts[index]?.row) told.push({ index, row: outcome.row });
+    return outcome.ok ? outcome.stretches : -1;
+  });
+  return { stretches, told };
+}
+
+/** What was packed, beside the parts it belongs to. */
+export function unpackCuts(parts: readonly BlockPart[], { stretches, told }: PackedCuts): CutOutcome[] {
+  let next = 0;
+  return parts.map(({ row, last }, index): CutOutcome => {
+    const known = told[next]?.index === index ? told[next++] : undefined;
+    if (known !== undefined && "problem" in known) return { ok: false, row, last, problem: decodeError(known.problem) };
+    return { ok: true, row: known?.row ?? row, stretches: stretches[index] as number };
+  });
 }

@@ -1,17 +1,22 @@
 /** Building the blocks of an archive on several threads. */
 import {
   type BlockBuilder,
+  type BlockPart,
   type BlockPlan,
   type BlockSetting,
   blockTools,
   type BuiltBlock,
   inlineBuilder,
+  type SealedBlock,
+  type SharingBuilder,
+  type UnsealedBlock,
 } from "../archive/block_builder.ts";
+import { contentLength, type CutParts } from "../archive/content_cutter.ts";
 import { BLOCK_BYTES } from "../archive/planner.ts";
 import { fileContent } from "../disk/content.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
-import { packParts, unpackOutcomes } from "./block_message.ts";
-import type { BuildReply, BuildSetup, BuildTask } from "./create_worker.ts";
+import { packParts, unpackCuts, unpackOutcomes } from "./block_message.ts";
+import type { BuildReply, BuildSetup, CutReply, SealReply, WorkReply, WorkTask } from "./create_worker.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
 
 /** Builds blocks on worker threads until it is disposed, which ends them. */
@@ -48,7 +53,8 @@ class CrewBuilder implements ParallelBuilder {
   readonly #inline: BlockBuilder;
   readonly #slots: readonly SharedArrayBuffer[];
   readonly #free: number[];
-  #crew: Crew<BuildSetup, BuildTask, BuildReply> | undefined;
+  readonly sharing?: SharingBuilder;
+  #crew: Crew<BuildSetup, WorkTask, WorkReply> | undefined;
   #begun = 0;
 
   constructor(setting: BlockSetting, options: BuildOptions) {
@@ -58,6 +64,8 @@ class CrewBuilder implements ParallelBuilder {
     this.#inline = inlineBuilder(blockTools(nativeEngine, setting, fileContent));
     this.#slots = Array.from({ length: this.width }, () => new SharedArrayBuffer(SLOT_BYTES));
     this.#free = this.#slots.map((_, i) => i);
+    const { sharing } = this.#inline;
+    if (sharing !== undefined) this.sharing = this.#sharing(sharing);
   }
 
   build(plan: BlockPlan): BuiltBlock | Promise<BuiltBlock> {
@@ -67,27 +75,90 @@ class CrewBuilder implements ParallelBuilder {
     return this.#begun <= INLINE_BLOCKS ? this.#inline.build(plan) : this.#send(plan);
   }
 
+  /** What shares content: the first parts are cut here, and when no others come, their blocks are sealed here too. */
+  #sharing(inline: SharingBuilder): SharingBuilder {
+    const content = new Memory();
+    const data = new Memory();
+    let begun = 0;
+    return {
+      cut: (parts) => {
+        if (++begun === 1) return inline.cut(parts);
+        if (this.#crew === undefined) this.#start();
+        return this.#cut(parts, content);
+      },
+      allocate: (length) => new Uint8Array(data.take(length), 0, length),
+      seal: (block) => {
+        const memory = block.data.buffer as SharedArrayBuffer;
+        const give = () => data.give(memory);
+        if (this.#crew === undefined) return { ...inline.seal(block) as SealedBlock, release: give };
+        return this.#seal(block, memory, give);
+      },
+    };
+  }
+
+  async #cut(parts: readonly BlockPart[], content: Memory): Promise<CutParts> {
+    const memory = content.take(contentLength(parts));
+    const packed = packParts(parts);
+    const transfer = [packed.rows.numbers.buffer, packed.parts.buffer, ...transferable(packed.bytes)];
+    const { outcomes, lengths, ids } = await this.#run<CutReply>(
+      { kind: "cut", parts: packed, memory },
+      transfer,
+      parts,
+    );
+    const release = () => content.give(memory);
+    return { outcomes: unpackCuts(parts, outcomes), bytes: new Uint8Array(memory), lengths, ids, release };
+  }
+
+  async #seal(block: UnsealedBlock, memory: SharedArrayBuffer, give: () => void): Promise<SealedBlock> {
+    // Blocks without data have memory of no kind that is shared.
+    const shared = memory instanceof SharedArrayBuffer ? memory : new SharedArrayBuffer(0);
+    const slot = this.#takeSlot();
+    const { frame, count, rows, data: { length } } = block;
+    const reply = await this.#run<SealReply>(
+      { kind: "seal", frame, count, rows, memory: shared, length, slot },
+      [],
+      [],
+    );
+    const release = () => {
+      this.#free.push(slot);
+      if (shared === memory) give();
+    };
+    return { bytes: reply.bytes ?? this.#inSlot(slot, reply.length), release };
+  }
+
+  #takeSlot(): number {
+    const slot = this.#free.pop();
+    if (slot === undefined) throw new RangeError("Cannot build a block: too many are under way");
+    return slot;
+  }
+
+  #inSlot(slot: number, length: number): Uint8Array {
+    return new Uint8Array(this.#slots[slot] as SharedArrayBuffer, 0, length);
+  }
+
+  /** Has a worker do a task; a failure of the worker is told with what it was about. */
+  async #run<R extends WorkReply>(task: WorkTask, transfer: Transferable[], parts: readonly BlockPart[]): Promise<R> {
+    if (this.#crew === undefined) throw new TypeError("Cannot build a block: no worker was started");
+    try {
+      return await this.#crew.run(task, transfer) as R;
+    } catch (error) {
+      throw error instanceof WorkerFailure ? namedFailure(error, parts) : error;
+    }
+  }
+
   #start(): void {
     const setup = { setting: this.#setting, slots: this.#slots };
     this.#crew = new Crew(this.#options.jobs, this.#options.start ?? startWorker, setup);
   }
 
   async #send(plan: BlockPlan): Promise<BuiltBlock> {
-    const slot = this.#free.pop();
-    if (slot === undefined || this.#crew === undefined) {
-      throw new RangeError("Cannot build a block: too many are under way");
-    }
+    const slot = this.#takeSlot();
     const parts = packParts(plan.parts);
     const transfer = [parts.rows.numbers.buffer, parts.parts.buffer, ...transferable(parts.bytes)];
-    let reply: BuildReply;
-    try {
-      reply = await this.#crew.run({ frame: plan.frame, parts, slot }, transfer);
-    } catch (error) {
-      throw error instanceof WorkerFailure ? namedFailure(error, plan) : error;
-    }
+    const reply = await this.#run<BuildReply>({ kind: "build", frame: plan.frame, parts, slot }, transfer, plan.parts);
     return {
       frame: plan.frame,
-      bytes: reply.bytes ?? new Uint8Array(this.#slots[slot] as SharedArrayBuffer, 0, reply.length),
+      bytes: reply.bytes ?? this.#inSlot(slot, reply.length),
       outcomes: unpackOutcomes(plan.parts, reply.outcomes),
       contentBytes: reply.contentBytes,
       release: () => this.#free.push(slot),
@@ -104,7 +175,22 @@ function transferable(pieces: readonly Uint8Array[]): ArrayBuffer[] {
   return [...new Set(buffers)];
 }
 
-function namedFailure(error: WorkerFailure, { parts }: BlockPlan): WorkerFailure {
+/** Shared memory that is used again; each piece is as large as it ever had to be. */
+class Memory {
+  readonly #free: SharedArrayBuffer[] = [];
+
+  take(length: number): SharedArrayBuffer {
+    const memory = this.#free.pop();
+    return memory === undefined || memory.byteLength < length ? new SharedArrayBuffer(length) : memory;
+  }
+
+  give(memory: SharedArrayBuffer): void {
+    this.#free.push(memory);
+  }
+}
+
+function namedFailure(error: WorkerFailure, parts: readonly BlockPart[]): WorkerFailure {
+  if (parts.length === 0) return new WorkerFailure(`Cannot store a block: ${error.message}`, { cause: error });
   const path = JSON.stringify(parts[0]?.row.path ?? "");
   const what = parts.length > 1 ? `${path} and what follows it` : path;
   return new WorkerFailure(`Cannot store ${what}: ${error.message}`, { cause: error });

@@ -1,10 +1,18 @@
 /** A worker thread of {@linkcode buildInParallel}: builds blocks, each sealed straight into a slot of the ring. */
-import { type BlockSetting, blockTools, buildBlock } from "../archive/block_builder.ts";
+import { type BlockSetting, blockTools, buildBlock, sealBlock } from "../archive/block_builder.ts";
+import { partCutter } from "../archive/content_cutter.ts";
 import { fileContent } from "../disk/content.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
-import { type PackedOutcome, type PackedParts, packOutcomes, unpackParts } from "./block_message.ts";
-import { serve } from "./serve.ts";
+import {
+  packCuts,
+  type PackedCuts,
+  type PackedOutcome,
+  type PackedParts,
+  packOutcomes,
+  unpackParts,
+} from "./block_message.ts";
+import { serve, type Served } from "./serve.ts";
 
 /** What a worker is told once. */
 export interface BuildSetup {
@@ -13,8 +21,46 @@ export interface BuildSetup {
   readonly slots: readonly SharedArrayBuffer[];
 }
 
+/** What a worker does. */
+export type WorkTask = BuildTask | CutTask | SealTask;
+
+/** What came of it. */
+export type WorkReply = BuildReply | CutReply | SealReply;
+
+/** Parts to cut. */
+export interface CutTask {
+  readonly kind: "cut";
+  readonly parts: PackedParts;
+  /** Where their content goes. */
+  readonly memory: SharedArrayBuffer;
+}
+
+/** Parts that were cut; see `CutParts`. */
+export interface CutReply {
+  readonly outcomes: PackedCuts;
+  readonly lengths: Int32Array;
+  readonly ids: Bytes;
+}
+
+/** A block to seal. */
+export interface SealTask {
+  readonly kind: "seal";
+  readonly frame: number;
+  readonly count: number;
+  readonly rows: Bytes;
+  readonly memory: SharedArrayBuffer;
+  /** Bytes of data in the memory. */
+  readonly length: number;
+  /** The slot for the sealed frame. */
+  readonly slot: number;
+}
+
+/** A sealed block. */
+export type SealReply = Pick<BuildReply, "bytes" | "length">;
+
 /** One block to build. */
 export interface BuildTask {
+  readonly kind: "build";
   readonly frame: number;
   readonly parts: PackedParts;
   /** The slot for the sealed frame. */
@@ -31,19 +77,44 @@ export interface BuildReply {
   readonly contentBytes: number;
 }
 
-serve<BuildSetup, BuildTask, BuildReply>(({ setting, slots }) => {
+serve<BuildSetup, WorkTask, WorkReply>(({ setting, slots }) => {
   const tools = blockTools(nativeEngine, setting, fileContent);
-  return (task) => {
-    const slot = slots[task.slot] as SharedArrayBuffer;
-    const allocate = (length: number) =>
-      length <= slot.byteLength ? new Uint8Array(slot, 0, length) : new Uint8Array(length);
-    const parts = unpackParts(task.parts);
-    const built = buildBlock({ frame: task.frame, parts }, { ...tools, allocate });
-    const { length, buffer } = built.bytes;
-    const outcomes = packOutcomes(parts, built.outcomes);
-    const reply = { length, outcomes, contentBytes: built.contentBytes };
-    return buffer instanceof ArrayBuffer
-      ? { reply: { ...reply, bytes: built.bytes }, transfer: [buffer] }
-      : { reply: { ...reply, bytes: undefined } };
+  /** Memory of a slot, or of its own where that is too small. */
+  const into = (slot: number) => (length: number) => {
+    const memory = slots[slot] as SharedArrayBuffer;
+    return length <= memory.byteLength ? new Uint8Array(memory, 0, length) : new Uint8Array(length);
   };
+  const build = (task: BuildTask): Served<BuildReply> => {
+    const parts = unpackParts(task.parts);
+    const built = buildBlock({ frame: task.frame, parts }, { ...tools, allocate: into(task.slot) });
+    const { bytes, transfer, length } = sent(built.bytes);
+    const outcomes = packOutcomes(parts, built.outcomes);
+    return { reply: { bytes, length, outcomes, contentBytes: built.contentBytes }, transfer };
+  };
+  let memory = new SharedArrayBuffer(0);
+  const { cutting } = setting;
+  const cutter = cutting === undefined
+    ? undefined
+    : partCutter({ engine: nativeEngine, access: fileContent, cutting }, (length) => new Uint8Array(memory, 0, length));
+  const cut = (task: CutTask): Served<CutReply> => {
+    if (cutter === undefined) throw new TypeError("Cannot cut content: the archive does not share any");
+    memory = task.memory;
+    const parts = unpackParts(task.parts);
+    const { outcomes, lengths, ids } = cutter(parts);
+    return { reply: { outcomes: packCuts(parts, outcomes), lengths, ids } };
+  };
+  const seal = ({ frame, count, rows, memory, length, slot }: SealTask): Served<SealReply> => {
+    const data = new Uint8Array(memory, 0, length);
+    const { transfer, ...reply } = sent(sealBlock({ frame, count, rows, data }, { ...tools, allocate: into(slot) }));
+    return { reply, transfer };
+  };
+  return (task) => task.kind === "build" ? build(task) : task.kind === "cut" ? cut(task) : seal(task);
 });
+
+/** A sealed frame on its way: in its slot already, or in memory that changes hands. */
+function sent(bytes: Bytes): SealReply & { readonly transfer: Transferable[] } {
+  const { buffer, length } = bytes;
+  return buffer instanceof ArrayBuffer
+    ? { bytes, length, transfer: [buffer] }
+    : { bytes: undefined, length, transfer: [] };
+}

@@ -1,6 +1,6 @@
 /** Files to be restored on their way to a worker. */
 import type { RowMark } from "../format/rows.ts";
-import type { Extent, Row, Slice } from "../format/row.ts";
+import type { Extent, Row } from "../format/row.ts";
 import { packRows, type RowColumns, unpackRows } from "./row_columns.ts";
 
 /** Where a file's bytes go: into a new file in a folder, or into one that is open. */
@@ -24,7 +24,7 @@ export interface PackedFiles {
   readonly rows: RowColumns;
   /** For each file: number of extents; number of its folder, or -1; descriptor, or -1; its mark. */
   readonly goals: Float64Array<ArrayBuffer>;
-  /** For each extent: offset in the file, length, offset in the block's data. */
+  /** For each extent: offset in the file, length, offset in the block's data; 1 when it is shared. */
   readonly extents: Float64Array<ArrayBuffer>;
   /** Names in folders, joined by NUL. */
   readonly names: string;
@@ -35,7 +35,7 @@ export interface PackedFiles {
 const GOAL_NUMBERS = 4;
 /** Marks by their number in a message. */
 const MARKS: readonly (RowMark | undefined)[] = [undefined, "gone", "kept", "moved"];
-const EXTENT_NUMBERS = 3;
+const EXTENT_NUMBERS = 4;
 const SEPARATOR = "\0";
 
 /** Packs files. */
@@ -50,10 +50,11 @@ export function packFiles(files: readonly FileShare[], prefixes: readonly string
     goals[i * GOAL_NUMBERS + 2] = goal.kind === "name" ? -1 : goal.descriptor;
     goals[i * GOAL_NUMBERS + 3] = MARKS.indexOf(mark);
     if (goal.kind === "name") names.push(goal.name);
-    for (const { fileOffset, length, dataOffset } of list) {
+    for (const { fileOffset, length, dataOffset, shared } of list) {
       extents[at++] = fileOffset;
       extents[at++] = length;
       extents[at++] = dataOffset;
+      extents[at++] = shared ? 1 : 0;
     }
   }
   return { rows: packRows(files.map((file) => file.row)), goals, extents, names: names.join(SEPARATOR), prefixes };
@@ -62,7 +63,7 @@ export function packFiles(files: readonly FileShare[], prefixes: readonly string
 /** A file as the worker sees it. */
 export interface UnpackedFile {
   readonly row: Row;
-  readonly extents: readonly Slice[];
+  readonly extents: readonly Omit<Extent, "block">[];
   readonly mark: RowMark | undefined;
   readonly goal:
     | { readonly kind: "name"; readonly prefix: string; readonly name: string }
@@ -75,10 +76,10 @@ export function unpackFiles({ rows, goals, extents, names, prefixes }: PackedFil
   let nextName = 0;
   let at = 0;
   return unpackRows(rows).map((row, i): UnpackedFile => {
-    const list: Slice[] = [];
+    const list: Omit<Extent, "block">[] = [];
     for (let left = goals[i * GOAL_NUMBERS] as number; left > 0; left--) {
-      const [fileOffset = 0, length = 0, dataOffset = 0] = extents.subarray(at, at += EXTENT_NUMBERS);
-      list.push({ fileOffset, length, dataOffset });
+      const [fileOffset = 0, length = 0, dataOffset = 0, shared = 0] = extents.subarray(at, at += EXTENT_NUMBERS);
+      list.push({ fileOffset, length, dataOffset, ...(shared === 1 ? { shared: true } : {}) });
     }
     const folder = goals[i * GOAL_NUMBERS + 1] as number;
     const descriptor = goals[i * GOAL_NUMBERS + 2] as number;

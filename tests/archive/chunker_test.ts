@@ -1,13 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  Chunker,
-  CHUNKER_LOOKAHEAD,
-  type Cut,
-  MAX_CHUNK_LENGTH,
-  MIN_CHUNK_LENGTH,
-  ZERO_RUN_LENGTH,
-} from "../../src/archive/chunker.ts";
+import { Chunker, CHUNKER_LOOKAHEAD, type Cut, MIN_CHUNK_LENGTH, ZERO_RUN_LENGTH } from "../../src/archive/chunker.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
+import { MAX_CHUNK_LENGTH } from "../../src/format/chunk_table.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { deriveGearTable } from "../../src/format/keys.ts";
 import { seededRandom } from "./archive_builder.ts";

@@ -13,7 +13,7 @@ Deno.test("verbHelp() shows every option and exit code of its verb, and no other
       const shown = new RegExp(`^ +(-., )?--${name}\\b(?!-)`, "m").test(help);
       assertEquals(shown, verbOf(verb).flags.some((own) => own === name), `${verb} --${name}`);
       if (
-        shown && flag.kind !== "switch" && flag.kind !== "later" && !verbOf(verb).switches?.some((own) => own === name)
+        shown && flag.kind !== "switch" && !verbOf(verb).switches?.some((own) => own === name)
       ) {
         assertStringIncludes(help, `--${name} ${flag.value}`);
       }
@@ -50,7 +50,7 @@ Deno.test("verbHelp() shows examples that parse", () => {
   }
 });
 
-Deno.test("mainHelp() names every verb and alias, the later verbs, and every exit code", () => {
+Deno.test("mainHelp() names every verb and alias, and every exit code", () => {
   const help = mainHelp(80);
   for (const [group, summary] of Object.entries(VERB_GROUPS)) {
     assertStringIncludes(help, `  ${group} `);

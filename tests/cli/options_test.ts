@@ -40,6 +40,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     kdfLogN: 17,
     pad: false,
     recovery: 0,
+    dedup: false,
     label: undefined,
     force: false,
     verify: false,

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertObjectMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertObjectMatch, assertStringIncludes } from "@std/assert";
 import { type Flag, type FlagName, FLAGS } from "../../src/cli/flags.ts";
 import { parse } from "../../src/cli/parse.ts";
 import { VERB_NAMES, verbOf } from "../../src/cli/verbs.ts";
@@ -99,19 +99,6 @@ Deno.test("parse() says whose an option is that the verb does not have", () => {
   );
 });
 
-Deno.test("parse() refuses every option of a later version on every verb, and no other option that way", () => {
-  for (const verb of VERB_NAMES) {
-    for (const [name, flag] of Object.entries<Flag>(FLAGS)) {
-      if (flag.kind !== "later") continue;
-      const value = flag.value === undefined ? [] : ["1"];
-      assertMatch(refusal(verb, "a", "p", `--${name}`, ...value).message, /not in this version$/);
-      if (flag.short !== undefined) {
-        assertMatch(refusal(verb, "a", "p", `-${flag.short}`, ...value).message, /not in this version$/);
-      }
-    }
-  }
-});
-
 Deno.test("parse() names the nearest verb", () => {
   assertEquals(refusal("extrct", "a").hint, 'Did you mean "extract"?');
   assertEquals(refusal("lits", "a").hint, 'Did you mean "list"?');
@@ -156,11 +143,11 @@ Deno.test("parse() refuses options without a verb", () => {
   assertStringIncludes(refusal("--level", "3").message, "no verb is named");
 });
 
-Deno.test("FLAGS has no letter twice, and every option belongs to a verb or a later version", () => {
+Deno.test("FLAGS has no letter twice, and every option belongs to a verb", () => {
   const letters = Object.values<Flag>(FLAGS).flatMap(({ short }) => short ?? []);
   assertEquals(letters.length, new Set(letters).size);
-  for (const [name, flag] of Object.entries<Flag>(FLAGS)) {
+  for (const name of Object.keys(FLAGS)) {
     const owners = VERB_NAMES.filter((verb) => verbOf(verb).flags.includes(name as FlagName));
-    assertEquals(owners.length > 0, flag.kind !== "later", name);
+    assert(owners.length > 0, name);
   }
 });

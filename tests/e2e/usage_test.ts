@@ -118,19 +118,6 @@ Deno.test("coffer refuses wrong usage with exit code 2, says what is wrong and w
   });
 });
 
-/** What is promised for later versions. */
-const LATER_OPTIONS: readonly (readonly [verb: string, ...words: string[]])[] = [
-  ["create", "--dedup"],
-];
-
-Deno.test("coffer says of a later version's options that they are not in this version", async () => {
-  await together(LATER_OPTIONS.map(async ([verb, ...words]) => {
-    const args = [verb, ...words, "a", "b"];
-    const { err } = await expectExit(2, args);
-    assertStringIncludes(err, "not in this version", args.join(" "));
-  }));
-});
-
 Deno.test("options stand anywhere, in clusters and with = or glued values, up to --", async () => {
   await inFolder(async (folder) => {
     writeTree(folder, { "in/a": "a", "in/b": "b", "in/-q": "dash" });

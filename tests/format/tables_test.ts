@@ -69,7 +69,11 @@ Deno.test("decodeTrailer() refuses a column when it is unknown and may not be pa
 Deno.test("decodeTrailer() refuses flags when they are unknown", () => {
   assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "00" })).partial, false);
   assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "01" })).partial, true);
-  for (const flags of ["02", "03", "80", "01 00"]) assertEquals(codeOf({ 6: flags }), "malformed", flags);
+  assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "01" })).deduplicated, undefined);
+  assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "02" })).deduplicated, true);
+  assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "02" })).partial, false);
+  assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "03" })).partial, true);
+  for (const flags of ["04", "05", "80", "01 00"]) assertEquals(codeOf({ 6: flags }), "malformed", flags);
 });
 
 Deno.test("decodeTrailer() refuses a label when it is over 1,024 bytes, and a writer when it is over 255", () => {

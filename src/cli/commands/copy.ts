@@ -146,6 +146,7 @@ async function copyAll(
         keys: work.keys,
         kdf: work.kdf,
         suite: options.suite ?? previous.header.suite,
+        dedup: options.dedup || previous.isDeduplicated,
         label,
         time,
         headerLast: file !== undefined,

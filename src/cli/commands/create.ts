@@ -51,6 +51,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       kdf,
       level: options.store ? "store" : options.level,
       pad: options.pad,
+      dedup: options.dedup,
       ...(options.recovery === 0 ? {} : { recovery: options.recovery }),
       label: options.label ?? "",
       writer: `coffer ${VERSION}`,

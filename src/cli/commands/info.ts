@@ -3,7 +3,7 @@ import { Archive } from "../../archive/archive.ts";
 import { findCopies } from "../../archive/header_reader.ts";
 import { FileSource } from "../../disk/file_source.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
-import { FORMAT_VERSION, type Header, recoveryPercent } from "../../format/header.ts";
+import { FORMAT_VERSION, type Header, isDeduplicated, recoveryPercent } from "../../format/header.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { areKeysGiven } from "../keys.ts";
@@ -59,6 +59,7 @@ function outside(header: Header, length: number, cost: string | undefined): stri
     line("length", `${formatCount(length)} bytes (${formatBytes(length)})`),
     line("header generation", formatCount(header.generation)),
     ...(percent === 0 ? [] : [line("recovery record", `${percent} %`)]),
+    ...(isDeduplicated(header) ? [line("deduplicated", "yes: equal content is stored once")] : []),
     ...header.slots.map((slot, i) => line(`key ${i + 1}`, describeSlot(slot))),
     ...(cost === undefined ? [] : [line("passphrase", `${cost} for each one tried`)]),
   ];
@@ -101,6 +102,7 @@ function json(header: Header, length: number, archive: Archive | undefined, name
     archiveBytes: length,
     generation: header.generation,
     recovery: recoveryPercent(header),
+    deduplicated: isDeduplicated(header),
     keys: header.slots.map(slotRecord),
   };
   if (archive === undefined) return { ...record, snapshot: null };

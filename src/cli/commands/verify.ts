@@ -24,7 +24,8 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   using opened = await openToCheck(context, options, (tried) => how = tried);
   // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
   const { stream, archive } = opened;
-  const snapshot = archive === undefined || archive.newest.locator.segment.number === 0 ? undefined : archive;
+  const inOnePass = archive?.newest.locator.segment.number === 0 && !archive.isDeduplicated;
+  const snapshot = inOnePass ? undefined : archive;
   const differences: Difference[] = [];
   using progress = ui.progress("Verifying");
   const comparison = options.against === undefined ? undefined : new TreeComparison({
