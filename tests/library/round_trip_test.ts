@@ -122,6 +122,7 @@ testEach("createArchive() with a passphrase opens with it, and with the archive 
     length: bytes.length,
     generation: 1,
     recovery: 0,
+    deduplicated: false,
     headerDamaged: false,
   });
 });
