@@ -3,6 +3,7 @@
  *
  *     deno task bench:compare                       what fits into 25 minutes; kept under bench/results/
  *     deno task bench:compare --prepare             only makes the corpora, in the cache
+ *     deno task bench:compare --updates             only second runs, put into the newest of the kept results
  *     deno task bench:compare --quick --out FILE    small corpora, one round: whether everything works
  *
  * Options: `--minutes N`, `--rounds N` (of the fast programs, at least; 5), `--cache DIR` (where the corpora are kept;
@@ -17,12 +18,13 @@ import { parseArgs } from "@std/cli/parse-args";
 import { fromFileUrl, join, resolve } from "@std/path";
 import { CONTENDERS } from "./compare/contenders.ts";
 import { type Corpus, CORPUS_NAMES, type CorpusName, findOrMake, FULL, QUICK, survey } from "./compare/corpora.ts";
-import { type Comparison, COMPARISON_SUFFIX } from "./compare/results.ts";
-import { Session } from "./compare/session.ts";
+import { type Comparison, COMPARISON_SUFFIX, newestComparison } from "./compare/results.ts";
+import { Session, type SessionResults } from "./compare/session.ts";
 import { hasPeaks } from "./compare/shell.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
+const RESULTS = join(ROOT, "bench", "results");
 /** Where Linux keeps files in memory: measured there, a disk's moods stay out of it. */
 const MEMORY_FOLDER = "/dev/shm";
 /** What `statfs` says of such a folder (TMPFS_MAGIC). */
@@ -37,6 +39,7 @@ export interface CompareOptions {
   readonly rounds: number;
   readonly quick: boolean;
   readonly prepare: boolean;
+  readonly onlyUpdates: boolean;
   readonly cache: string;
   readonly small: string | undefined;
   readonly work: string | undefined;
@@ -55,9 +58,11 @@ export function parseCompareOptions(args: readonly string[]): CompareOptions {
   const valued = ["minutes", "rounds", "cache", "small", "work", "tools", "corpora", "jobs", "out"];
   const given = parseArgs([...args], {
     string: valued,
-    boolean: ["quick", "prepare"],
+    boolean: ["quick", "prepare", "updates"],
     unknown: (arg) => {
-      throw new TypeError(`Cannot take "${arg}": the options are --quick, --prepare, --${valued.join(", --")}`);
+      throw new TypeError(
+        `Cannot take "${arg}": the options are --quick, --prepare, --updates, --${valued.join(", --")}`,
+      );
     },
   });
   const text = (name: string): string | undefined => {
@@ -88,11 +93,12 @@ export function parseCompareOptions(args: readonly string[]): CompareOptions {
     rounds,
     quick,
     prepare: given.prepare === true,
+    onlyUpdates: given.updates === true,
     cache: text("cache") ?? defaultCache(quick),
     small: text("small"),
     work: text("work"),
     tools: names("tools", CONTENDERS.map(({ name }) => name)),
-    corpora: names("corpora", CORPUS_NAMES),
+    corpora: given.updates === true ? ["small"] : names("corpora", CORPUS_NAMES),
     jobs: text("jobs") === undefined ? undefined : number("jobs", 1),
     out: text("out"),
   };
@@ -140,7 +146,14 @@ function resultsFile(options: CompareOptions, results: Comparison): string | und
   if (options.out !== undefined) return options.out;
   if (options.quick) return undefined;
   const name = `${results.date.slice(0, 10)}-${machineSlug(results.machine)}${COMPARISON_SUFFIX}`;
-  return join(ROOT, "bench", "results", name);
+  return join(RESULTS, name);
+}
+
+/** An earlier comparison with second runs that were measured later. */
+function withUpdates(earlier: Comparison, { takers, updates }: SessionResults): Comparison {
+  if (updates === undefined) return earlier;
+  const isNew = ({ name }: { readonly name: string }) => !earlier.takers.some((taker) => taker.name === name);
+  return { ...earlier, takers: [...earlier.takers, ...takers.filter(isNew)], updates };
 }
 
 async function compare(options: CompareOptions, signal: AbortSignal): Promise<void> {
@@ -164,7 +177,10 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<vo
     cells: [],
     floors: [],
   };
-  const file = resultsFile(options, results);
+  const earlier = options.onlyUpdates && options.out === undefined && !options.quick
+    ? await newestComparison(RESULTS)
+    : undefined;
+  const file = resultsFile(options, earlier ?? results);
   try {
     await new Session({
       coffer: cofferCommand(),
@@ -176,8 +192,9 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<vo
       rounds: { wanted: options.rounds, most: options.quick ? options.rounds : options.rounds + MORE_ROUNDS },
       signal,
       say: (line) => console.error(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s  ${line}`),
-      save: async (takers, cells, floors) => {
-        results = { ...results, takers, cells, floors };
+      onlyUpdates: options.onlyUpdates,
+      save: async (part) => {
+        results = earlier === undefined ? { ...results, ...part } : withUpdates(earlier, part);
         if (file !== undefined) await Deno.writeTextFile(file, `${JSON.stringify(results, undefined, 1)}\n`);
       },
     }).run();

@@ -57,6 +57,8 @@ export interface Contender {
   env?(place: Place): Record<string, string>;
   /** The pipeline of an action; `undefined` where it has none. `encrypted: false` is for `derives`. */
   pipeline(action: Action, place: Place, encrypted: boolean): Pipeline | undefined;
+  /** Stores the folder again, in the archive that is there, as a version called `name` where versions have names. */
+  update?(place: Place, name: string): Pipeline;
 }
 
 /** Untimed first line of what a program says of its version. */
@@ -90,6 +92,14 @@ const coffer: Contender = {
       verify: () => run("verify", ...threads),
     };
     return of[action]();
+  },
+  update({ corpus, folder, keys, coffer, jobs }) {
+    const threads = jobs === undefined ? [] : ["--jobs", String(jobs)];
+    const archive = join(folder, "archive.coffer");
+    return {
+      stages: [[...coffer, "update", archive, ".", ...threads, "-k", keys.cofferKey, "-q"]],
+      cwd: corpus.folder,
+    };
   },
 };
 
@@ -154,6 +164,13 @@ function sevenZip(name: string, title: string, level: Stage): Contender {
       };
       return of[action]();
     },
+    ...(level.length > 0 ? {} : {
+      update({ corpus, folder, keys }: Place): Pipeline {
+        const archive = join(folder, "archive.7z");
+        const stage = ["7zz", "u", "-t7z", "-mhe=on", "-snl", "-bso0", "-bsp0", archive, ".", `-p${keys.passphrase}`];
+        return { stages: [stage], cwd: corpus.folder, sync: [archive] };
+      },
+    }),
   };
 }
 
@@ -178,6 +195,10 @@ const zpaq: Contender = {
       verify: () => ({ ...run("x", archive, "-test", "-to", `${target}/`), cwd: folder }),
     };
     return of[action]();
+  },
+  update({ corpus, folder, keys }) {
+    const archive = join(folder, "archive.zpaq");
+    return { stages: [["zpaq", "a", archive, ".", "-key", keys.passphrase]], cwd: corpus.folder, sync: [archive] };
   },
 };
 
@@ -213,6 +234,7 @@ const restic: Contender = {
     };
     return of[action]();
   },
+  update: ({ corpus }) => ({ stages: [["restic", "-q", "backup", "."]], cwd: corpus.folder }),
 };
 
 const borg: Contender = {
@@ -247,6 +269,7 @@ const borg: Contender = {
     };
     return of[action]();
   },
+  update: ({ corpus }, name) => ({ stages: [["borg", "create", `::${name}`, "."]], cwd: corpus.folder }),
 };
 
 const gpg: Contender = {

@@ -3,6 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import type { Corpus } from "./corpora.ts";
 import type { Floor } from "./results.ts";
 import { type Pipeline, runPipeline, type ShellOptions } from "./shell.ts";
+import { findPipeline } from "./updates.ts";
 
 const here = (name: string) => fromFileUrl(new URL(name, import.meta.url));
 
@@ -22,7 +23,7 @@ function measurements(corpus: Corpus, target: string): Measurement[] {
     {
       name: "find",
       what: "`find -printf`: walk and look",
-      pipeline: { stages: [["find", ".", "-printf", "%p %s %T@\n"]], cwd },
+      pipeline: findPipeline(cwd),
     },
     {
       name: "cat",

@@ -3,7 +3,9 @@ import { summarize, threeDigits } from "../statistics.ts";
 import { type Action, ACTIONS } from "./contenders.ts";
 import type { CorpusName } from "./corpora.ts";
 import { AIMS, cellOf, medianOf, SIZE_LIMIT, sizeRatio, type Verdict, verdictOf } from "./reach.ts";
+import { updatesPart } from "./render_updates.ts";
 import type { Comparison, MemoryRuns, Starts, Taker } from "./results.ts";
+import { table } from "./tables.ts";
 
 const ACTION_NAMES: Readonly<Record<Action, string>> = {
   create: "create",
@@ -21,12 +23,6 @@ const DESCRIPTIONS: Readonly<Record<CorpusName, string>> = {
 };
 
 const NOTHING = "–";
-
-function table(rows: readonly (readonly string[])[]): string {
-  const [head = [], ...body] = rows;
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...body.map(line)].join("\n");
-}
 
 function megabytes(bytes: number): string {
   return bytes < 1e9 ? `${threeDigits(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
@@ -131,7 +127,9 @@ ${aimsTable(results)}
 ![Seconds to extract everything, by program](bench/plots/extract.svg)
 ![Seconds to verify, by program](bench/plots/verify.svg)
 
-All programs, all figures, memory, sizes and versions: [bench/comparison.md](bench/comparison.md). What stops the cells
+${
+    withGap(updatesPart(results))
+  }All programs, all figures, memory, sizes and versions: [bench/comparison.md](bench/comparison.md). What stops the cells
 that miss their aim: [bench/profile.md](bench/profile.md).`;
 }
 
@@ -224,7 +222,9 @@ ${
 
 ${results.corpora.map(({ name }) => contendersTable(results, name)).join("\n\n")}
 
-${failed.length === 0 ? "" : `## Failed or left out\n\n${failedList(results)}\n\n`}## Floors
+${results.updates === undefined ? "" : `## Second runs\n\n${withGap(updatesPart(results))}`}${
+    failed.length === 0 ? "" : `## Failed or left out\n\n${failedList(results)}\n\n`
+  }## Floors
 
 The same bytes through one part of the work alone, in seconds, and Coffer's own times:
 
@@ -245,4 +245,8 @@ function failedList(results: Comparison): string {
 /** What a program said, as text that is no Markdown. */
 function plain(text: string): string {
   return `\`${text.replaceAll("`", "'").replaceAll("\n", " ")}\``;
+}
+
+function withGap(part: string): string {
+  return part === "" ? "" : `${part}\n\n`;
 }

@@ -5,6 +5,7 @@ import type { Summary } from "../statistics.ts";
 import type { Action } from "./contenders.ts";
 import type { CorpusName } from "./corpora.ts";
 import type { Sample } from "./shell.ts";
+import type { Updates } from "./updates.ts";
 
 /** One action of one contender on one corpus. */
 export interface Cell {
@@ -63,6 +64,8 @@ export interface Comparison {
   readonly takers: readonly Taker[];
   readonly cells: readonly Cell[];
   readonly floors: readonly Floor[];
+  /** Second runs, on the small corpus; measured later than the rest when their own date says so. */
+  readonly updates?: Updates;
 }
 
 /** How the files of comparisons end; what is before it begins with the date. */

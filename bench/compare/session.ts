@@ -3,13 +3,15 @@
  * minute of the machine meets all of them; what the time allows is decided on the way, and what was left out is said.
  */
 import { join } from "@std/path";
+import { describeMachine } from "../machine.ts";
 import { summarize } from "../statistics.ts";
 import { type Action, type Contender, CONTENDERS, type Keys, type Place } from "./contenders.ts";
 import { type Corpus, type CorpusName, count } from "./corpora.ts";
 import { measureFloors } from "./floors.ts";
 import { AIMS } from "./reach.ts";
-import type { Cell, Floor, Taker } from "./results.ts";
+import type { Comparison, Floor, Taker } from "./results.ts";
 import { outputOf, prepare, runPipeline, type Sample, type ShellOptions, type Stage } from "./shell.ts";
+import { measureUpdates, type Updates } from "./updates.ts";
 
 /** What a session is given. */
 export interface SessionOptions {
@@ -28,8 +30,13 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
   /** Called with what there is so far, after each part. */
-  readonly save: (takers: readonly Taker[], cells: readonly Cell[], floors: readonly Floor[]) => Promise<void>;
+  readonly save: (part: SessionResults) => Promise<void>;
+  /** Whether only second runs are measured. */
+  readonly onlyUpdates: boolean;
 }
+
+/** What a session has found out. */
+export type SessionResults = Pick<Comparison, "takers" | "cells" | "floors" | "updates">;
 
 /** What listing and one file are compared on. */
 const LISTED: readonly CorpusName[] = ["small", "mixed"];
@@ -57,6 +64,7 @@ export class Session {
   readonly #cells = new Map<string, MutableCell>();
   readonly #floors: Floor[] = [];
   readonly #takers: Taker[] = [];
+  #updates: Updates | undefined;
   #present: Contender[] = [];
   #keys: Keys | undefined;
 
@@ -69,6 +77,7 @@ export class Session {
     const { corpora, rounds } = this.#options;
     try {
       await this.#enter();
+      if (this.#options.onlyUpdates) return await this.#measureUpdates();
       const fast = this.#present.filter(({ speed }) => speed === "fast");
       // Whoever takes longest comes last, so that what it leaves no time for is itself.
       const isLast = ({ name }: Contender) => Number(name === "7zz");
@@ -80,6 +89,7 @@ export class Session {
         await this.#fastRound(corpus, fast, 0);
         roundSeconds += (performance.now() - start) / 1000;
       }
+      await this.#measureUpdates();
       const reserve = roundSeconds * (rounds.wanted - 1) * 1.1;
       const listed = corpora.filter(({ name }) => LISTED.includes(name));
       for (const [i, corpus] of listed.entries()) {
@@ -112,10 +122,13 @@ export class Session {
 
   /** Finds who is here, makes keys, and measures what deriving them costs. */
   async #enter(): Promise<void> {
-    const { coffer, contenders, work, say } = this.#options;
+    const { coffer, contenders, work, say, onlyUpdates } = this.#options;
     await Deno.mkdir(join(work, "home", "gnupg"), { recursive: true, mode: 0o700 });
     await Deno.mkdir(join(work, "home", "borg"), { recursive: true });
-    for (const contender of CONTENDERS.filter(({ name }) => contenders.includes(name))) {
+    const wanted = CONTENDERS.filter(({ name, update }) =>
+      contenders.includes(name) && (!onlyUpdates || update !== undefined)
+    );
+    for (const contender of wanted) {
       const { name, title, keyNote } = contender;
       const missing: string[] = [];
       for (const program of contender.programs) {
@@ -197,6 +210,31 @@ export class Session {
     const options = { ...this.#shell(undefined, undefined, LONGEST_SECONDS) };
     this.#floors.push(...await measureFloors(corpus, 3, fresh, options));
     await remove(target);
+    await this.#save();
+  }
+
+  /** Second runs, over the small corpus. */
+  async #measureUpdates(): Promise<void> {
+    const { corpora, rounds, work, say, signal } = this.#options;
+    const corpus = corpora.find(({ name }) => name === "small");
+    const contenders = this.#present.filter(({ update }) => update !== undefined);
+    if (corpus === undefined || contenders.length === 0) return;
+    say(`${corpus.name}: second runs`);
+    const about = {
+      date: new Date().toISOString(),
+      machine: describeMachine(),
+      loadBefore: Deno.loadavg()[0] ?? 0,
+    };
+    const found = await measureUpdates(corpus, rounds.wanted, {
+      contenders,
+      work,
+      signal,
+      say,
+      place: (contender, folder, part) => this.#place(contender, { folder, sample: "" }, part),
+      shell: (contender, place) => this.#shell(contender, place, LONGEST_SECONDS),
+      remove,
+    });
+    this.#updates = { ...about, ...found };
     await this.#save();
   }
 
@@ -358,7 +396,12 @@ export class Session {
   }
 
   async #save(): Promise<void> {
-    await this.#options.save(this.#takers, [...this.#cells.values()], this.#floors);
+    await this.#options.save({
+      takers: this.#takers,
+      cells: [...this.#cells.values()],
+      floors: this.#floors,
+      ...(this.#updates === undefined ? {} : { updates: this.#updates }),
+    });
   }
 
   async #leave(): Promise<void> {

@@ -6,6 +6,7 @@ import { AIMS, sizeRatio, verdictOf } from "../../bench/compare/reach.ts";
 import { comparisonDocument, profilePart, readmePart } from "../../bench/compare/render.ts";
 import { type Cell, type Comparison, newestComparison } from "../../bench/compare/results.ts";
 import { quote, runPipeline } from "../../bench/compare/shell.ts";
+import type { Updates } from "../../bench/compare/updates.ts";
 import { reportFiles, withPart } from "../../bench/compare_report.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -139,6 +140,39 @@ Deno.test("plotOf() draws one bar for each that was measured, the longest in pro
   assertStringIncludes(svg, "prefers-color-scheme: dark");
 });
 
+Deno.test("readmePart() shows second runs without their start, beside find and the best of the others", () => {
+  const samples = (...seconds: number[]) => seconds.map((value) => ({ seconds: value, cpuSeconds: 1, peakBytes: 1 }));
+  const results = comparison(CELLS);
+  const row = {
+    start: [0.1, 0.3, 0.2],
+    nothing: samples(0.5),
+    changed: samples(0.9, 1.1, 1),
+    addedBytes: [5e4, 7e4, 6e4],
+  };
+  const updates: Updates = {
+    date: "2025-06-02T12:00:00.000Z",
+    machine: results.machine,
+    loadBefore: 0.1,
+    files: 50_000,
+    changedFiles: 500,
+    changedBytes: 1e6,
+    rows: [
+      { contender: "coffer", ...row },
+      { contender: "zpaq", ...row, start: [0.1], nothing: samples(0.6), changed: samples(1.1), addedBytes: [4e4] },
+      { contender: "borg", start: [1], nothing: [], changed: [], addedBytes: [], error: "exit code 2" },
+    ],
+    find: [0.2, 0.2, 0.1],
+  };
+  const part = readmePart({ ...results, updates });
+  assertStringIncludes(part, "| Coffer | 0.300 | 0.800 | 60.0 KB | 0.200 |");
+  assertStringIncludes(part, "| zpaq (1) | 0.500 | 1.00 | 40.0 KB | 0.100 |");
+  assertStringIncludes(part, "| borg (0) | failed | failed | failed | 1.00 |");
+  assertStringIncludes(part, "nothing changed, at most 2 times `find`: 1.50 ✓");
+  assertStringIncludes(part, "the fastest other: 0.80 ✓; bytes added, of zpaq, the least other: 1.50 ✗.");
+  assertStringIncludes(part, "Failed: borg (`exit code 2`)");
+  assertStringIncludes(comparisonDocument({ ...results, updates }), "## Second runs");
+});
+
 Deno.test("withPart() replaces what is between the marks, and nothing else", () => {
   const marks = ["<!-- comparison: made by deno task bench:report -->", "<!-- comparison: end -->"] as const;
   const document = `before\n${marks[0]}\nold\n${marks[1]}\nafter\n`;
@@ -173,6 +207,7 @@ Deno.test("parseCompareOptions() takes names that exist, and positive numbers", 
     "--jobs",
     "2",
   ]);
+  assertEquals(parseCompareOptions(["--updates"]).corpora, ["small"]);
   assertEquals([options.tools, options.corpora, options.minutes, options.jobs], [["coffer", "age"], ["text"], 2.5, 2]);
   for (const args of [["--tools", "rar"], ["--minutes", "0"], ["--rounds", "1.5"], ["--fast"], ["--out", ""], ["x"]]) {
     assertThrows(() => parseCompareOptions(args), TypeError, "Cannot take");
@@ -227,6 +262,11 @@ Deno.test({
         ...["small create", "small extract", "small list", "small one", "small verify"],
       ]);
       for (const { samples } of results.cells) assert(samples.every(({ seconds }) => seconds > 0));
+      const [row] = results.updates?.rows ?? [];
+      assertEquals([results.updates?.files, results.updates?.changedFiles, row?.error], [400, 4, undefined]);
+      // Nothing else is in the archive than what changed: a segment is a few pages.
+      assert(row !== undefined && row.addedBytes.every((bytes) => bytes > 4 * 200 && bytes < 10 * 4096));
+      assertEquals([row.nothing.length, row.changed.length], [1, 1]);
       const left = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
       assertEquals(left, ["cache", "out.json"]);
     }),

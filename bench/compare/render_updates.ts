@@ -1,0 +1,97 @@
+/** Second runs as Markdown. */
+import { summarize, threeDigits } from "../statistics.ts";
+import type { Comparison } from "./results.ts";
+import { table } from "./tables.ts";
+import { netSeconds, type UpdateRow, type Updates } from "./updates.ts";
+
+/** How many times as long as `find` a run may take that finds nothing changed. */
+const WALK_LIMIT = 2;
+
+function kilobytes(bytes: number): string {
+  return `${threeDigits(bytes / 1000)} KB`;
+}
+
+function addedBytes({ addedBytes }: UpdateRow): number | undefined {
+  return addedBytes.length === 0 ? undefined : summarize(addedBytes).median;
+}
+
+/** The least of the others' values, and whose it is. */
+function bestOther(
+  { rows }: Updates,
+  value: (row: UpdateRow) => number | undefined,
+): { readonly name: string; readonly least: number } | undefined {
+  let best: { readonly name: string; readonly least: number } | undefined;
+  for (const row of rows) {
+    const own = value(row);
+    if (row.contender === "coffer" || own === undefined) continue;
+    if (best === undefined || own < best.least) best = { name: row.contender, least: own };
+  }
+  return best;
+}
+
+/** What second runs take, what they add, and whether Coffer reaches what it means to; empty when not measured. */
+export function updatesPart({ takers, updates }: Comparison): string {
+  if (updates === undefined) return "";
+  const { machine, date, loadBefore, files, changedFiles, changedBytes, rows, find } = updates;
+  const titleOf = (name: string) => takers.find((taker) => taker.name === name)?.title ?? name;
+  const walk = summarize(find).median;
+  const shown = (value: number | undefined, unit: (value: number) => string = threeDigits) =>
+    value === undefined ? "failed" : unit(value);
+  const body = rows.map((row) => {
+    const count = row.changed.length;
+    return [
+      `${titleOf(row.contender)}${count === find.length ? "" : ` (${count})`}`,
+      shown(netSeconds(row, "nothing")),
+      shown(netSeconds(row, "changed")),
+      shown(addedBytes(row), kilobytes),
+      shown(row.start.length === 0 ? undefined : summarize(row.start).median),
+    ];
+  });
+  const parts = [
+    `Second runs over ${files} files (the small corpus, in memory): after nothing has changed, and after a line was added to
+${changedFiles} of them, ${
+      kilobytes(changedBytes)
+    } in all. Seconds on the wall, medians of ${find.length} rounds (of fewer, in
+parentheses), less what the same command takes over a tree of one file, which is the program's start and its key: the
+last column. Measured on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno},
+${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before.`,
+    table([
+      ["", "nothing changed", "1 % changed", "bytes added", "start and key"],
+      ...body,
+      ["`find -printf`", threeDigits(walk), "–", "–", "–"],
+    ]),
+  ];
+  const own = rows.find(({ contender }) => contender === "coffer");
+  const aims: string[] = [];
+  const nothing = own === undefined ? undefined : netSeconds(own, "nothing");
+  if (nothing !== undefined) {
+    const ratio = nothing / walk;
+    aims.push(
+      `nothing changed, at most ${WALK_LIMIT} times \`find\`: ${ratio.toFixed(2)} ${mark(ratio <= WALK_LIMIT)}`,
+    );
+  }
+  const changed = own === undefined ? undefined : netSeconds(own, "changed");
+  const fastest = bestOther(updates, (row) => netSeconds(row, "changed"));
+  if (changed !== undefined && fastest !== undefined) {
+    const ratio = changed / fastest.least;
+    aims.push(
+      `1 % changed, time of ${titleOf(fastest.name)}, the fastest other: ${ratio.toFixed(2)} ${mark(ratio <= 1)}`,
+    );
+  }
+  const added = own === undefined ? undefined : addedBytes(own);
+  const smallest = bestOther(updates, addedBytes);
+  if (added !== undefined && smallest !== undefined) {
+    const ratio = added / smallest.least;
+    aims.push(`bytes added, of ${titleOf(smallest.name)}, the least other: ${ratio.toFixed(2)} ${mark(ratio <= 1)}`);
+  }
+  if (aims.length > 0) parts.push(`Aims: ${aims.join("; ")}.`);
+  const failed = rows.filter(({ error }) => error !== undefined);
+  if (failed.length > 0) {
+    parts.push(`Failed: ${failed.map(({ contender, error }) => `${titleOf(contender)} (\`${error}\`)`).join(", ")}.`);
+  }
+  return parts.join("\n\n");
+}
+
+function mark(isReached: boolean): string {
+  return isReached ? "✓" : "✗";
+}
