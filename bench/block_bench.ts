@@ -5,7 +5,7 @@ import { FrameCipher } from "../src/archive/frame_cipher.ts";
 import { BLOCK_BYTES } from "../src/archive/planner.ts";
 import type { Bytes } from "../src/engine/engine.ts";
 import { nativeEngine } from "../src/engine/native/engine.ts";
-import { decodeBlock } from "../src/format/block.ts";
+import { decodeBlock } from "../src/format/decoded_block.ts";
 import { FRAME_OVERHEAD } from "../src/format/frame.ts";
 import { provisionalRow } from "../src/format/rows.ts";
 import { randomSample, sampleBlock, textSample } from "./samples.ts";

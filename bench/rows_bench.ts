@@ -1,5 +1,6 @@
 /** Rows: encoding and decoding blocks' and catalog pages' worth of them, and comparing paths. */
-import { decodeBlock, decodePage, encodeBlockRows, encodePage } from "../src/format/block.ts";
+import { decodePage, encodeBlockRows, encodePage } from "../src/format/block.ts";
+import { decodeBlock } from "../src/format/decoded_block.ts";
 import { ByteWriter } from "../src/format/bytes.ts";
 import { MAX_PAGE_ROWS } from "../src/format/limits.ts";
 import { comparePaths } from "../src/format/path.ts";

@@ -1,6 +1,7 @@
 /** A block with its entries by path, for readers with random access: what a catalog says of a slice is checked here. */
 import type { Bytes } from "../engine/engine.ts";
-import { type Block, type BlockEntry, decodeBlock } from "../format/block.ts";
+import type { Block, BlockEntry } from "../format/block.ts";
+import { decodeBlock } from "../format/decoded_block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { BlockPlace, Extent, Row, Slice } from "../format/row.ts";
 import { equalRows, type RowMark } from "../format/rows.ts";

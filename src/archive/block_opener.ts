@@ -3,7 +3,8 @@
  * building one, opening a block is one uninterrupted call that does not know who calls it.
  */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
-import { type Block, decodeBlock } from "../format/block.ts";
+import type { Block } from "../format/block.ts";
+import { decodeBlock } from "../format/decoded_block.ts";
 import type { FrameHead } from "../format/frame.ts";
 import { type BlockFacts, blockFacts } from "./agreement.ts";
 import { FrameCipher } from "./frame_cipher.ts";

@@ -1,6 +1,7 @@
 /** Blocks of which some chunks are damaged: what can still be used of them (FORMAT.md, "Salvage"). */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { type Block, BLOCK_ROWS_LENGTH_BYTES, decodeBlock } from "../format/block.ts";
+import { type Block, BLOCK_ROWS_LENGTH_BYTES } from "../format/block.ts";
+import { decodeBlock } from "../format/decoded_block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { chunkCount, chunksLength, CODEC, FRAME_OVERHEAD, type FrameHead, paddedLength } from "../format/frame.ts";
 import { MAX_CHUNK_BYTES, TAG_BYTES } from "../format/limits.ts";

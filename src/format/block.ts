@@ -6,20 +6,15 @@ import type { Bytes } from "../engine/engine.ts";
 import { type ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
-import {
-  MAX_BLOCK_ROWS,
-  MAX_BLOCK_SLICES,
-  MAX_BODY_BYTES,
-  MAX_FRAME_BYTES,
-  MAX_FRAMES,
-  MAX_PAGE_BYTES,
-  MAX_PAGE_ROWS,
-} from "./limits.ts";
+import { MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_FRAMES, MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "./limits.ts";
 import { comparePaths, isAtOrBelow } from "./path.ts";
+import { ORDER } from "./path_table.ts";
 import type { BlockPlace, Extent, Row, Slice } from "./row.ts";
-import { type CarriedRow, decodeRows, encodeRows, ROW_COLUMNS } from "./rows.ts";
+import { decodeRowTable, type RowTable } from "./row_table.ts";
+import { type CarriedRow, encodeRows, ROW_COLUMNS } from "./rows.ts";
 
-const COLUMN = { sliceCounts: 20, slices: 21 } as const;
+/** Column numbers of blocks alone. */
+export const BLOCK_COLUMN = { sliceCounts: 20, slices: 21 } as const;
 
 /** Column numbers that pages use besides those of rows. */
 export const PAGE_COLUMN = {
@@ -31,7 +26,6 @@ export const PAGE_COLUMN = {
   shared: 29,
 } as const;
 
-const BLOCK_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, COLUMN.sliceCounts, COLUMN.slices]);
 /** All column numbers of a page. */
 export const PAGE_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, ...Object.values(PAGE_COLUMN)]);
 
@@ -71,87 +65,26 @@ export function encodeBlockRows(entries: readonly BlockEntry[]): Bytes {
     }
   }
   if (slices.length > 0) {
-    encodeColumn(out, COLUMN.sliceCounts, counts.view());
-    encodeColumn(out, COLUMN.slices, slices.view());
+    encodeColumn(out, BLOCK_COLUMN.sliceCounts, counts.view());
+    encodeColumn(out, BLOCK_COLUMN.slices, slices.view());
   }
   const bytes = out.finish();
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, bytes.length - BLOCK_ROWS_LENGTH_BYTES);
   return bytes;
 }
 
-/**
- * Decodes a block's raw bytes. `count` is the row count of the frame's head.
- *
- * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
- */
-export function decodeBlock(raw: Bytes, count: number): Block {
-  const what = "a block";
-  if (count > MAX_BLOCK_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_BLOCK_ROWS} rows`);
-  if (raw.length < BLOCK_ROWS_LENGTH_BYTES) {
-    throw new ArchiveError("malformed", `Cannot decode ${what}: it is too short`);
-  }
-  const length = new DataView(raw.buffer, raw.byteOffset).getUint32(0);
-  const dataStart = BLOCK_ROWS_LENGTH_BYTES + length;
-  if (dataStart > raw.length) throw new ArchiveError("malformed", `Cannot decode ${what}: its rows are longer than it`);
-  const data = raw.subarray(dataStart);
-  if (count === 0) {
-    if (length > 0 || data.length > 0) {
-      throw new ArchiveError("malformed", `Cannot decode ${what}: it has bytes but no rows`);
-    }
-    return { entries: [], data };
-  }
-  const columns = decodeColumns(raw.subarray(BLOCK_ROWS_LENGTH_BYTES, dataStart), BLOCK_COLUMNS, what);
-  const rows = decodeRows(columns, count, what);
-  const counts = columns.get(COLUMN.sliceCounts);
-  const slices = columns.get(COLUMN.slices);
-  let dataOffset = 0;
-  let sliceCount = 0;
-  const paths = new Set<string>();
-  const entries = rows.map(({ row, provisional }): BlockEntry => {
-    if (paths.has(row.path)) {
-      throw new ArchiveError("malformed", `Cannot accept ${what}: a path stands twice`, { path: row.path });
-    }
-    paths.add(row.path);
-    const list: Slice[] = [];
-    let end = 0;
-    for (let left = counts?.varint() ?? 0; left > 0; left--) {
-      if (++sliceCount > MAX_BLOCK_SLICES) {
-        throw new ArchiveError("limit", `Cannot accept ${what}: over ${MAX_BLOCK_SLICES} slices`);
-      }
-      if (slices === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: its slices are missing`);
-      const fileOffset = addTo(end, slices.varint(), what);
-      const length = slices.varint();
-      if (length === 0) {
-        throw new ArchiveError("malformed", `Cannot decode ${what}: an empty slice`, { path: row.path });
-      }
-      end = addTo(fileOffset, length, what);
-      list.push({ fileOffset, length, dataOffset });
-      dataOffset += length;
-      if (dataOffset > data.length) {
-        throw new ArchiveError("malformed", `Cannot decode ${what}: a slice lies outside it`);
-      }
-    }
-    checkPlaces(row, end, provisional, what);
-    return { row, provisional, slices: list };
-  });
-  endColumns(columns);
-  if (dataOffset !== data.length) {
-    throw new ArchiveError("malformed", `Cannot decode ${what}: bytes belong to no slice`);
-  }
-  return { entries, data };
-}
-
-function addTo(value: number, more: number, what: string): number {
+/** Adds up numbers that must not grow too large. */
+export function addTo(value: number, more: number, what: string): number {
   const sum = value + more;
   if (!Number.isSafeInteger(sum)) throw new ArchiveError("malformed", `Cannot decode ${what}: a number is too large`);
   return sum;
 }
 
-/** Only files have bytes, and none beyond their size. */
-function checkPlaces(row: Row, end: number, provisional: boolean, what: string): void {
-  if (end === 0 || (row.kind === "file" && (provisional || end <= row.size))) return;
+/** Only files have bytes, and none beyond their size. `end` is where those of a row end. */
+export function checkPlaces(rows: RowTable, index: number, end: number, what: string): void {
+  if (end === 0 || (rows.isFile(index) && (rows.isProvisional(index) || end <= (rows.sizes[index] as number)))) return;
   throw new ArchiveError("malformed", `Cannot accept a row of ${what}: it has bytes beyond its size`, {
-    path: row.path,
+    path: rows.paths.text(index),
   });
 }
 
@@ -167,6 +100,30 @@ export interface Page {
   readonly entries: readonly PageEntry[];
   /** Whether the first entry is the last one of the page before, with more extents. */
   readonly continues: boolean;
+}
+
+/** A page as it is decoded: its entries are made when they are asked for, one by one or all. */
+export class DecodedPage implements Page {
+  readonly rows: RowTable;
+  /** The extents of each row. */
+  readonly extents: readonly (readonly Extent[])[];
+  readonly continues: boolean;
+  #entries: PageEntry[] | undefined;
+
+  constructor(rows: RowTable, extents: readonly (readonly Extent[])[], continues: boolean) {
+    this.rows = rows;
+    this.extents = extents;
+    this.continues = continues;
+  }
+
+  /** One of its entries. */
+  entry(index: number): PageEntry {
+    return { ...this.rows.carried(index), extents: this.extents[index] as readonly Extent[] };
+  }
+
+  get entries(): readonly PageEntry[] {
+    return this.#entries ??= Array.from({ length: this.rows.count }, (_, i) => this.entry(i));
+  }
 }
 
 /** Encodes a page of the segment of that number: its raw bytes. */
@@ -278,14 +235,14 @@ export function decodePage(
   what: string = CATALOG_PAGE,
   segment = 0,
   deduplicated = true,
-): Page {
+): DecodedPage {
   if (count > MAX_PAGE_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_ROWS} rows`);
   if (raw.length > MAX_PAGE_BYTES) {
     throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_BYTES} bytes`);
   }
   if (count === 0) throw new ArchiveError("malformed", `Cannot decode ${what}: it has no rows`);
   const columns = decodeColumns(raw, PAGE_COLUMNS, what);
-  const rows = decodeRows(columns, count, what, segment > 0 && what === CATALOG_PAGE);
+  const rows = decodeRowTable(columns, count, what, segment > 0 && what === CATALOG_PAGE);
   checkOrder(rows);
   const places = decodePlaces(
     columns.get(PAGE_COLUMN.pageBlocks),
@@ -304,7 +261,8 @@ export function decodePage(
     throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
   }
   const at = new ExtentCursor();
-  const entries = rows.map(({ row, provisional, mark }): PageEntry => {
+  const extentsOf: (readonly Extent[])[] = [];
+  for (let i = 0; i < count; i++) {
     const extents: Extent[] = [];
     let end = 0;
     for (let left = counts?.varint() ?? 0; left > 0; left--) {
@@ -313,18 +271,19 @@ export function decodePage(
       extents.push(isShared(shared) ? { ...extent, shared: true } : extent);
       end = extent.fileOffset + extent.length;
     }
-    checkPlaces(row, end, provisional, what);
+    checkPlaces(rows, i, end, what);
+    const mark = rows.mark(i);
     for (const { block, shared } of extents) {
       if (shared && mark === undefined) continue;
       if (((block.segment ?? 0) === segment) === (mark === undefined)) continue;
       throw new ArchiveError("malformed", `Cannot accept a row of ${what}: its bytes lie in another segment`, {
-        path: row.path,
+        path: rows.paths.text(i),
       });
     }
-    return mark === undefined ? { row, provisional, extents } : { row, provisional, extents, mark };
-  });
+    extentsOf.push(extents);
+  }
   endColumns(columns);
-  return { entries, continues: continues === 1 };
+  return new DecodedPage(rows, extentsOf, continues === 1);
 }
 
 function decodeExtent(
@@ -380,14 +339,19 @@ export function decodePlaces(
 }
 
 /** Rows of paths that are gone rise with the others, and nothing else is asked of them. */
-function checkOrder(rows: readonly CarriedRow[]): void {
-  let above: Row | undefined;
-  for (let i = 0; i < rows.length; i++) {
-    const { row, mark } = rows[i] as CarriedRow;
-    if (i > 0) checkRising((rows[i - 1] as CarriedRow).row.path, row.path);
-    if (mark === "gone") continue;
-    if (above !== undefined) checkRowOrder(above, row);
-    above = row;
+function checkOrder(rows: RowTable): void {
+  const { paths } = rows;
+  const fall = paths.firstFall();
+  if (fall !== undefined) checkRising(paths.text(fall - 1), paths.text(fall));
+  let above: number | undefined;
+  for (let i = 0; i < rows.count; i++) {
+    if (rows.mark(i) === "gone") continue;
+    // What lies between two rows that are there is gone, so that the second need not be the first one's neighbour.
+    const isBelow = above === i - 1
+      ? paths.orders[i] === ORDER.isBelow
+      : above !== undefined && isAtOrBelow(paths.text(i), paths.text(above));
+    if (isBelow && !rows.isDirectory(above as number)) checkRowOrder(rows.row(above as number), rows.row(i));
+    above = i;
   }
 }
 

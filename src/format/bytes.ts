@@ -220,6 +220,24 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
+  /** A variable-length integer for each place of `into`. */
+  varints(into: Float64Array): void {
+    const bytes = this.#bytes;
+    for (let i = 0; i < into.length; i++) {
+      const byte = bytes[this.#at];
+      if (byte !== undefined && byte < 0x80) {
+        this.#at++;
+        into[i] = byte;
+      } else into[i] = this.varint();
+    }
+  }
+
+  /** A signed variable-length integer for each place of `into`, which is the difference from the one before. */
+  deltas(into: Float64Array): void {
+    let value = 0;
+    for (let i = 0; i < into.length; i++) into[i] = value += this.zigzag();
+  }
+
   /** A count of items that take at least `itemBytes` bytes each of what is left. */
   count(itemBytes = 1): number {
     const value = this.varint();

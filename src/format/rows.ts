@@ -3,20 +3,19 @@
  * canonical value of one row, which is independent of its neighbours.
  */
 import type { Bytes } from "../engine/engine.ts";
-import { type ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from "./bytes.ts";
-import { encodeColumn, requireColumn } from "./columns.ts";
+import { type ByteReader, ByteWriter, encodeUtf8 } from "./bytes.ts";
+import { encodeColumn } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
 import {
   CONTENT_HASH_BYTES,
-  MAX_DECODED_STRING_BYTES,
   MAX_INODE,
   MAX_LINK_BYTES,
   MAX_OWNER_NAME_BYTES,
-  MAX_PATH_BYTES,
   MAX_TIME_SECONDS,
   MIN_TIME_SECONDS,
 } from "./limits.ts";
-import { checkPath, pathFault, ROOT_PATH, utf8Length } from "./path.ts";
+import { pathFault, ROOT_PATH, utf8Length } from "./path.ts";
+import { decodePathTable } from "./path_table.ts";
 import { ENTRY_KINDS, type EntryKind, type Owner, type Row } from "./row.ts";
 
 /** Column numbers that rows use. */
@@ -200,47 +199,13 @@ export function encodePaths(paths: readonly string[], out: ByteWriter): void {
 }
 
 /**
- * Takes `count` front-coded paths, each checked. The lengths are summed before any string is made: front coding is a
- * bomb too, 3 bytes a row for paths of 4 KiB.
+ * Takes `count` front-coded paths, each checked.
  *
- * @throws {ArchiveError} `malformed`, `unsafe` for a path that is not allowed, `limit` for too many bytes of them.
+ * @throws {ArchiveError} as {@linkcode decodePathTable}.
  */
 export function decodePaths(reader: ByteReader, count: number): string[] {
-  const scratch = new Uint8Array(MAX_PATH_BYTES);
-  const paths: string[] = [];
-  let path = "";
-  let length = 0;
-  let total = 0;
-  for (let i = 0; i < count; i++) {
-    const shared = reader.varint();
-    if (shared > length) {
-      throw new ArchiveError("malformed", `Cannot decode ${reader.what}: a shared prefix is too long`);
-    }
-    const rest = reader.sizedBytes(MAX_PATH_BYTES - shared);
-    const lengthBefore = length;
-    length = shared + rest.length;
-    total += length;
-    if (total > MAX_DECODED_STRING_BYTES) {
-      throw new ArchiveError(
-        "limit",
-        `Cannot decode ${reader.what}: its paths are over ${MAX_DECODED_STRING_BYTES} bytes`,
-      );
-    }
-    scratch.set(rest, shared);
-    // Where every byte is a character, what is shared need not be decoded again, nor the rest by a decoder.
-    const plain = path.length === lengthBefore ? asciiText(rest) : undefined;
-    path = plain === undefined ? decodeUtf8(scratch.subarray(0, length), reader.what) : path.slice(0, shared) + plain;
-    checkPath(path);
-    paths.push(path);
-  }
-  return paths;
-}
-
-/** ASCII bytes as a string; `undefined` when one of them is not. */
-function asciiText(bytes: Bytes): string | undefined {
-  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) >= 0x80) return undefined;
-  // `apply` takes an array of bytes as it is; spreading it would go through its iterator.
-  return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  const table = decodePathTable(reader, count);
+  return Array.from({ length: count }, (_, i) => table.text(i));
 }
 
 /** Milliseconds are what most systems give, so trailing zeros are told once: an exponent, then each value without them. */
@@ -291,74 +256,6 @@ function encodeOwners(rows: readonly CarriedRow[], out: ByteWriter, scratch: Byt
 }
 
 /**
- * Takes `count` rows off a column set; every value is checked, paths included. Their order is the caller's matter.
- * `marks` says whether rows may be marked, as in catalog pages of later segments.
- *
- * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
- */
-export function decodeRows(
-  columns: ReadonlyMap<number, ByteReader>,
-  count: number,
-  what: string,
-  marks = false,
-): CarriedRow[] {
-  const paths = decodePaths(requireColumn(columns, COLUMN.paths, what), count);
-  const kinds = requireColumn(columns, COLUMN.kinds, what);
-  const flags = columns.get(COLUMN.flags);
-  const modes = columns.get(COLUMN.modes);
-  const sizes = columns.get(COLUMN.sizes);
-  const mtime = timeReader(columns);
-  const ctimes = deltaReader(columns.get(COLUMN.ctimes));
-  const devs = columns.get(COLUMN.devs);
-  const inodes = deltaReader(columns.get(COLUMN.inodes));
-  const owner = ownerReader(columns, count);
-  const links = columns.get(COLUMN.links);
-  const contentHash = hashReader(columns.get(COLUMN.contentHashes), count);
-  const rows: CarriedRow[] = [];
-  let linkBytes = 0;
-  for (const path of paths) {
-    const kind = ENTRY_KINDS[kinds.u8() - 1];
-    if (kind === undefined) {
-      throw new ArchiveError("malformed", `Cannot decode ${what}: unknown kind of entry`, { path });
-    }
-    const bits = flags?.u8() ?? 0;
-    const marked = bits - bits % FLAG_GONE;
-    if (marked > 0 && (!marks || MARKED[marked] === undefined)) {
-      throw new ArchiveError("malformed", `Cannot decode ${what}: unknown row flags`, { path });
-    }
-    const link = links?.string(MAX_LINK_BYTES) ?? "";
-    linkBytes += link.length;
-    if (linkBytes > MAX_DECODED_STRING_BYTES) {
-      throw new ArchiveError("limit", `Cannot decode ${what}: its links are too long`);
-    }
-    const row: Row = {
-      path,
-      kind,
-      mode: modes?.varint() ?? 0,
-      size: sizes?.varint() ?? 0,
-      mtime: mtime(),
-      ctime: ctimes(),
-      dev: devs?.varint() ?? 0,
-      inode: inodes(),
-      owner: owner(),
-      link,
-      changed: bits % 2 === FLAG_CHANGED,
-      contentHash: contentHash(),
-    };
-    const provisional = bits % FLAG_GONE >= FLAG_PROVISIONAL;
-    if (marked === 0) {
-      checkDecoded(row, provisional, what);
-      rows.push({ row, provisional });
-    } else {
-      const mark = MARKED[marked] as RowMark;
-      checkMarked(row, provisional, mark, what);
-      rows.push({ row, provisional, mark });
-    }
-  }
-  return rows;
-}
-
-/**
  * Checks a row that was decoded and has no mark; its path has been checked.
  *
  * @throws {ArchiveError} `malformed` or `unsafe`.
@@ -385,36 +282,24 @@ function provisionalFault(row: Row): string | undefined {
   return equalRows(row, provisionalRow(row.path, row.kind)) ? undefined : "it is provisional and has metadata";
 }
 
-function deltaReader(column: ByteReader | undefined): () => number {
-  if (column === undefined) return () => 0;
-  let value = 0;
-  return () => value += column.zigzag();
-}
-
-function timeReader(columns: ReadonlyMap<number, ByteReader>): () => Row["mtime"] {
-  const seconds = deltaReader(columns.get(COLUMN.mtimeSeconds));
-  const nanoseconds = columns.get(COLUMN.mtimeNanoseconds);
-  if (nanoseconds === undefined) return () => ({ seconds: seconds(), nanoseconds: 0 });
-  const exponent = nanoseconds.u8();
-  if (exponent > 9) throw new ArchiveError("malformed", `Cannot decode ${nanoseconds.what}: its exponent is over 9`);
-  const unit = 10 ** exponent;
-  return () => ({ seconds: seconds(), nanoseconds: nanoseconds.varint() * unit });
+/** The different owners of rows, by their number in the format; the first is 'not known'. */
+export function decodeOwnerTable(reader: ByteReader | undefined, rows: number): (Owner | undefined)[] {
+  const table: (Owner | undefined)[] = [undefined];
+  if (reader === undefined) return table;
+  const count = reader.count(4);
+  if (count > rows) throw new ArchiveError("malformed", `Cannot decode ${reader.what}: it has more owners than rows`);
+  for (let left = count; left > 0; left--) {
+    const uid = reader.varint();
+    const gid = reader.varint();
+    table.push({ uid, gid, user: reader.string(MAX_OWNER_NAME_BYTES), group: reader.string(MAX_OWNER_NAME_BYTES) });
+  }
+  return table;
 }
 
 /** What gives the owner of each row, from the table of different ones. */
 export function ownerReader(columns: ReadonlyMap<number, ByteReader>, rows: number): () => Owner | undefined {
   const indexes = columns.get(COLUMN.owners);
-  const reader = columns.get(COLUMN.ownerTable);
-  const table: (Owner | undefined)[] = [undefined];
-  if (reader !== undefined) {
-    const count = reader.count(4);
-    if (count > rows) throw new ArchiveError("malformed", `Cannot decode ${reader.what}: it has more owners than rows`);
-    for (let left = count; left > 0; left--) {
-      const uid = reader.varint();
-      const gid = reader.varint();
-      table.push({ uid, gid, user: reader.string(MAX_OWNER_NAME_BYTES), group: reader.string(MAX_OWNER_NAME_BYTES) });
-    }
-  }
+  const table = decodeOwnerTable(columns.get(COLUMN.ownerTable), rows);
   if (indexes === undefined) return () => undefined;
   return () => {
     const index = indexes.varint();

@@ -8,7 +8,8 @@ import {
 } from "../archive/block_opener.ts";
 import type { BlockFacts } from "../archive/agreement.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
-import { type Block, decodeBlock } from "../format/block.ts";
+import type { Block } from "../format/block.ts";
+import { decodeBlock } from "../format/decoded_block.ts";
 import { paddedLength } from "../format/frame.ts";
 import { Crew, type WorkerThread } from "./crew.ts";
 import type { OpenTask } from "./stream_worker.ts";

@@ -9,7 +9,8 @@ import {
   type BuiltBlock,
 } from "../../src/archive/block_builder.ts";
 import { FrameCipher } from "../../src/archive/frame_cipher.ts";
-import { type Block, decodeBlock } from "../../src/format/block.ts";
+import type { Block } from "../../src/format/block.ts";
+import { decodeBlock } from "../../src/format/decoded_block.ts";
 import { CODEC, FRAME_OVERHEAD, FRAME_TYPE, type FrameHead } from "../../src/format/frame.ts";
 import type { Row } from "../../src/format/row.ts";
 import { provisionalRow } from "../../src/format/rows.ts";

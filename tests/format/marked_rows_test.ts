@@ -26,7 +26,8 @@ Deno.test("decodePage() takes rows that are gone or kept, with blocks of earlier
     entry("d", "symlink", "kept", undefined, { link: "a" }),
   ];
   const page = { entries, continues: false };
-  assertEquals(decodePage(encodePage(page, 3), entries.length, undefined, 3), page);
+  const decoded = decodePage(encodePage(page, 3), entries.length, undefined, 3);
+  assertEquals({ entries: decoded.entries, continues: decoded.continues }, page);
   assertEquals(codeOf(entries, 3, "an orphan page"), "malformed");
 });
 

@@ -13,10 +13,10 @@ import {
   MIN_TIME_SECONDS,
 } from "../../src/format/limits.ts";
 import type { Row } from "../../src/format/row.ts";
+import { decodeRowTable } from "../../src/format/row_table.ts";
 import {
   type CarriedRow,
   decodePaths,
-  decodeRows,
   encodeCanonicalRow,
   encodePaths,
   encodeRows,
@@ -36,9 +36,9 @@ function encode(rows: readonly CarriedRow[]): Uint8Array {
 
 function decode(bytes: Bytes, count: number): CarriedRow[] {
   const columns = decodeColumns(bytes, new Set(ROW_COLUMNS), "the test");
-  const rows = decodeRows(columns, count, "the test");
+  const table = decodeRowTable(columns, count, "the test");
   endColumns(columns);
-  return rows;
+  return Array.from({ length: count }, (_, i) => table.carried(i));
 }
 
 /** A column set from numbers and hexadecimal digits. */
@@ -64,7 +64,7 @@ Deno.test("encodeRows() leaves columns out when all their values are the default
   assertEquals(encode(full(fileRow("a"), fileRow("ab"))), hex("01 06 0001 61 01 01 62  02 02 01 01"));
 });
 
-Deno.test("decodeRows() gives back what was encoded when rows are arbitrary", () => {
+Deno.test("decodeRowTable() gives back what was encoded when rows are arbitrary", () => {
   let decoded = 0;
   fc.assert(
     fc.property(carriedRows, (rows) => {
@@ -77,7 +77,7 @@ Deno.test("decodeRows() gives back what was encoded when rows are arbitrary", ()
   assert(decoded > 0);
 });
 
-Deno.test("decodeRows() throws nothing but ArchiveError when bytes are hostile", () => {
+Deno.test("decodeRowTable() throws nothing but ArchiveError when bytes are hostile", () => {
   for (const count of [1, 3]) {
     const valid = carriedRows.filter((rows) => rows.length >= count).map((rows): Bytes => encode(rows.slice(0, count)));
     const counts = feedHostile(valid, (bytes) => decode(bytes, count), 1000);
@@ -85,7 +85,7 @@ Deno.test("decodeRows() throws nothing but ArchiveError when bytes are hostile",
   }
 });
 
-Deno.test("decodeRows() refuses rows when paths or kinds are missing, or the count is another", () => {
+Deno.test("decodeRowTable() refuses rows when paths or kinds are missing, or the count is another", () => {
   const rows = encode(full(fileRow("a"), fileRow("b")));
   assertEquals(outcome(() => decode(rows, 1)), "malformed");
   assertEquals(outcome(() => decode(rows, 3)), "malformed");
@@ -93,13 +93,13 @@ Deno.test("decodeRows() refuses rows when paths or kinds are missing, or the cou
   assertEquals(outcome(() => decode(columnSet({ 2: "01" }), 1)), "malformed");
 });
 
-Deno.test("decodeRows() refuses a kind when it is none of the five", () => {
+Deno.test("decodeRowTable() refuses a kind when it is none of the five", () => {
   const set = (kind: string) => columnSet({ 1: "00 01 61", 2: kind });
   assertEquals(outcome(() => decode(set("01"), 1)), undefined);
   for (const kind of ["00", "06", "80", "ff"]) assertEquals(outcome(() => decode(set(kind), 1)), "malformed", kind);
 });
 
-Deno.test("decodeRows() refuses flags when they are unknown, and provisional rows when they are no files", () => {
+Deno.test("decodeRowTable() refuses flags when they are unknown, and provisional rows when they are no files", () => {
   const set = (kind: string, flags: string) => columnSet({ 1: "00 01 61", 2: kind, 3: flags });
   const flagsOf = (flags: string) => decode(set("01", flags), 1).map((c) => [c.row.changed, c.provisional]);
   assertEquals(flagsOf("00"), [[false, false]]);
@@ -109,7 +109,7 @@ Deno.test("decodeRows() refuses flags when they are unknown, and provisional row
   assertEquals(outcome(() => decode(set("02", "02"), 1)), "malformed");
 });
 
-Deno.test("decodeRows() refuses nanoseconds when their exponent is over 9 or they make a second", () => {
+Deno.test("decodeRowTable() refuses nanoseconds when their exponent is over 9 or they make a second", () => {
   const set = (column: string) => columnSet({ 1: "00 01 61", 2: "01", 7: column });
   assertEquals(decode(set("00 ff93ebdc03"), 1)[0]?.row.mtime.nanoseconds, 999_999_999);
   assertEquals(decode(set("09 00"), 1)[0]?.row.mtime.nanoseconds, 0);
@@ -126,7 +126,7 @@ Deno.test("encodeRows() tells trailing zeros of nanoseconds once when all rows h
   assertEquals(columns.get(7)?.bytes(5).toHex(), "06fa010100");
 });
 
-Deno.test("decodeRows() refuses an owner when the table does not have it", () => {
+Deno.test("decodeRowTable() refuses an owner when the table does not have it", () => {
   const set = (table: string, owner: string) => columnSet({ 1: "00 01 61", 2: "01", 11: table, 12: owner });
   const table = "01 05 06 01 75 01 67";
   assertEquals(decode(set(table, "00"), 1)[0]?.row.owner, undefined);
@@ -136,19 +136,19 @@ Deno.test("decodeRows() refuses an owner when the table does not have it", () =>
   assertEquals(outcome(() => decode(set("ffffff7f 05 06 00 00", "00"), 1)), "malformed");
 });
 
-Deno.test("decodeRows() keeps owners apart when their names would be equal joined by colons", () => {
+Deno.test("decodeRowTable() keeps owners apart when their names would be equal joined by colons", () => {
   const owners = [["a:b", "c"], ["a", "b:c"]].map(([user = "", group = ""]) => ({ uid: 1, gid: 2, user, group }));
   const rows = full(...owners.map((owner, i) => fileRow(`${i}`, { owner })));
   assertEquals(decode(encode(rows), 2), rows);
 });
 
-Deno.test("decodeRows() refuses an owner table when it has more owners than there are rows", () => {
+Deno.test("decodeRowTable() refuses an owner table when it has more owners than there are rows", () => {
   const set = (table: string) => columnSet({ 1: "00 01 61  00 01 62", 2: "01 01", 11: table, 12: "01 02" });
   assertEquals(outcome(() => decode(set("02 01010000 02020000"), 2)), undefined);
   assertEquals(outcome(() => decode(set("03 01010000 02020000 03030000"), 2)), "malformed");
 });
 
-Deno.test("decodeRows() refuses a provisional row when it says more than its path", () => {
+Deno.test("decodeRowTable() refuses a provisional row when it says more than its path", () => {
   const set = (columns: Readonly<Record<number, string>>) => columnSet({ 1: "00 01 61", 2: "01", 3: "02", ...columns });
   assertEquals(outcome(() => decode(set({}), 1)), undefined);
   const fields = [{ 3: "03" }, { 4: "01" }, { 5: "01" }, { 6: "02" }, { 7: "00 01" }, { 8: "02" }, { 9: "01" }, {
@@ -159,7 +159,7 @@ Deno.test("decodeRows() refuses a provisional row when it says more than its pat
   assertEquals(outcome(() => decode(set({ 1: "00 01 2e" }), 1)), "malformed");
 });
 
-Deno.test("decodeRows() refuses a content hash when its mark is unknown or bytes are missing", () => {
+Deno.test("decodeRowTable() refuses a content hash when its mark is unknown or bytes are missing", () => {
   const set = (column: string) => columnSet({ 1: "00 01 61", 2: "01", 14: column });
   const hash = "ab".repeat(32);
   assertEquals(decode(set(`01 ${hash}`), 1)[0]?.row.contentHash?.toHex(), hash);
@@ -169,7 +169,7 @@ Deno.test("decodeRows() refuses a content hash when its mark is unknown or bytes
   }
 });
 
-Deno.test("decodeRows() gives unsafe when a hardlink's target is no allowed path, and malformed for other faults", () => {
+Deno.test("decodeRowTable() gives unsafe when a hardlink's target is no allowed path, and malformed for other faults", () => {
   const link = (kind: string, target: string) => {
     const text = new TextEncoder().encode(target).toHex();
     return columnSet({ 1: "00 01 61", 2: kind, 13: `${(text.length / 2).toString(16).padStart(2, "0")} ${text}` });

@@ -1,0 +1,94 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { ByteReader, ByteWriter, encodeUtf8 } from "../../src/format/bytes.ts";
+import { ArchiveError } from "../../src/format/errors.ts";
+import { comparePaths, isAtOrBelow, pathFault } from "../../src/format/path.ts";
+import { decodePathTable, ORDER, type PathTable } from "../../src/format/path_table.ts";
+import { encodePaths } from "../../src/format/rows.ts";
+import { paths } from "./arbitrary_rows.ts";
+
+function encode(list: readonly string[]): ByteReader {
+  const out = new ByteWriter();
+  encodePaths(list, out);
+  return new ByteReader(out.finish(), "the test");
+}
+
+const texts = (table: PathTable) => Array.from({ length: table.count }, (_, i) => table.text(i));
+
+/** Strings that are nearly paths: most of the rules are about these characters. */
+const nearly = fc.array(
+  fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom("/", ".", "a", "b", "-", "\u{7f}") },
+    { weight: 1, arbitrary: fc.constantFrom("\0", "é", "～", "😀", "x".repeat(255), "y".repeat(254)) },
+  ),
+  { maxLength: 8 },
+).map((characters) => characters.join(""));
+
+Deno.test("decodePathTable() takes a path exactly when pathFault() has nothing against it", () => {
+  let taken = 0;
+  let refused = 0;
+  fc.assert(
+    fc.property(paths, fc.array(fc.oneof(nearly, paths), { minLength: 1, maxLength: 4 }), (first, others) => {
+      const list = [first, ...others];
+      const bad = list.find((path) => pathFault(path) !== undefined);
+      let error: unknown;
+      try {
+        assertEquals(texts(decodePathTable(encode(list), list.length)), list);
+      } catch (caught) {
+        error = caught;
+      }
+      if (bad === undefined) {
+        assertEquals(error, undefined);
+        taken++;
+        return;
+      }
+      assert(error instanceof ArchiveError, `${JSON.stringify(bad)} was taken`);
+      assertEquals([error.code, error.place.path], ["unsafe", bad]);
+      refused++;
+    }),
+    { numRuns: 3000 },
+  );
+  assert(taken > 100 && refused > 100);
+});
+
+Deno.test("decodePathTable() says how each path stands to the one before as comparePaths() and isAtOrBelow() do", () => {
+  const found = [0, 0, 0];
+  const related = fc.oneof(
+    fc.tuple(paths, paths),
+    fc.tuple(paths, paths).map(([a, b]): [string, string] => [a, `${a}/${b}`]),
+    fc.tuple(paths, paths).map(([a, b]): [string, string] => [`${a}-${b}`, a]),
+    fc.constantFrom<[string, string]>([".", "-"], ["-", "."], [".", "."], [".", ".a"], [".a", "."]),
+  ).filter((pair) => pair.every((path) => pathFault(path) === undefined));
+  fc.assert(
+    fc.property(related, ([a, b]) => {
+      const order = decodePathTable(encode([a, b]), 2).orders[1] as number;
+      const rises = comparePaths(a, b) < 0;
+      const expected = !rises ? ORDER.falls : isAtOrBelow(b, a) && a !== "." ? ORDER.isBelow : ORDER.rises;
+      assertEquals(order, expected, JSON.stringify([a, b]));
+      found[order] = (found[order] as number) + 1;
+    }),
+    { numRuns: 3000 },
+  );
+  assert(found.every((count) => count > 100));
+});
+
+Deno.test("decodePathTable() orders paths as comparePaths() does when less is shared than could be", () => {
+  const out = new ByteWriter();
+  for (const path of ["folder/a", "folder/b", "folder/b/c", "folder"]) {
+    out.varint(0);
+    out.sizedBytes(encodeUtf8(path));
+  }
+  const { orders } = decodePathTable(new ByteReader(out.finish(), "the test"), 4);
+  assertEquals([...orders.subarray(1)], [ORDER.rises, ORDER.isBelow, ORDER.falls]);
+});
+
+Deno.test("decodePathTable() refuses a count that has no bytes behind it before it makes room", () => {
+  const error = (() => {
+    try {
+      return decodePathTable(encode(["a"]), 2 ** 31);
+    } catch (caught) {
+      return caught;
+    }
+  })();
+  assert(error instanceof ArchiveError && error.code === "malformed");
+});
