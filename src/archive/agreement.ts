@@ -5,18 +5,12 @@
  * made, so no collision can be planned (Clarke et al., "Incremental Multiset Hash Functions", 2003).
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import type { BlockEntry, PageEntry } from "../format/block.ts";
-import { ByteWriter } from "../format/bytes.ts";
+import type { BlockEntry, DecodedPage, PageEntry } from "../format/block.ts";
+import type { DecodedBlock } from "../format/decoded_block.ts";
 import { MAX_BLOCK_SLICES } from "../format/limits.ts";
 import type { Extent, Row, Slice } from "../format/row.ts";
-import { encodeCanonicalRow } from "../format/rows.ts";
-
-/** What an item is about; its first byte. */
-const ITEM = { row: 1, slice: 2, wholeEntry: 3, interrupted: 4 } as const;
-
-/** Sums of keyed hashes modulo 2^256, least significant word first. */
-type Sum = Uint32Array<ArrayBuffer>;
-const SUM_WORDS = 8;
+import { ITEM_KEY_BYTES, type Sum } from "./item_sum.ts";
+import { areInOneBlock, isAll, Items } from "./items.ts";
 
 /** What a block says about its entries: a worker finds it out. */
 export interface BlockFacts {
@@ -32,26 +26,75 @@ export interface BlockFacts {
   readonly trail: readonly BlockEntry[];
 }
 
-/** What a block says about its entries, under the key of an {@linkcode Agreement}. */
-export function blockFacts(engine: Engine, key: Bytes, frame: number, entries: readonly BlockEntry[]): BlockFacts {
-  let start = 0;
-  while (start < entries.length && goesOn(entries[start - 1], entries[start])) start++;
-  let end = entries.length;
-  while (end > start && entries[end - 1]?.provisional && goesOn(entries[end - 1], entries[end])) end--;
-  const dataBytes = entries.reduce((sum, { slices }) => slices.reduce((bytes, { length }) => bytes + length, sum), 0);
-  const [lead, between, trail] = [entries.slice(0, start), entries.slice(start, end), entries.slice(end)];
-  if (between.length === 0) return { frame, dataBytes, lead, sum: undefined, trail };
-  const items = new Items(engine, key);
-  const side = new BlockSide(items);
-  for (const entry of between) side.take(entry, frame);
-  side.endRun();
-  return { frame, dataBytes, lead, sum: items.sum, trail };
+/** What a page says about its entries, as {@linkcode BlockFacts}. */
+export interface PageFacts {
+  /** Its first entry, which may go on with the last one of the page before. */
+  readonly first: PageEntry;
+  /** Whether it does. */
+  readonly continues: boolean;
+  /** The sum over what the entries between say; `undefined` when there are none. */
+  readonly sum: Sum | undefined;
+  /** Its last entry, if that is another one: the next page may go on with it. */
+  readonly last: PageEntry | undefined;
 }
 
-/** Whether the second entry is of the same file as the first; without one of them, whether it can be. */
-function goesOn(entry: BlockEntry | undefined, next: BlockEntry | undefined): boolean {
-  if (entry === undefined || next === undefined) return true;
-  return entry.provisional && entry.row.path === next.row.path;
+/** Finds out what blocks and pages say about their entries, under the key of an {@linkcode Agreement}. */
+export class FactFinder {
+  readonly #items: Items;
+
+  constructor(engine: Engine, key: Bytes) {
+    this.#items = new Items(engine, key);
+  }
+
+  /** What a block says. */
+  block(frame: number, block: DecodedBlock): BlockFacts {
+    const { rows } = block;
+    let start = 0;
+    while (start < rows.count && (start === 0 || goesOn(block, start))) start++;
+    let end = rows.count;
+    while (end > start && rows.isProvisional(end - 1) && (end === rows.count || goesOn(block, end))) end--;
+    const entries = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => block.entry(from + i));
+    const [lead, trail] = [entries(0, start), entries(end, rows.count)];
+    const dataBytes = block.data.length;
+    if (start === end) return { frame, dataBytes, lead, sum: undefined, trail };
+    const side = new BlockSide(this.#items);
+    for (let i = start; i < end; i++) {
+      const slices = block.slices[i] as readonly Slice[];
+      if (rows.isProvisional(i) || !isAll(rows.sizes[i] as number, slices)) {
+        side.take(block.entry(i), frame);
+        continue;
+      }
+      // A path stands once in a block: what was begun there is another file.
+      side.endRun();
+      this.#items.wholeAt(rows, i, slices, frame, 1);
+    }
+    side.endRun();
+    return { frame, dataBytes, lead, sum: this.#items.take(), trail };
+  }
+
+  /** What a page says. */
+  page(page: DecodedPage): PageFacts {
+    const { rows, continues } = page;
+    const last = rows.count - 1;
+    const side = new PageSide(this.#items);
+    for (let i = 1; i < last; i++) {
+      const extents = page.extents[i] as readonly Extent[];
+      if (rows.mark(i) !== undefined) continue;
+      if (rows.isProvisional(i) || !isAll(rows.sizes[i] as number, ownOf(extents)) || !areInOneBlock(extents)) {
+        side.take(page.entry(i), false);
+        continue;
+      }
+      this.#items.wholeAt(rows, i, extents, extents[0]?.block.frame ?? 0, -1);
+    }
+    side.close();
+    const sum = last > 1 ? this.#items.take() : undefined;
+    return { first: page.entry(0), continues, sum, last: last > 0 ? page.entry(last) : undefined };
+  }
+}
+
+/** Whether the row at an index is of the same file as the one before it, which came provisionally. */
+function goesOn({ rows }: DecodedBlock, index: number): boolean {
+  return rows.isProvisional(index - 1) && rows.paths.text(index - 1) === rows.paths.text(index);
 }
 
 /** Counts what the entries of blocks say, one after the other. */
@@ -75,7 +118,7 @@ class BlockSide {
     this.#goOn(run, slices, frame);
     this.#run = provisional ? run : undefined;
     if (provisional) return;
-    if (!run.counted && isWhole(row, run.slices)) {
+    if (!run.counted && isAll(row.size, run.slices)) {
       this.#items.whole(row, run.slices, run.frame, 1);
       return;
     }
@@ -127,165 +170,60 @@ interface Run {
   end: number;
 }
 
-/** Adds up the facts of blocks and takes away those of pages. */
-export class Agreement {
-  /** What every item's hash begins with, the reader's own. Whoever finds out facts elsewhere needs it. */
-  readonly key: Bytes;
-  readonly #engine: Engine;
+/** Takes away what the entries of pages say, one after the other. */
+class PageSide {
   readonly #items: Items;
-  readonly #blocks: BlockSide;
-  /** The page entry at hand: its extents may go on in the next page. */
+  /** The entry at hand: its extents may go on in the next page. */
   #open: { readonly row: Row; extents: Extent[]; whole: boolean } | undefined;
 
-  /** Starts with nothing, under a fresh key. */
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    this.key = engine.randomBytes(32);
-    this.#items = new Items(engine, this.key);
-    this.#blocks = new BlockSide(this.#items);
+  constructor(items: Items) {
+    this.#items = items;
   }
 
-  /** Takes the entries of a block. */
-  addBlock(frame: number, entries: readonly BlockEntry[]): void {
-    this.addFacts(blockFacts(this.#engine, this.key, frame, entries));
-  }
-
-  /** Takes the facts of the next block, found out under {@linkcode key}. */
-  addFacts({ frame, lead, sum, trail }: Omit<BlockFacts, "dataBytes">): void {
-    for (const entry of lead) this.#blocks.take(entry, frame);
-    if (sum !== undefined) {
-      this.#blocks.endRun();
-      this.#items.add(sum);
+  take({ row, provisional, extents, mark }: PageEntry, continues: boolean): void {
+    // What this segment's blocks do not have.
+    if (mark !== undefined) return;
+    if (continues && this.#open !== undefined) {
+      this.#goOn(this.#open, ownOf(extents));
+      return;
     }
-    for (const entry of trail) this.#blocks.take(entry, frame);
-  }
-
-  /** Takes the entries of a page, in order; `continues` says that the first one goes on with the last one before. */
-  takePage(entries: readonly PageEntry[], continues: boolean): void {
-    this.#blocks.endRun();
-    for (const [i, entry] of entries.entries()) {
-      // What this segment's blocks do not have.
-      if (entry.mark !== undefined) continue;
-      if (i === 0 && continues && this.#open !== undefined) {
-        this.#goOn(this.#open, ownOf(entry.extents));
-        continue;
-      }
-      this.close();
-      if (entry.provisional) {
-        if (!continues) this.#items.interrupted(entry.row.path, -1);
-        for (const extent of entry.extents) this.#items.slice(entry.row.path, extent, extent.block.frame, -1);
-        continue;
-      }
-      this.#open = { row: entry.row, extents: [], whole: true };
-      this.#goOn(this.#open, ownOf(entry.extents));
+    this.close();
+    if (provisional) {
+      if (!continues) this.#items.interrupted(row.path, -1);
+      for (const extent of extents) this.#items.slice(row.path, extent, extent.block.frame, -1);
+      return;
     }
+    this.#open = { row, extents: [], whole: true };
+    this.#goOn(this.#open, ownOf(extents));
   }
 
   /** Keeps an entry's extents while they may all lie in one block, and counts them one by one when they do not. */
   #goOn(open: { readonly row: Row; extents: Extent[]; whole: boolean }, extents: readonly Extent[]): void {
-    const frame = (open.extents[0] ?? extents[0])?.block.frame;
     // No block has more slices, so that what is kept has a limit whatever the catalog says.
     const few = open.extents.length + extents.length <= MAX_BLOCK_SLICES;
-    if (open.whole && few && extents.every((extent) => extent.block.frame === frame)) {
-      open.extents = open.extents.length === 0 ? [...extents] : [...open.extents, ...extents];
+    const all = open.extents.length === 0 ? extents : [...open.extents, ...extents];
+    if (open.whole && few && areInOneBlock(all)) {
+      open.extents = [...all];
       return;
     }
     if (open.whole) this.#items.row(open.row, -1);
-    for (const extent of [...open.extents, ...extents]) {
-      this.#items.slice(open.row.path, extent, extent.block.frame, -1);
-    }
+    for (const extent of all) this.#items.slice(open.row.path, extent, extent.block.frame, -1);
     open.whole = false;
     open.extents = [];
   }
 
-  /** Ends the last page entry. Call it after the last page of a kind. */
+  /** Says that no more of the entry at hand follows. */
   close(): void {
-    this.#blocks.endRun();
     const open = this.#open;
     this.#open = undefined;
     if (open === undefined || !open.whole) return;
     const frame = open.extents[0]?.block.frame ?? 0;
-    if (isWhole(open.row, open.extents)) {
+    if (isAll(open.row.size, open.extents)) {
       this.#items.whole(open.row, open.extents, frame, -1);
       return;
     }
     this.#items.row(open.row, -1);
     for (const extent of open.extents) this.#items.slice(open.row.path, extent, frame, -1);
-  }
-
-  /** Whether everything added was taken away, and files came in order. */
-  holds(): boolean {
-    return this.#blocks.rises && this.#items.sum.every((word) => word === 0);
-  }
-}
-
-/** Hashes items and sums the hashes up. */
-class Items {
-  readonly sum: Sum = new Uint32Array(SUM_WORDS);
-  readonly #engine: Engine;
-  readonly #key: Bytes;
-  readonly #item = new ByteWriter(512);
-
-  constructor(engine: Engine, key: Bytes) {
-    this.#engine = engine;
-    this.#key = key;
-  }
-
-  /** Adds another sum. */
-  add(other: Sum): void {
-    let carry = 0;
-    for (let i = 0; i < SUM_WORDS; i++) {
-      const total = (this.sum[i] as number) + (other[i] as number) + carry;
-      carry = total >= 2 ** 32 ? 1 : 0;
-      this.sum[i] = total - carry * 2 ** 32;
-    }
-  }
-
-  #begin(kind: number): ByteWriter {
-    const item = this.#item;
-    item.reset();
-    item.bytes(this.#key);
-    item.u8(kind);
-    return item;
-  }
-
-  row(row: Row, sign: 1 | -1): void {
-    encodeCanonicalRow(row, this.#begin(ITEM.row));
-    this.#count(sign);
-  }
-
-  slice(path: string, slice: Slice, frame: number, sign: 1 | -1): void {
-    const item = this.#begin(ITEM.slice);
-    item.string(path);
-    item.varint(frame);
-    putSlice(item, slice);
-    this.#count(sign);
-  }
-
-  interrupted(path: string, sign: 1 | -1): void {
-    this.#begin(ITEM.interrupted).string(path);
-    this.#count(sign);
-  }
-
-  /** An entry that lies in one block as a whole: one item instead of several, for most files. */
-  whole(row: Row, slices: readonly Slice[], frame: number, sign: 1 | -1): void {
-    const item = this.#begin(ITEM.wholeEntry);
-    encodeCanonicalRow(row, item);
-    item.varint(slices.length);
-    if (slices.length > 0) item.varint(frame);
-    for (const slice of slices) putSlice(item, slice);
-    this.#count(sign);
-  }
-
-  #count(sign: 1 | -1): void {
-    const hash = this.#engine.sha256(this.#item.view());
-    const view = new DataView(hash.buffer, hash.byteOffset, 32);
-    let carry = 0;
-    for (let i = 0; i < SUM_WORDS; i++) {
-      const total = (this.sum[i] as number) + sign * view.getUint32(4 * i) + carry;
-      carry = Math.floor(total / 2 ** 32);
-      this.sum[i] = total - carry * 2 ** 32;
-    }
   }
 }
 
@@ -294,14 +232,61 @@ function ownOf(extents: readonly Extent[]): readonly Extent[] {
   return extents.some(({ shared }) => shared) ? extents.filter(({ shared }) => !shared) : extents;
 }
 
-function isWhole(row: Row, slices: readonly Slice[]): boolean {
-  let sum = 0;
-  for (const slice of slices) sum += slice.length;
-  return sum === row.size;
-}
+/** Adds up the facts of blocks and takes away those of pages. */
+export class Agreement {
+  /** What every item's hash begins with, the reader's own. Whoever finds out facts elsewhere needs it. */
+  readonly key: Bytes;
+  readonly #items: Items;
+  readonly #blocks: BlockSide;
+  readonly #pages: PageSide;
 
-function putSlice(item: ByteWriter, slice: Slice): void {
-  item.varint(slice.fileOffset);
-  item.varint(slice.length);
-  item.varint(slice.dataOffset);
+  /** Starts with nothing, under a fresh key. */
+  constructor(engine: Engine) {
+    this.key = engine.randomBytes(ITEM_KEY_BYTES);
+    this.#items = new Items(engine, this.key);
+    this.#blocks = new BlockSide(this.#items);
+    this.#pages = new PageSide(this.#items);
+  }
+
+  /** Takes the entries of the next block. */
+  addBlock(frame: number, entries: readonly BlockEntry[]): void {
+    for (const entry of entries) this.#blocks.take(entry, frame);
+  }
+
+  /** Takes the facts of the next block, found out under {@linkcode key}. */
+  addFacts({ frame, lead, sum, trail }: Omit<BlockFacts, "dataBytes">): void {
+    this.addBlock(frame, lead);
+    if (sum !== undefined) {
+      this.#blocks.endRun();
+      this.#items.add(sum);
+    }
+    this.addBlock(frame, trail);
+  }
+
+  /** Takes the facts of the next page, found out under {@linkcode key}. */
+  addPageFacts({ first, continues, sum, last }: PageFacts): void {
+    this.takePage([first], continues);
+    if (sum !== undefined) {
+      this.#pages.close();
+      this.#items.add(sum);
+    }
+    if (last !== undefined) this.takePage([last], false);
+  }
+
+  /** Takes the entries of a page, in order; `continues` says that the first one goes on with the last one before. */
+  takePage(entries: readonly PageEntry[], continues: boolean): void {
+    this.#blocks.endRun();
+    for (const [i, entry] of entries.entries()) this.#pages.take(entry, i === 0 && continues);
+  }
+
+  /** Ends the last page entry. Call it after the last page of a kind. */
+  close(): void {
+    this.#blocks.endRun();
+    this.#pages.close();
+  }
+
+  /** Whether everything added was taken away, and files came in order. */
+  holds(): boolean {
+    return this.#blocks.rises && this.#items.isZero;
+  }
 }

@@ -4,9 +4,9 @@
  */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import type { Block } from "../format/block.ts";
-import { decodeBlock } from "../format/decoded_block.ts";
+import { decodeBlock, type DecodedBlock } from "../format/decoded_block.ts";
 import type { FrameHead } from "../format/frame.ts";
-import { type BlockFacts, blockFacts } from "./agreement.ts";
+import { type BlockFacts, FactFinder } from "./agreement.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 
 /** What opening the blocks of an archive takes. */
@@ -14,7 +14,7 @@ export interface OpenSetting {
   readonly suite: SuiteId;
   /** Opens the segment's frames; 32 bytes. */
   readonly segmentKey: Bytes;
-  /** The key of the reader's `Agreement`; 32 bytes. */
+  /** The key of the reader's `Agreement`; 16 bytes. */
   readonly agreementKey: Bytes;
 }
 
@@ -56,11 +56,12 @@ export function blockOpening(
   engine: Engine,
   { suite, segmentKey, agreementKey }: OpenSetting,
   allocate: (length: number) => Bytes = reusedMemory(),
-): (block: SealedBlock) => OpenedBlock<Block> {
+): (block: SealedBlock) => OpenedBlock<DecodedBlock> {
   const cipher = new FrameCipher(engine, suite, segmentKey);
+  const facts = new FactFinder(engine, agreementKey);
   return ({ frame, head, chunks }) => {
     const block = decodeBlock(cipher.openContent(frame, head, chunks, allocate), head.rows);
-    return { block, facts: blockFacts(engine, agreementKey, frame, block.entries) };
+    return { block, facts: facts.block(frame, block) };
   };
 }
 

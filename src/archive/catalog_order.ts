@@ -1,5 +1,5 @@
 /** Checks pages of one kind as they come, one after the other (FORMAT.md, "Pages"). */
-import { checkRising, checkRowOrder, type Page, type PageEntry } from "../format/block.ts";
+import { checkRising, checkRowOrder, type DecodedPage } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { Row } from "../format/row.ts";
 import { equalRows } from "../format/rows.ts";
@@ -20,27 +20,33 @@ export class CatalogOrder {
    *
    * @throws {ArchiveError} `unsafe` when rows do not rise, `malformed` when a page does not go on where the last ended.
    */
-  next(page: Page): void {
-    const first = page.entries[0] as PageEntry;
-    const last = page.entries[page.entries.length - 1] as PageEntry;
+  next(page: DecodedPage): void {
+    const { rows } = page;
+    const lastIndex = rows.count - 1;
     let end = 0;
-    if (page.continues) end = this.#goOn(page, first);
-    else if (this.#last !== undefined) checkRising(this.#last.row.path, first.row.path);
-    const isThere = ({ mark }: PageEntry) => mark !== "gone";
-    const firstThere = page.continues ? undefined : page.entries.find(isThere);
-    if (this.#above !== undefined && firstThere !== undefined) checkRowOrder(this.#above, firstThere.row);
-    this.#above = page.entries.findLast(isThere)?.row ?? this.#above;
-    const extent = last.extents[last.extents.length - 1];
+    if (page.continues) end = this.#goOn(page);
+    else if (this.#last !== undefined) checkRising(this.#last.row.path, rows.paths.text(0));
+    const isThere = (index: number) => rows.mark(index) !== "gone";
+    let firstThere = 0;
+    while (firstThere <= lastIndex && !isThere(firstThere)) firstThere++;
+    if (this.#above !== undefined && !page.continues && firstThere <= lastIndex) {
+      checkRowOrder(this.#above, rows.row(firstThere));
+    }
+    let lastThere = lastIndex;
+    while (lastThere >= 0 && !isThere(lastThere)) lastThere--;
+    if (lastThere >= 0) this.#above = rows.row(lastThere);
+    const extent = page.extents[lastIndex]?.at(-1);
     if (extent !== undefined) end = extent.fileOffset + extent.length;
-    this.#last = { row: last.row, end, alone: page.entries.length === 1 };
+    this.#last = { row: rows.row(lastIndex), end, alone: rows.count === 1 };
   }
 
   /** A row that fills several pages shares none of them, so that the first of them is found by its path. */
-  #goOn(page: Page, { row, extents }: PageEntry): number {
+  #goOn(page: DecodedPage): number {
+    const { row, extents } = page.entry(0);
     const before = this.#last;
     const fault = before === undefined || !equalRows(before.row, row)
       ? "continues another row than the last"
-      : !before.alone || page.entries.length !== 1
+      : !before.alone || page.rows.count !== 1
       ? "shares a row that fills several pages with others"
       : (extents[0]?.fileOffset ?? before.end) < before.end
       ? "goes back in a row's content"

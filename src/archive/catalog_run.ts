@@ -1,11 +1,11 @@
 /** One run of a catalog: pages of rows in path order that lie together at the end of one segment. */
 import type { Bytes } from "../engine/engine.ts";
-import { decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { type DecodedPage, decodePage, type PageEntry } from "../format/block.ts";
 import type { PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
-import type { EntryKind } from "../format/row.ts";
+import type { EntryKind, Extent } from "../format/row.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import type { FrameSource } from "./frame_source.ts";
 
@@ -71,11 +71,11 @@ export class CatalogRun {
    *
    * @throws {ArchiveError} `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`.
    */
-  async page(number: number): Promise<Page> {
+  async page(number: number): Promise<DecodedPage> {
     const { raw, rows, frame } = await this.rawPage(number);
     const page = decodePage(raw, rows, undefined, this.segment, this.deduplicated);
-    this.checkFirst(number, rows, (page.entries[0] as PageEntry).row.path);
-    if (page.entries.some((entry) => entry.provisional)) {
+    this.checkFirst(number, rows, page.rows.paths.text(0));
+    if (page.rows.firstProvisional() !== undefined) {
       throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", { frame });
     }
     return page;
@@ -115,7 +115,7 @@ export class RunCursor {
   readonly #from: string | undefined;
   readonly #order = new CatalogOrder();
   #next: number;
-  #page: Page | undefined;
+  #page: DecodedPage | undefined;
   #at = 0;
   /** The entry at hand; `undefined` before the first call of {@linkcode advance}, and at the end. */
   current: CatalogEntry | undefined;
@@ -141,10 +141,17 @@ export class RunCursor {
   /** Goes on to the next entry; a promise only when a page has to be read. */
   advance(): Promise<void> | undefined {
     const page = this.#page;
-    const entry = page?.entries[this.#at];
-    if (page === undefined || entry === undefined) return this.#advancePage();
-    this.#at++;
-    this.current = page.continues ? { ...entry, continued: true } : { ...entry, continued: false };
+    if (page === undefined || this.#at >= page.rows.count) return this.#advancePage();
+    const at = this.#at++;
+    const { rows, extents, continues } = page;
+    const mark = rows.mark(at);
+    const entry = {
+      row: rows.row(at),
+      provisional: false,
+      extents: extents[at] as readonly Extent[],
+      continued: continues,
+    };
+    this.current = mark === undefined ? entry : { ...entry, mark };
     return undefined;
   }
 
@@ -157,24 +164,24 @@ export class RunCursor {
       }
       const isFirst = this.#page === undefined;
       const page = await this.#run.page(number);
-      const first = page.entries[0] as PageEntry;
       // What a page in the middle goes on with has not been read, but the index names it.
-      if (isFirst && page.continues && this.#run.firstPath(number - 1) === first.row.path) {
-        this.#order.resume(first.row);
+      if (isFirst && page.continues && this.#run.firstPath(number - 1) === page.rows.paths.text(0)) {
+        this.#order.resume(page.rows.row(0));
       }
       this.#order.next(page);
       this.#page = page;
       this.#at = isFirst ? this.#skip(page) : 0;
-      if (this.#at < page.entries.length) break;
+      if (this.#at < page.rows.count) break;
     }
     this.advance();
   }
 
   /** How many entries of the first page come before where reading begins. */
-  #skip(page: Page): number {
+  #skip({ rows }: DecodedPage): number {
     const from = this.#from;
     if (from === undefined) return 0;
-    const at = page.entries.findIndex(({ row }) => comparePaths(row.path, from) >= 0);
-    return at < 0 ? page.entries.length : at;
+    let at = 0;
+    while (at < rows.count && comparePaths(rows.paths.text(at), from) < 0) at++;
+    return at;
   }
 }

@@ -3,7 +3,7 @@
  * before it (FORMAT.md, "One truth").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { decodePage, type Page, type PageEntry } from "../format/block.ts";
+import { type DecodedPage, decodePage, type Page } from "../format/block.ts";
 import { equalBytes, isZero } from "../format/bytes.ts";
 import { type ChunkedBlock, decodeChunkTable } from "../format/chunk_table.ts";
 import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
@@ -12,7 +12,7 @@ import { FRAME_TYPE, type FrameHead, FrameOrder } from "../format/frame.ts";
 import type { SegmentIdentity } from "../format/keys.ts";
 import { TABLE_PAGE_ROWS } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator } from "../format/locator.ts";
-import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import type { BlockPlace, Extent } from "../format/row.ts";
 import { decodeSegmentTable, firstListed, type ListedSegment } from "../format/segment_table.ts";
 import {
   decodeSnapshotTable,
@@ -21,7 +21,7 @@ import {
   listedSnapshot,
 } from "../format/snapshot_table.ts";
 import { decodeTrailer, emptyTally, tally, type Totals, type Trailer } from "../format/tables.ts";
-import { Agreement, type BlockFacts } from "./agreement.ts";
+import { Agreement, type BlockFacts, FactFinder } from "./agreement.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 
 /** What is known of a block. */
@@ -53,6 +53,7 @@ export type CheckedItem =
 export class SegmentCheck {
   readonly order = new FrameOrder();
   readonly agreement: Agreement;
+  readonly #facts: FactFinder;
   readonly #segment: SegmentIdentity;
   readonly #offset: number;
   readonly #history: SegmentHistory;
@@ -80,6 +81,7 @@ export class SegmentCheck {
   ) {
     this.#deduplicated = deduplicated;
     this.agreement = new Agreement(engine);
+    this.#facts = new FactFinder(engine, this.agreement.key);
     this.#segment = segment;
     this.#offset = offset;
     this.#history = history;
@@ -99,7 +101,7 @@ export class SegmentCheck {
       case FRAME_TYPE.page: {
         const page = decodePage(raw, head.rows, undefined, number, this.#deduplicated);
         this.#takePage(page);
-        const firstPath = (page.entries[0] as PageEntry).row.path;
+        const firstPath = page.rows.paths.text(0);
         this.#pages.push({ ...place, firstPath, frameBytes, rows: head.rows });
         return { kind: "page", page };
       }
@@ -139,38 +141,47 @@ export class SegmentCheck {
     }
   }
 
-  #takePage(page: Page): void {
+  #takePage(page: DecodedPage): void {
+    const { rows } = page;
     this.#catalogOrder.next(page);
-    for (const { row, provisional, extents, mark } of page.entries) {
-      if (provisional) throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
-      this.#checkPlaces(row, extents);
-      if (!page.continues && mark !== "gone") tally(this.#totals, row);
+    if (rows.firstProvisional() !== undefined) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
     }
-    this.agreement.takePage(page.entries, page.continues);
+    for (let i = 0; i < rows.count; i++) {
+      if (!page.continues && rows.mark(i) !== "gone") {
+        tally(this.#totals, { kind: rows.kind(i), size: rows.sizes[i] as number });
+      }
+    }
+    this.#checkPlaces(page);
+    this.agreement.addPageFacts(this.#facts.page(page));
   }
 
-  #takeOrphans(page: Page): void {
+  #takeOrphans(page: DecodedPage): void {
+    const { rows } = page;
     if (this.#orphanPages === 0) this.agreement.close();
     this.#orphanPages++;
     this.#orphanOrder.next(page);
-    for (const { row, provisional, extents } of page.entries) {
-      if (provisional && extents.length === 0) {
+    for (let i = 0; i < rows.count; i++) {
+      if (rows.isProvisional(i) && page.extents[i]?.length === 0) {
         throw new ArchiveError("malformed", "Cannot accept an orphan page: a provisional row has no extents");
       }
-      this.#checkPlaces(row, extents);
     }
-    this.agreement.takePage(page.entries, page.continues);
+    this.#checkPlaces(page);
+    this.agreement.addPageFacts(this.#facts.page(page));
   }
 
-  #checkPlaces(row: Row, extents: readonly Extent[]): void {
-    for (const { block, shared, dataOffset, length } of extents) {
-      const found = this.#blockAt(block);
-      if (found !== undefined && (!shared || dataOffset + length <= found.dataBytes)) continue;
-      throw new ArchiveError(
-        "inconsistent",
-        `Cannot accept ${JSON.stringify(row.path)}: the catalog places it in a block that is not there`,
-        { path: row.path },
-      );
+  #checkPlaces({ rows, extents }: DecodedPage): void {
+    // Extents in one block have its place in common.
+    let place: BlockPlace | undefined;
+    let found: KnownBlock | undefined;
+    for (let i = 0; i < rows.count; i++) {
+      for (const { block, shared, dataOffset, length } of extents[i] as readonly Extent[]) {
+        if (block !== place) found = this.#blockAt(block);
+        place = block;
+        if (found === undefined || (shared && dataOffset + length > found.dataBytes)) {
+          throw misplaced(rows.paths.text(i));
+        }
+      }
     }
   }
 
@@ -283,6 +294,11 @@ export function checkDeduplicated(trailer: Trailer, deduplicated: boolean): void
   if ((trailer.deduplicated === true) === deduplicated) return;
   const code = deduplicated ? "inconsistent" : "malformed";
   throw new ArchiveError(code, "Cannot accept the archive: its header and its trailer disagree about shared content");
+}
+
+function misplaced(path: string): ArchiveError {
+  const say = `Cannot accept ${JSON.stringify(path)}: the catalog places it in a block that is not there`;
+  return new ArchiveError("inconsistent", say, { path });
 }
 
 function isSamePlace(a: BlockPlace, b: BlockPlace | undefined): boolean {

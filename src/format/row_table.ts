@@ -99,6 +99,13 @@ export class RowTable {
     return this.flags !== undefined && (this.flags[index] as number) % FLAG_GONE >= FLAG_PROVISIONAL;
   }
 
+  /** The first provisional row. */
+  firstProvisional(): number | undefined {
+    if (this.flags === undefined) return undefined;
+    for (let i = 0; i < this.count; i++) if (this.isProvisional(i)) return i;
+    return undefined;
+  }
+
   /** Whether a file changed while it was read. */
   isChanged(index: number): boolean {
     return this.flags !== undefined && (this.flags[index] as number) % 2 === FLAG_CHANGED;
@@ -107,6 +114,11 @@ export class RowTable {
   /** What an update says of a row's path. */
   mark(index: number): RowMark | undefined {
     return this.flags === undefined ? undefined : MARKED[markBits(this.flags[index] as number)];
+  }
+
+  /** What a row is of. */
+  kind(index: number): EntryKind {
+    return ENTRY_KINDS[(this.kinds[index] as number) - 1] as EntryKind;
   }
 
   /** Whether a row is of a regular file. */
@@ -128,7 +140,7 @@ export class RowTable {
   row(index: number): Row {
     return {
       path: this.paths.text(index),
-      kind: ENTRY_KINDS[(this.kinds[index] as number) - 1] as EntryKind,
+      kind: this.kind(index),
       mode: this.modes[index] as number,
       size: this.sizes[index] as number,
       mtime: { seconds: this.seconds[index] as number, nanoseconds: this.nanoseconds[index] as number },

@@ -56,8 +56,8 @@ class CrewChecker implements ParallelChecker {
     // Started a block early, they are there when the next one is read.
     if (jobs > 1 && this.#begun === INLINE_BLOCKS) this.#crew = new Crew(jobs, start ?? startWorker, this.#setting);
     if (jobs > 1 && this.#begun > INLINE_BLOCKS) return this.#send(block);
-    const { block: { entries, data }, facts } = this.#openHere(block);
-    return { block: { entries: entries.length, bytes: data.length }, facts };
+    const { block: { rows, data }, facts } = this.#openHere(block);
+    return { block: { entries: rows.count, bytes: data.length }, facts };
   }
 
   async #send({ frame, head, chunks }: SealedBlock): Promise<OpenedBlock<CheckedBlock>> {

@@ -33,6 +33,6 @@ serve<OpenSetting, CheckTask, CheckReply>((setting) => {
   const open = blockOpening(nativeEngine, setting);
   return ({ frame, head, memory, length }) => {
     const { block, facts } = open({ frame, head, chunks: new Uint8Array(memory, 0, length) });
-    return { reply: { block: { entries: block.entries.length, bytes: block.data.length }, facts } };
+    return { reply: { block: { entries: block.rows.count, bytes: block.data.length }, facts } };
   };
 });

@@ -1,10 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
-import { Agreement } from "../../src/archive/agreement.ts";
-import type { BlockEntry, PageEntry } from "../../src/format/block.ts";
+import { Agreement, FactFinder } from "../../src/archive/agreement.ts";
+import { type BlockEntry, decodePage, encodeBlockRows, encodePage, type PageEntry } from "../../src/format/block.ts";
+import { decodeBlock } from "../../src/format/decoded_block.ts";
+import { comparePaths } from "../../src/format/path.ts";
 import type { Extent } from "../../src/format/row.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
+import { blockEntries } from "../format/arbitrary_rows.ts";
 import { row } from "./sample_tree.ts";
 
 const block = (frame: number) => ({ frame, offset: 32 + 100 * frame, frameBytes: 100 });
@@ -207,3 +210,66 @@ Deno.test("Agreement knows the files that were given up, wherever blocks end", (
     { numRuns: 300, seed: 20_260_105 },
   );
 });
+
+/** Blocks of files and folders that no two have in common, and the catalog and orphans that belong to them. */
+const agreeing = fc.array(blockEntries, { minLength: 1, maxLength: 4 }).map((list) => {
+  const pages: { catalog: PageEntry[]; orphans: PageEntry[] } = { catalog: [], orphans: [] };
+  const blocks = list.map(({ entries, dataLength }, frame) => ({
+    dataLength,
+    entries: entries.map((entry): BlockEntry => {
+      const path = `${frame}${entry.row.path.replaceAll("/", "_")}`;
+      const row = { ...entry.row, path };
+      const extents = entry.slices.map((slice) => ({ ...slice, block: block(frame) }));
+      if (!entry.provisional) pages.catalog.push({ row, provisional: false, extents });
+      else if (extents.length > 0) pages.orphans.push({ row, provisional: true, extents });
+      return { ...entry, row };
+    }),
+  }));
+  for (const entries of Object.values(pages)) entries.sort((a, b) => comparePaths(a.row.path, b.row.path));
+  return { blocks, pages };
+});
+
+Deno.test("FactFinder finds out of decoded blocks and pages what their entries say one by one", () => {
+  let orphans = 0;
+  let summed = 0;
+  fc.assert(
+    fc.property(agreeing, fc.nat(100), ({ blocks, pages }, chosen) => {
+      const agree = (decodesBlocks: boolean, decodesPages: boolean, catalog = pages.catalog): boolean => {
+        const agreement = new Agreement(nativeEngine);
+        const facts = new FactFinder(nativeEngine, agreement.key);
+        blocks.forEach(({ entries, dataLength }, frame) => {
+          if (!decodesBlocks) return agreement.addBlock(frame, entries);
+          const found = facts.block(frame, decodeBlock(blockOf(entries, dataLength), entries.length));
+          if (found.sum !== undefined) summed++;
+          agreement.addFacts(found);
+        });
+        for (const entries of [catalog, pages.orphans]) {
+          if (entries.length === 0) continue;
+          const page = { entries, continues: false };
+          if (!decodesPages) agreement.takePage(entries, false);
+          else agreement.addPageFacts(facts.page(decodePage(encodePage(page), entries.length)));
+          agreement.close();
+        }
+        return agreement.holds();
+      };
+      orphans += pages.orphans.length;
+      const left = chosen % Math.max(1, pages.catalog.length);
+      const other = pages.catalog.map((entry, i) =>
+        i === left ? { ...entry, row: { ...entry.row, mode: entry.row.mode === 0 ? 1 : 0 } } : entry
+      );
+      for (const [decodesBlocks, decodesPages] of [[false, true], [true, false], [true, true]] as const) {
+        assertEquals(agree(decodesBlocks, decodesPages), true);
+        if (other.length > 0) assertEquals(agree(decodesBlocks, decodesPages, other), false);
+      }
+    }),
+    { numRuns: 300 },
+  );
+  assert(orphans > 20 && summed > 100);
+});
+
+function blockOf(entries: readonly BlockEntry[], dataLength: number): Uint8Array<ArrayBuffer> {
+  const rows = encodeBlockRows(entries);
+  const raw = new Uint8Array(rows.length + dataLength);
+  raw.set(rows);
+  return raw;
+}
