@@ -6,6 +6,7 @@ import { FRAME_TYPE } from "../format/frame.ts";
 import { type Header, isDeduplicated, recoveryPercent } from "../format/header.ts";
 import type { BlockPlace } from "../format/row.ts";
 import type { Trailer } from "../format/tables.ts";
+import { physicalLength } from "../recovery/geometry.ts";
 import { IndexedBlock } from "./block_index.ts";
 import { openBody } from "./body_source.ts";
 import { type EntryCursor, MergedCursor } from "./catalog_cursor.ts";
@@ -176,6 +177,13 @@ export class Archive {
   /** Whether its files share content. */
   get isDeduplicated(): boolean {
     return this.trailer.deduplicated === true;
+  }
+
+  /** Where the newest segment ends in the file, with the recovery data that belongs to it. */
+  get fileEnd(): number {
+    const { locator } = this.newest;
+    const { physical } = this.segments.startOf(locator);
+    return this.setting.bodyOffset + physical + physicalLength(this.setting.recovery, locator.length);
   }
 
   /** All snapshots of the archive, the oldest first. */

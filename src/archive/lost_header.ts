@@ -15,13 +15,13 @@ import {
 } from "../format/header.ts";
 import { deriveArchiveId, deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
 import { HEADER_PAGE_COUNTS, MAX_GENERATION } from "../format/limits.ts";
-import { encodeState, RECORD_BYTES } from "../format/locator.ts";
+import { encodeState, knownState, RECORD_BYTES } from "../format/locator.ts";
 import type { Slot } from "../format/slots.ts";
-import { bodyOf } from "./body_source.ts";
+import { physicalPlace } from "./body_source.ts";
 import { type OpenedHeader, openHeader, type PeekStart } from "./header_reader.ts";
 import { checkRoom, type WritableSource } from "./key_changes.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
-import { findRecoveryRecord } from "./recovery_record.ts";
+import { bodyOfRecord, findRecoveryRecord } from "./recovery_record.ts";
 import { Segments } from "./segments.ts";
 import { type FoundSegment, openLocator } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
@@ -41,6 +41,8 @@ interface FoundBody {
   readonly pages: number;
   /** The percentage of the recovery layer; 0 without one. */
   readonly recovery: number;
+  /** Where the segment stands in the file, from the body's start. */
+  readonly physical: number;
 }
 
 /** Where the body is, by the locator at the end; `undefined` when it is none of this archive key. */
@@ -49,7 +51,7 @@ async function findBody(engine: Engine, file: Source, archiveKey: Bytes): Promis
   if (found !== undefined) return found;
   const record = await findRecoveryRecord(engine, file);
   if (record === undefined || record.fileBytes !== file.size) return undefined;
-  return await findPlainBody(engine, bodyOf(file, record.bodyOffset, record.percent), archiveKey, record.percent);
+  return await findPlainBody(engine, bodyOfRecord(file, record), archiveKey, record.percent);
 }
 
 async function findPlainBody(
@@ -69,7 +71,10 @@ async function findPlainBody(
     if (pages === undefined) {
       throw new ArchiveError("truncated", "Cannot open the archive: bytes are missing from its middle or its start");
     }
-    return { source, keys, segment, pages, recovery };
+    const { offset } = segment.locator;
+    const physical = recovery === 0 ? offset : physicalPlace(source, segment.locator)?.start;
+    if (physical === undefined) continue;
+    return { source, keys, segment, pages, recovery, physical };
   }
   return undefined;
 }
@@ -86,14 +91,10 @@ async function isDeduplicated({ source, keys, segment, pages }: FoundBody): Prom
 }
 
 /** A header as the archive might have had it: its state is what the locator says. */
-function rebuilt(
-  { keys, segment, pages, recovery }: FoundBody,
-  generation: number,
-  slots: readonly Slot[],
-  deduplicated: boolean,
-): Header {
-  const state = encodeState({ kind: "known", locatorHash: segment.id, locator: segment.locator });
-  const several = segment.locator.segment.number > 0 ? SEVERAL_SEGMENTS : 0;
+function rebuilt(body: FoundBody, generation: number, slots: readonly Slot[], deduplicated: boolean): Header {
+  const { keys, segment: { id: locatorHash, locator }, pages, recovery, physical } = body;
+  const state = encodeState(knownState(locatorHash, locator, physical));
+  const several = locator.segment.number > 0 ? SEVERAL_SEGMENTS : 0;
   return {
     pages,
     suite: keys.suite,

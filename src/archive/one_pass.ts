@@ -3,7 +3,7 @@ import { ArchiveError } from "../format/errors.ts";
 import { isDeduplicated } from "../format/header.ts";
 import type { State } from "../format/locator.ts";
 import type { OpenedHeader } from "./header_reader.ts";
-import { openState } from "./segment_tail.ts";
+import { openState } from "./header_state.ts";
 import type { SnapshotChoice } from "./snapshots.ts";
 
 /**

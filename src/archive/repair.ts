@@ -11,13 +11,15 @@ import { deriveHeaderKey, KEY_BYTES, type SegmentIdentity } from "../format/keys
 import { HEADER_PAGE_BYTES, MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { decodeLocator, decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import { decodeTrailer, type Trailer } from "../format/tables.ts";
+import { openBody, physicalPlace } from "./body_source.ts";
 import type { FrameCipher } from "./frame_cipher.ts";
 import { findFrames, type FrameMap } from "./frame_search.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
+import { openState } from "./header_state.ts";
 import type { Random } from "./key_slots.ts";
 import { openRecord, sealRecord } from "./record_cipher.ts";
-import { segmentCipher } from "./segment_tail.ts";
+import { findSegment, segmentCipher } from "./segment_tail.ts";
 
 /** An archive that can be changed where it is, and made longer or shorter. */
 export interface MendableSource extends WritableSource {
@@ -35,6 +37,8 @@ export interface RepairOptions {
   readonly cutTrailing?: boolean;
   /** Where salts come from; the engine's generator unless given. */
   readonly random?: Random;
+  /** Where the archive ends by its recovery record, for one whose header does not know. */
+  readonly recordEnd?: number | undefined;
   /** Ends the work before anything is written. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -106,8 +110,8 @@ export async function repairArchive(
   const random = options.random ?? ((length: number) => engine.randomBytes(length));
   const repair: Repair = { target, opened, options, random, last: undefined, torn: false, stale: false };
   const findings: RepairFinding[] = [];
-  // What follows the header is spread over the file by a recovery layer.
-  const steps = recoveryPercent(opened.copy.header) > 0 ? [mendHeader] : STEPS;
+  // What follows the header is spread over the file by a recovery layer, which mends it without this.
+  const steps = recoveryPercent(opened.copy.header) > 0 ? [mendHeader, cutBehindRecord] : STEPS;
   for (const step of steps) {
     const found = await step(repair);
     if (found === undefined) continue;
@@ -372,10 +376,13 @@ async function nextFrames(
 }
 
 /** Cuts off what an interrupted update left, and anything else that follows the archive when that is asked for. */
+async function cutTrailing(repair: Repair): Promise<RepairStep | undefined> {
+  return repair.last === undefined ? undefined : await cutAt(repair, repair.last.end);
+}
+
 // deno-lint-ignore require-await -- a step is asynchronous
-async function cutTrailing({ target, last, torn, options }: Repair): Promise<RepairStep | undefined> {
-  if (last === undefined || target.size <= last.end) return undefined;
-  const { end } = last;
+async function cutAt({ target, torn, options }: Repair, end: number): Promise<RepairStep | undefined> {
+  if (target.size <= end) return undefined;
   const bytes = target.size - end;
   const what = "trailing bytes";
   const problem = torn
@@ -389,6 +396,31 @@ async function cutTrailing({ target, last, torn, options }: Repair): Promise<Rep
     await target.sync();
   };
   return { finding: { what, problem, action: `cutting them off, so that the archive ends at byte ${end}` }, mend };
+}
+
+/** As the steps above, of an archive with a recovery layer: what follows its newest segment is all that is left to do. */
+async function cutBehindRecord(repair: Repair): Promise<RepairStep | undefined> {
+  const { target, opened, options } = repair;
+  const state = openState(opened);
+  if (state.kind === "streamed") {
+    return options.recordEnd === undefined ? undefined : await cutAt(repair, options.recordEnd);
+  }
+  const body = openBody(target, opened);
+  try {
+    const { locator, tail } = await findSegment(body, opened);
+    const end = opened.bodyOffset + (physicalPlace(body, locator)?.end ?? 0);
+    repair.torn = tail > 0;
+    return await cutAt(repair, end);
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    const { end = 0 } = physicalPlace(body, state.locator) ?? {};
+    // A dry run has not mended what would be mended.
+    if (options.dryRun === true && error.code !== "trailing-data") return undefined;
+    if (error.code === "trailing-data") return await cutAt(repair, opened.bodyOffset + end);
+    return error.code === "truncated"
+      ? cutOff(`it should end at byte ${opened.bodyOffset + end}`)
+      : damaged(error.message);
+  }
 }
 
 function cutOff(why: string): RepairStep {

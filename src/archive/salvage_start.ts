@@ -9,6 +9,7 @@ import { deriveArchiveId, KEY_BYTES, type SegmentIdentity } from "../format/keys
 import { HEADER_PAGE_COUNTS, MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { decodeState, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import type { OpenOptions } from "./archive.ts";
+import { BodySource } from "./body_source.ts";
 import { findFrames } from "./frame_search.ts";
 import { LOST_HEADER } from "./lost_header.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
@@ -91,6 +92,10 @@ async function startWithHeader(source: Source, opened: OpenedHeader): Promise<Sa
   const state = plain === undefined ? undefined : decodeState(plain);
   const found = await findLocator(source, keys, offset);
   const named = state?.kind === "known" ? { locator: state.locator, id: state.locatorHash } : undefined;
+  if (state?.kind === "known" && source instanceof BodySource) {
+    // Sealed, where tables of the recovery layer are not.
+    source.add({ offset: state.locator.offset, physical: state.physical ?? 0 });
+  }
   // An update may not be in the header yet, or the archive be cut to what was before one.
   const known = [named, found].filter((segment) => segment !== undefined)
     .toSorted((a, b) => b.locator.segment.number - a.locator.segment.number);

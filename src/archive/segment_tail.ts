@@ -3,21 +3,17 @@ import type { Bytes } from "../engine/engine.ts";
 import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
-import { recoveryPercent, SEVERAL_SEGMENTS } from "../format/header.ts";
+import { SEVERAL_SEGMENTS } from "../format/header.ts";
 import { deriveSegmentKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
 import { MAX_LOCATOR_SCAN, MAX_SEGMENTS, SEGMENT_ALIGNMENT } from "../format/limits.ts";
-import {
-  decodeLocator,
-  decodeState,
-  encodeLocator,
-  type Locator,
-  RECORD_BYTES,
-  type State,
-} from "../format/locator.ts";
+import { decodeLocator, encodeLocator, type Locator, RECORD_BYTES, type State } from "../format/locator.ts";
 import type { ListedSegment } from "../format/segment_table.ts";
+import { BodySource, physicalPlace } from "./body_source.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import type { OpenedHeader } from "./header_reader.ts";
+import { openState } from "./header_state.ts";
 import { openRecord, type RecordKeys } from "./record_cipher.ts";
+import { openRemains } from "./recovery_record.ts";
 import type { Source } from "./source.ts";
 
 /** A segment, found and checked. Its id is SHA-256 of its locator as it stands. */
@@ -30,7 +26,7 @@ export interface NewestSegment extends FoundSegment {
    * its update was interrupted before the header was written. `behind`: the archive was cut, and that was accepted.
    */
   readonly state: "known" | "streamed" | "ahead" | "behind";
-  /** Bytes behind it that are no whole segment: an update was interrupted. */
+  /** Bytes of the file behind it that are no whole segment: an update was interrupted. */
   readonly tail: number;
 }
 
@@ -60,17 +56,6 @@ export async function findSegment(
   throw await diagnose(source, header, bodyBytes);
 }
 
-/**
- * Opens what the header says of the newest segment.
- *
- * @throws {ArchiveError} `malformed`.
- */
-export function openState({ keys, copy }: OpenedHeader): State {
-  const plain = openRecord(keys, "state", copy.header.state);
-  if (plain !== undefined) return decodeState(plain);
-  throw new ArchiveError("malformed", "Cannot accept the header: its state does not authenticate");
-}
-
 async function findKnown(
   source: Source,
   header: OpenedHeader,
@@ -80,11 +65,11 @@ async function findKnown(
 ): Promise<NewestSegment> {
   const { keys } = header;
   const end = locator.offset + locator.length;
-  if (bodyBytes < end) {
-    const older = acceptRollback ? await lastSegment(source, header, bodyBytes) : undefined;
-    if (older === undefined) throw truncated(`it should be ${end - bodyBytes} bytes longer`);
-    const tail = bodyBytes - older.locator.offset - older.locator.length;
-    return { ...older, state: "behind", tail };
+  const behind = bytesBehind(source, header, locator);
+  if (behind < 0) {
+    const older = acceptRollback ? await lastSegment(source, header) : undefined;
+    if (older === undefined) throw truncated(`it should be ${-behind} bytes longer`);
+    return { ...older, state: "behind", tail: bytesBehind(source, header, older.locator) };
   }
   const record = await source.read(header.bodyOffset + end - RECORD_BYTES, RECORD_BYTES);
   const held = record.length === RECORD_BYTES && keys.engine.equal(keys.engine.sha256(record), locatorHash);
@@ -97,15 +82,13 @@ async function findKnown(
   }
   const found = checkFound(header, { locator, id: locatorHash });
   if (bodyBytes === end) return { ...found, state: "known", tail: 0 };
-  // A recovery record has no room for anything but its segment.
-  if (recoveryPercent(header.copy.header) > 0) throw trailing(bodyBytes - end);
   const next = await locatorEndingAt(source, header, bodyBytes);
   if (next !== undefined && follows(keys, found, next, bodyBytes)) {
     checkGeneration(next.locator, header.copy.header.generation);
     return { ...next, state: "ahead", tail: 0 };
   }
   const follow = await whatFollows(source, header, found, bodyBytes);
-  if (follow === "foreign") throw trailing(bodyBytes - end);
+  if (follow === "foreign") throw trailing(behind);
   if (follow === "ended" && !acceptRollback) {
     throw new ArchiveError(
       "damaged",
@@ -113,7 +96,14 @@ async function findKnown(
       { offset: header.bodyOffset + end },
     );
   }
-  return { ...found, state: "known", tail: bodyBytes - end };
+  return { ...found, state: "known", tail: behind };
+}
+
+/** Bytes of the file behind a segment, with the recovery data that belongs to it; below 0 when some of it is missing. */
+function bytesBehind(source: Source, { bodyOffset }: OpenedHeader, locator: Locator): number {
+  const place = physicalPlace(source, locator);
+  if (place === undefined) throw new RangeError("Cannot find a segment whose place in the file is not known");
+  return (source instanceof BodySource ? source.file.size : source.size) - bodyOffset - place.end;
 }
 
 /** Whether a segment goes on where another ends. */
@@ -128,8 +118,21 @@ function follows(
     next.snapshots === locator.snapshots + 1 && keys.engine.equal(next.segment.link, id);
 }
 
-/** The last segment of an archive that was cut: the last locator that fits its place. */
-async function lastSegment(source: Source, header: OpenedHeader, bodyBytes: number): Promise<FoundSegment | undefined> {
+/** The last segment of an archive that was cut. */
+async function lastSegment(source: Source, header: OpenedHeader): Promise<FoundSegment | undefined> {
+  if (!(source instanceof BodySource)) return await lastLocator(source, header);
+  // Where segments begin in the file, only the recovery layer itself says now.
+  const remains = await openRemains(header.keys.engine, source.file);
+  const found = await lastLocator(remains, header);
+  const place = found === undefined ? undefined : physicalPlace(remains, found.locator);
+  if (found === undefined || place === undefined) return undefined;
+  source.add({ offset: found.locator.offset, physical: place.start });
+  return found;
+}
+
+/** The last locator that fits its place. */
+async function lastLocator(source: Source, header: OpenedHeader): Promise<FoundSegment | undefined> {
+  const bodyBytes = source.size - header.bodyOffset;
   const last = Math.floor(bodyBytes / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
   for (let end = last; end > 0 && end >= bodyBytes - MAX_LOCATOR_SCAN; end -= SEGMENT_ALIGNMENT) {
     const found = await locatorEndingAt(source, header, end);

@@ -5,6 +5,7 @@ import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE, frameLength, FrameOrder, SKIPPABLE_TYPES } from "../format/frame.ts";
 import { deriveSegmentKey } from "../format/keys.ts";
 import { TABLE_PAGE_ROWS } from "../format/limits.ts";
+import type { Locator } from "../format/locator.ts";
 import type { BlockPlace } from "../format/row.ts";
 import {
   decodeSegmentTable,
@@ -15,6 +16,8 @@ import {
 } from "../format/segment_table.ts";
 import { decodeSnapshotTable, type ListedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts";
 import { decodeTrailer, type Trailer } from "../format/tables.ts";
+import { physicalLength, type SegmentStart } from "../recovery/geometry.ts";
+import { BodySource, physicalPlace } from "./body_source.ts";
 import { CatalogRun, READ_AHEAD_BYTES } from "./catalog_run.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
@@ -31,6 +34,8 @@ export interface SegmentAccess {
   readonly segmentKey: Bytes;
   /** Where the segment ends, counted from the body's start. */
   readonly end: number;
+  /** Where it begins. */
+  readonly start: SegmentStart;
 }
 
 /** What the end of a segment says. */
@@ -54,6 +59,8 @@ export class Segments {
   readonly #pages = new Map<number, Promise<readonly ListedSegment[]>>();
   readonly #deduplicated: boolean | undefined;
   #end: SegmentEnd | undefined;
+  /** The lowest number of a segment of which it is known where it stands in the file. */
+  #placed: number;
 
   /** `deduplicated` is what the header says; absent where that is what is to be found out. */
   constructor(
@@ -68,6 +75,39 @@ export class Segments {
     this.keys = keys;
     this.bodyOffset = bodyOffset;
     this.newest = newest;
+    this.#placed = newest.locator.segment.number;
+  }
+
+  /** The percentage of the archive's recovery layer; 0 without one. */
+  get recovery(): number {
+    return this.#source instanceof BodySource ? this.#source.percent : 0;
+  }
+
+  /** Where a segment that is known begins. */
+  startOf({ offset, length }: Locator): SegmentStart {
+    const place = physicalPlace(this.#source, { offset, length });
+    if (place === undefined) throw new RangeError("Cannot read a segment whose place in the file is not known");
+    return { offset, physical: place.start };
+  }
+
+  /**
+   * Finds out where a segment stands in the file, from the lengths of all that follow it: with a recovery layer, nothing
+   * but the newest one's place is written down.
+   */
+  async #place(number: number): Promise<void> {
+    const source = this.#source;
+    if (!(source instanceof BodySource)) return;
+    while (this.#placed > number) {
+      const rows = await this.#listed(Math.floor((this.#placed - 1) / TABLE_PAGE_ROWS));
+      for (const { locator } of rows.toReversed()) {
+        const { offset, length, segment } = locator;
+        if (segment.number !== this.#placed - 1) continue;
+        const physical = (source.startOf(offset + length) ?? 0) - physicalLength(source.percent, length);
+        if (segment.number === 0 ? physical !== 0 : physical <= offset) throw misplaced();
+        source.add({ offset, physical });
+        this.#placed--;
+      }
+    }
   }
 
   /** What the newest segment's end says. */
@@ -97,6 +137,7 @@ export class Segments {
     const newest = this.newest.locator.segment.number;
     if (number === newest) return this.newest;
     if (!(number >= 0 && number < newest)) throw new RangeError(`Cannot find segment ${number}: there is none`);
+    await this.#place(number);
     const page = Math.floor(number / TABLE_PAGE_ROWS);
     const rows = await this.#listed(page);
     return rows[number - page * TABLE_PAGE_ROWS] as ListedSegment;
@@ -117,6 +158,7 @@ export class Segments {
     const { segmentTable } = await this.newestEnd();
     const ref = segmentTable.pages[page] as TablePage;
     const number = (page + 1) * TABLE_PAGE_ROWS;
+    await this.#place(number);
     const { engine, suite, archiveKey, id } = this.keys;
     const key = deriveSegmentKey(engine, archiveKey, suite, id, { number, salt: ref.salt, link: ref.link });
     const { offset } = this.newest.locator;
@@ -185,6 +227,7 @@ export class Segments {
     return {
       segmentKey: deriveSegmentKey(engine, archiveKey, suite, id, locator.segment),
       end: locator.offset + locator.length,
+      start: this.startOf(locator),
     };
   }
 
@@ -204,6 +247,13 @@ export class Segments {
     }
     return runs;
   }
+}
+
+function misplaced(): ArchiveError {
+  return new ArchiveError(
+    "inconsistent",
+    "Cannot accept the archive: the newest segment does not stand where those before it end",
+  );
 }
 
 function disagreement(): ArchiveError {

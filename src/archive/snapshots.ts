@@ -1,6 +1,7 @@
 /** The snapshots of an archive, and which of them is meant. */
 import type { Bytes } from "../engine/engine.ts";
 import type { ListedSnapshot } from "../format/snapshot_table.ts";
+import { physicalLength } from "../recovery/geometry.ts";
 import type { Segments } from "./segments.ts";
 
 /**
@@ -35,7 +36,8 @@ export async function* listSnapshots(segments: Segments): AsyncGenerator<Snapsho
   for (let number = 0; number < count; number++) {
     const { locator, id } = await segments.get(number);
     const { time, label, totals, partial } = await segments.snapshot(number);
-    yield { number: number + 1, id, time, label, totals, partial, addedBytes: locator.length };
+    const addedBytes = physicalLength(segments.recovery, locator.length);
+    yield { number: number + 1, id, time, label, totals, partial, addedBytes };
   }
 }
 

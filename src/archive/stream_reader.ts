@@ -179,6 +179,7 @@ export class ArchiveStream {
       }
       checkExpected(this.#engine, link, this.#expect);
     }
+    this.#queue.checkRecovery();
     yield { kind: "end", id: link, length: this.#queue.fileOffset };
   }
 
@@ -189,6 +190,7 @@ export class ArchiveStream {
   ): AsyncGenerator<StreamEvent, ListedSegment> {
     const { keys, bodyOffset } = this.#opened;
     const start = this.#queue.offset - bodyOffset;
+    const physical = this.#queue.fileOffset - bodyOffset;
     const salt = (await this.#take(KEY_BYTES)).slice();
     const segment = { salt, number, link };
     const { engine, suite, archiveKey, id } = keys;
@@ -221,7 +223,7 @@ export class ArchiveStream {
       if (event !== undefined) yield event;
     }
     const record = (await this.#take(RECORD_BYTES)).slice();
-    const found = this.#checkEnd(record, check, this.#queue.offset - bodyOffset - start);
+    const found = this.#checkEnd(record, check, this.#queue.offset - bodyOffset - start, physical);
     await this.#queue.endSegment();
     return found;
   }
@@ -321,7 +323,7 @@ export class ArchiveStream {
     }
   }
 
-  #checkEnd(record: Bytes, check: SegmentCheck, length: number): ListedSegment {
+  #checkEnd(record: Bytes, check: SegmentCheck, length: number, physical: number): ListedSegment {
     const { keys } = this.#opened;
     const found = openLocator(keys, record);
     if (found === undefined) {
@@ -336,6 +338,7 @@ export class ArchiveStream {
     const { number } = found.locator.segment;
     const stands = state.kind === "streamed" || number !== state.locator.segment.number ||
       keys.engine.equal(state.locatorHash, found.id) &&
+        physical === (state.physical ?? found.locator.offset) &&
         keys.engine.equal(encodeLocator(state.locator), encodeLocator(found.locator));
     if (stands) return found;
     throw new ArchiveError("inconsistent", "Cannot accept the archive: its header and its end disagree");

@@ -5,14 +5,16 @@
 import type { Bytes, Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { isDeduplicated, SEVERAL_SEGMENTS } from "../format/header.ts";
+import { isDeduplicated, withSeveral } from "../format/header.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { MAX_RUNS, MAX_SEGMENTS } from "../format/limits.ts";
+import { knownState } from "../format/locator.ts";
 import { firstListed, type SegmentTable } from "../format/segment_table.ts";
 import { listedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts";
 import type { Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { blockTools, inlineBuilder } from "./block_builder.ts";
+import { BodyAppender } from "./body_sink.ts";
 import { ChunkIndex } from "./chunk_index.ts";
 import { loadChunks } from "./chunk_tables.ts";
 import { type EntryCursor, ListCursor, MergedCursor, takeWhole } from "./catalog_cursor.ts";
@@ -83,24 +85,22 @@ export async function updateArchive(
   checkWritable(archive.header);
   const { newest } = archive;
   const number = newest.locator.segment.number + 1;
-  if (archive.setting.recovery > 0) {
-    throw new ArchiveError(
-      "newer-version",
-      "Cannot update the archive: it has a recovery record, which this version cannot extend",
-    );
-  }
   if (newest.state === "behind") throw new RangeError("Cannot update an archive that was put back to an earlier state");
   if (number >= MAX_SEGMENTS) {
     throw new ArchiveError("limit", `Cannot update the archive: it has ${MAX_SEGMENTS} snapshots; make a copy`);
   }
   const opened = await settle(target, archive, random);
   const end = newest.locator.offset + newest.locator.length;
+  const { fileEnd } = archive;
+  const physical = fileEnd - opened.bodyOffset;
+  const { recovery } = archive.setting;
   const place = {
     segment: { salt: random(KEY_BYTES), number, link: newest.id },
     offset: end,
     generation: opened.copy.header.generation,
   };
-  const sink = { write: (bytes: Bytes) => target.append(bytes), sync: () => target.sync() };
+  const appender = recovery === 0 ? undefined : new BodyAppender(engine, target, recovery, { offset: end, physical });
+  const sink = appender ?? { write: (bytes: Bytes) => target.append(bytes), sync: () => target.sync() };
   const dedup = isDeduplicated(opened.copy.header);
   const writer = new SegmentWriter(opened.keys, place, sink, { ...options, dedup }, random);
   let written;
@@ -118,9 +118,10 @@ export async function updateArchive(
     for (const path of writer.failed) await finder.couldNotStore(path);
     if (options.isPartial?.()) writer.markPartial();
     written = await writer.finish(inherit(archive, await archive.segments.newestEnd(), finder));
+    await appender?.end();
   } catch (error) {
     writer.abandon();
-    await removeAttempt(target, opened.bodyOffset + end);
+    await removeAttempt(target, fileEnd);
     throw writer.failure === undefined ? error : writer.failure.error;
   }
   const { id, locator, totals } = written;
@@ -128,16 +129,12 @@ export async function updateArchive(
     target,
     opened,
     {
-      state: { kind: "known", locatorHash: id, locator },
+      state: knownState(id, locator, physical),
       readFeatures: withSeveral(opened.copy.header.readFeatures),
     },
     random,
   );
-  return { id, number: number + 1, addedBytes: locator.length, length: target.size, totals };
-}
-
-function withSeveral(features: number): number {
-  return features % (2 * SEVERAL_SEGMENTS) === SEVERAL_SEGMENTS ? features : features + SEVERAL_SEGMENTS;
+  return { id, number: number + 1, addedBytes: target.size - fileEnd, length: target.size, totals };
 }
 
 /** Whatever could not be written is met here too, and matters less than why. */
@@ -155,12 +152,13 @@ async function removeAttempt(target: AppendableSource, length: number): Promise<
  */
 async function settle(
   target: AppendableSource,
-  { newest, opened }: Archive,
+  archive: Archive,
   random: (length: number) => Bytes,
 ): Promise<OpenedHeader> {
+  const { newest, opened, segments } = archive;
   const { locator, id } = newest;
   if (newest.tail > 0) {
-    await target.truncate(opened.bodyOffset + locator.offset + locator.length);
+    await target.truncate(archive.fileEnd);
     await target.sync();
   }
   if (newest.state === "known") return opened;
@@ -169,7 +167,7 @@ async function settle(
     target,
     opened,
     {
-      state: { kind: "known", locatorHash: id, locator },
+      state: knownState(id, locator, segments.startOf(locator).physical),
       readFeatures: locator.segment.number > 0 ? withSeveral(features) : features,
     },
     random,

@@ -14,7 +14,7 @@ import { isCostInRange, type Slot, SLOT_BYTES, slotsFault } from "../format/slot
 import type { Totals } from "../format/tables.ts";
 import { isRecoveryPercent } from "../recovery/geometry.ts";
 import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
-import { BodySink, fileLength } from "./body_source.ts";
+import { BodySink, fileLength } from "./body_sink.ts";
 import type { Level } from "./compress.ts";
 import { type NewKey, type Random, wrapForKey, wrappingRandomness } from "./key_slots.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";

@@ -5,7 +5,7 @@ import { findCopies, type OpenedHeader, openHeader, type PeekStart } from "../ar
 import { LOST_HEADER } from "../archive/lost_header.ts";
 import { stateOf } from "../archive/one_pass.ts";
 import { pauseEvery } from "../archive/pause.ts";
-import { ArchiveStream } from "../archive/stream_reader.ts";
+import { ArchiveStream, type StreamOptions } from "../archive/stream_reader.ts";
 import type { Source } from "../archive/source.ts";
 import type { Key } from "../archive/unlock.ts";
 import { FileSource } from "../disk/file_source.ts";
@@ -224,10 +224,7 @@ export async function openToCheckBehind(
     failure = error;
     ui.detail(error.message);
   }
-  // With a recovery record there is one segment, and what follows it belongs to that.
-  const end = archive === undefined || archive.setting.recovery > 0
-    ? source.size
-    : archive.setting.bodyOffset + archive.setting.end;
+  const end = archive === undefined ? source.size : archive.fileEnd;
   const through = archive?.newest.locator.segment.number ?? segmentOf(opened);
   // The key itself: a passphrase's has been derived once already.
   const keys = [{ kind: "archive-key" as const, archiveKey: opened.keys.archiveKey }];
@@ -252,7 +249,7 @@ function segmentOf(opened: OpenedHeader): number {
  */
 export async function checkWhole(
   path: string,
-  options: OpenOptions,
+  options: StreamOptions,
   { jobs, signal, onProgress }: {
     readonly jobs: number;
     readonly signal: AbortSignal;

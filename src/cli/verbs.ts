@@ -354,7 +354,7 @@ export const VERBS = {
     notes: [
       "Without --recovery it is a record of 5 %; --recovery 0 takes it away. Content, keys and id of the archive stay.",
       "The archive is written anew beside the old one, checked as a whole, and takes its place, so there has to be room for " +
-      "both. An archive that is damaged is refused, and so is one of several snapshots.",
+      "both. An archive that is damaged is refused. Later updates add to the record what they need.",
     ],
     examples: [
       ["coffer protect photos.coffer", "let repair mend what 5 % of damage destroys"],
@@ -367,8 +367,8 @@ export const VERBS = {
     flags: ["dry-run", "cut-trailing", "output", "force", "without-key", ...CHANGING],
     exits: [...OPENING_EXITS],
     notes: [
-      "An archive with a recovery record (create --recovery, protect) is mended by it first, data and record: all of it, or " +
-      "nothing where more is damaged than the record can mend. That takes no key, and with --without-key nothing else is done. " +
+      "An archive with a recovery record (create --recovery, protect) is mended by it first, data and record, in regions " +
+      "of 64 MiB; of one in which more is damaged than the record can mend, nothing is. That takes no key, and with --without-key nothing else is done. " +
       "What is to be written goes to ARCHIVE.journal before the archive is touched; after a crash, repair it again.",
       "A damaged copy of the header is written anew from the good one, and the record that ends the archive from the header, " +
       "or from what the archive holds; what an interrupted update left is cut off. Content that is damaged stays so: coffer salvage takes out the rest. When both copies " +

@@ -14,11 +14,11 @@ import { ANCHOR_BYTES, type JournalAnchor, type JournalFiles, JournalWriter, rep
 export interface MendReport {
   /** Its percentage. */
   readonly percent: number;
-  /** Pages of 4,096 bytes that were bad and hold the archive's data, those that are missing at its end included. */
+  /** Pages of 4,096 bytes that were mended and hold the archive's data, those that were missing at its end included. */
   readonly dataPages: number;
-  /** Bad pages of the recovery record itself. */
+  /** Pages of the recovery record itself that were mended. */
   readonly recordPages: number;
-  /** Regions in which more is bad than can be mended, as bytes of the file. Then nothing was written. */
+  /** Where more is bad than can be mended, as bytes of the file. Nothing was written there. */
   readonly hopeless: readonly { readonly start: number; readonly end: number }[];
   /** Pages that an earlier repair had left in its journal; they were written first. */
   readonly fromJournal: number;
@@ -39,7 +39,7 @@ export interface MendOptions {
 }
 
 /**
- * Mends an archive in place; all of it, or nothing when a region has more damage than its record can mend. `undefined`
+ * Mends an archive in place: every region, or nothing of one that has more damage than its record can mend. `undefined`
  * when it has no recovery record. I/O errors pass through; the archive is then untouched, or the journal has the rest.
  */
 export async function mendInPlace(
@@ -57,23 +57,25 @@ export async function mendInPlace(
   let journal: JournalWriter | undefined;
   try {
     for await (const region of examineRecovery(engine, target, record, options)) {
-      counts.take(region);
-      if (dryRun || counts.isHopeless || region.mended === undefined || region.mended.length === 0) continue;
+      if (!counts.take(region)) break;
+      if (dryRun || region.mended === undefined || region.mended.length === 0) continue;
       journal ??= new JournalWriter(journalPath, journals.layer, await identityOf(target, region));
       for (const { offset, bytes } of region.mended) journal.add(region.offset + offset, bytes);
     }
     options.signal?.throwIfAborted();
-    if (!counts.isHopeless) journal?.finish();
+    journal?.finish();
   } catch (error) {
     journal?.abandon();
     throw error;
   }
-  if (counts.isHopeless) journal?.abandon();
-  else if (journal !== undefined) await replayJournal(journalPath, journals, target);
+  if (journal !== undefined) await replayJournal(journalPath, journals, target);
   return counts.report();
 }
 
-/** Copies an archive, mended, to `write`, which takes its bytes in order. Nothing is asked for when it has no record. */
+/**
+ * Copies an archive to `write`, which takes its bytes in order, mended as far as that is possible. Nothing is asked for
+ * when it has no record.
+ */
 export async function mendInto(
   engine: Engine,
   source: Source,
@@ -84,16 +86,20 @@ export async function mendInto(
   if (record === undefined) return undefined;
   const counts = new Counts(record, source.size, 0);
   await copy(source, 0, record.bodyOffset, write);
+  let at = record.bodyOffset;
   for await (const region of examineRecovery(engine, source, record, options)) {
-    counts.take(region);
-    if (counts.isHopeless) continue;
-    let at = region.offset;
+    if (!counts.take(region)) break;
     for (const { offset, bytes } of region.mended ?? []) {
       await copy(source, at, region.offset + offset - at, write);
       await write(bytes);
       at = region.offset + offset + bytes.length;
     }
-    await copy(source, at, region.offset + region.length - at, write);
+    // Of the last one, all may not be there.
+    const end = region.mended === undefined
+      ? Math.min(region.offset + region.length, Math.max(source.size, at))
+      : region.offset + region.length;
+    await copy(source, at, end - at, write);
+    at = end;
   }
   return counts.report();
 }
@@ -142,31 +148,40 @@ class Counts {
   readonly #size: number;
   #dataPages = 0;
   #recordPages = 0;
-  readonly #hopeless: { readonly start: number; readonly end: number }[] = [];
+  readonly #hopeless: { readonly start: number; readonly end: number }[];
+  #end: number;
 
   constructor(record: RecoveryRecord, size: number, fromJournal: number) {
     this.#record = record;
     this.#size = size;
     this.#fromJournal = fromJournal;
+    this.#hopeless = record.gaps.map(({ offset, length }) => ({ start: offset, end: offset + length }));
+    this.#end = record.fileBytes;
   }
 
-  get isHopeless(): boolean {
-    return this.#hopeless.length > 0;
-  }
-
-  take({ badData, badParity, badTables, mended, offset, length }: ExaminedRegion): void {
+  /** Takes what was found in the next region; `false` when that, with all behind it, turns out to be none. */
+  take({ number, badData, badParity, badTables, mended, offset, length }: ExaminedRegion): boolean {
+    if (mended === undefined && number >= this.#record.certainRegions) {
+      this.#end = offset;
+      return false;
+    }
+    if (mended === undefined) {
+      this.#hopeless.push({ start: offset, end: offset + length });
+      return true;
+    }
     this.#dataPages += badData.length;
     this.#recordPages += badParity.length + badTables.length;
-    if (mended === undefined) this.#hopeless.push({ start: offset, end: offset + length });
+    return true;
   }
 
   report(): MendReport {
-    const { percent, fileBytes } = this.#record;
+    const { percent } = this.#record;
+    const fileBytes = this.#end;
     return {
       percent,
       dataPages: this.#dataPages,
       recordPages: this.#recordPages,
-      hopeless: this.#hopeless,
+      hopeless: this.#hopeless.toSorted((a, b) => a.start - b.start),
       fromJournal: this.#fromJournal,
       trailingBytes: Math.max(0, this.#size - fileBytes),
       fileBytes,

@@ -97,6 +97,11 @@ export function isDeduplicated({ readFeatures }: Pick<Header, "readFeatures">): 
   return (readFeatures & SHARED_EXTENTS) !== 0;
 }
 
+/** Features needed to read, with that of several segments. */
+export function withSeveral(readFeatures: number): number {
+  return (readFeatures & SEVERAL_SEGMENTS) === 0 ? readFeatures + SEVERAL_SEGMENTS : readFeatures;
+}
+
 function areFeaturesKnown(readFeatures: number): boolean {
   return (withRecovery(readFeatures, 0) & ~(SEVERAL_SEGMENTS | SHARED_EXTENTS)) === 0;
 }

@@ -51,9 +51,16 @@ export type State = { readonly kind: "streamed"; readonly generation: number } |
   readonly locatorHash: Bytes;
   /** The newest segment's locator. */
   readonly locator: Locator;
+  /** Where it begins in the file, from the body's start, in an archive with a recovery layer; 0 unless given. */
+  readonly physical?: number;
 };
 
-function encodeFields(kind: number, generation: number, locator?: Locator, hash?: Bytes): Bytes {
+/** A state that knows the newest segment, which stands at a physical offset in the file, from the body's start. */
+export function knownState(locatorHash: Bytes, locator: Locator, physical: number): State & { readonly kind: "known" } {
+  return { kind: "known", locatorHash, locator, ...(physical === locator.offset ? {} : { physical }) };
+}
+
+function encodeFields(kind: number, generation: number, locator?: Locator, hash?: Bytes, physical = 0): Bytes {
   const out = new ByteWriter(RECORD_PLAIN_BYTES);
   out.u8(kind);
   out.zeros(3);
@@ -70,7 +77,10 @@ function encodeFields(kind: number, generation: number, locator?: Locator, hash?
     out.u64(locator.trailer.frame);
     out.u64(locator.trailerBytes);
     out.u64(locator.snapshots);
-    if (hash !== undefined) out.bytes(hash);
+    if (hash !== undefined) {
+      out.bytes(hash);
+      out.u64(physical);
+    }
   }
   out.zeros(RECORD_PLAIN_BYTES - out.length);
   return out.finish();
@@ -84,7 +94,8 @@ export function encodeLocator(locator: Locator): Bytes {
 /** Encodes a state record's 208 bytes. */
 export function encodeState(state: State): Bytes {
   if (state.kind === "streamed") return encodeFields(KIND.streamed, state.generation);
-  return encodeFields(KIND.state, state.locator.generation, state.locator, state.locatorHash);
+  const { locator, locatorHash, physical } = state;
+  return encodeFields(KIND.state, locator.generation, locator, locatorHash, physical);
 }
 
 /**
@@ -117,8 +128,17 @@ export function decodeState(bytes: Bytes): State {
   if (kind !== KIND.state) throw new ArchiveError("malformed", "Cannot decode the state record: unknown kind");
   const locator = decodeFields(reader);
   const locatorHash = reader.bytes(KEY_BYTES).slice();
+  const physical = reader.u64();
   reader.zeros(reader.remaining);
-  return { kind: "known", locatorHash, locator };
+  // Parity is only ever added, before a segment as behind it, and in whole cells.
+  if (physical === 0 || (physical > locator.offset && locator.offset > 0 && isPhysical(physical))) {
+    return { kind: "known", locatorHash, locator, ...(physical === 0 ? {} : { physical }) };
+  }
+  throw new ArchiveError("malformed", "Cannot accept the state record: the newest segment cannot stand there");
+}
+
+function isPhysical(offset: number): boolean {
+  return offset % SEGMENT_ALIGNMENT === 0 && offset <= MAX_BODY_BYTES;
 }
 
 function decodeFields(reader: ByteReader): Locator {

@@ -97,7 +97,8 @@ class BlockReader {
     const sealed = this.#sealed.subarray(0, frameBytes);
     const { recovery, bodyOffset } = this.#setup;
     let filled = 0;
-    for (const range of rangesInFile(recovery, bodyOffset, bodyOffset + offset, frameBytes)) {
+    const sealedRange = { offset: bodyOffset + offset, length: frameBytes };
+    for (const range of rangesInFile(recovery, bodyOffset, access.start, sealedRange)) {
       for (let at = 0; at < range.length;) {
         const count = fs.readSync(this.#archive, sealed, filled, range.length - at, range.offset + at);
         if (count === 0) {

@@ -37,7 +37,7 @@ export class CodeRows {
 export class RegionEncoder {
   readonly #engine: Engine;
   readonly #percent: number;
-  readonly #segment: SegmentStart;
+  #segment: SegmentStart;
   readonly #full: RegionShape;
   readonly #memory: CellMemory;
   readonly #code: CodeRows;
@@ -55,6 +55,13 @@ export class RegionEncoder {
     this.#memory = new CellMemory(FIRST_PARITY + parityCells(this.#full));
     this.#code = new CodeRows(this.#full.rows);
     this.#checksums = new Uint32Array(this.#full.data + parityCells(this.#full));
+  }
+
+  /** Begins another segment, when the one before has been finished. */
+  begin(segment: SegmentStart): void {
+    if (!this.isEmpty) throw new RangeError("Cannot begin a segment: the one before is not finished");
+    this.#segment = segment;
+    this.#number = 0;
   }
 
   /** Data bytes that the region still takes. */

@@ -1,7 +1,7 @@
 /** Archives with a recovery record: written, read in every way, damaged, and found again. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Archive } from "../../src/archive/archive.ts";
-import { rangesInFile } from "../../src/archive/body_source.ts";
+import { FIRST_SEGMENT, rangesInFile } from "../../src/archive/body_source.ts";
 import { openAnyway } from "../../src/archive/lost_header.ts";
 import { examineRecovery, findRecoveryRecord } from "../../src/archive/recovery_record.ts";
 import { openSalvage } from "../../src/archive/salvage_open.ts";
@@ -96,7 +96,7 @@ Deno.test("an archive of several regions reads the same by stream and by seeking
 
 Deno.test("rangesInFile() leaves the header where it is", () => {
   const full = fullDataBytes(5);
-  const [a, b, c] = [...rangesInFile(5, BODY, BODY - 10, full + 20)];
+  const [a, b, c] = [...rangesInFile(5, BODY, FIRST_SEGMENT, { offset: BODY - 10, length: full + 20 })];
   assertEquals([a, b], [{ offset: BODY - 10, length: 10 }, { offset: BODY, length: full }]);
   assertEquals(c?.length, 10);
 });
@@ -125,10 +125,12 @@ Deno.test("every length of an archive with a recovery record is refused when it 
       assert(codeOf(await readBySeeking(nativeEngine, new CountedSource(cut), OPTIONS)) !== "none", `${length}`);
     }
     for (const more of [1, 4096, 70_000]) {
-      const longer = new Uint8Array(bytes.length + more);
+      const longer = new Uint8Array(bytes.length + more).fill(1);
       longer.set(bytes);
       assertEquals(codeOf(await readByStream(nativeEngine, [longer], OPTIONS)), "trailing-data");
-      assertEquals(codeOf(await readBySeeking(nativeEngine, new CountedSource(longer), OPTIONS)), "trailing-data");
+      // Too few bytes may be what is left of an update.
+      const code = more === 1 && bytes === known ? "none" : "trailing-data";
+      assertEquals(codeOf(await readBySeeking(nativeEngine, new CountedSource(longer), OPTIONS)), code);
     }
   }
 });

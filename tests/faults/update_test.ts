@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { ChangeFinder } from "../../src/archive/changes.ts";
+import { examineRecovery, findRecoveryRecord } from "../../src/archive/recovery_record.ts";
 import { ArchiveStream } from "../../src/archive/stream_reader.ts";
 import { updateArchive } from "../../src/archive/update.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
@@ -30,8 +31,9 @@ const ONE = [item("a", 1, 5000), item("b", 2, 300), item("c", 3, 7000)];
 const TWO = [item("a", 1, 5000), item("b", 4, 9000), item("d", 5, 6000)];
 const THREE = [item("a", 1, 5000), item("b", 4, 9000), item("e", 6, 100)];
 
-async function archiveOf(state: "known" | "streamed"): Promise<Bytes> {
-  return (await createInMemory(asFiles(ONE), { access: new MemoryFiles(ONE), blockBytes: BLOCK_BYTES }))[state];
+async function archiveOf(state: "known" | "streamed", recovery = 0): Promise<Bytes> {
+  const options = { access: new MemoryFiles(ONE), blockBytes: BLOCK_BYTES, ...(recovery === 0 ? {} : { recovery }) };
+  return (await createInMemory(asFiles(ONE), options))[state];
 }
 
 function filesWith(bytes: Bytes): FaultyFiles {
@@ -67,15 +69,30 @@ function described(items: readonly Item[]): Record<string, string> {
 
 async function verify(bytes: Bytes): Promise<void> {
   const { number } = await Archive.open(nativeEngine, new CountedSource(bytes), KEYS);
-  const stream = await ArchiveStream.open(nativeEngine, [bytes], { ...KEYS, segments: { through: number - 1 } });
+  const how = { ...KEYS, segments: { through: number - 1 }, checkRecovery: true };
+  const stream = await ArchiveStream.open(nativeEngine, [bytes], how);
   for await (const _ of stream.events());
+}
+
+/** Spoils two pages of the first snapshot, and says that the recovery record mends them. */
+async function checkMendable(bytes: Bytes, label: string): Promise<void> {
+  const bad = bytes.slice().fill(0x5a, 8192, 8192 + 2 * 4096);
+  const record = await findRecoveryRecord(nativeEngine, new CountedSource(bad));
+  assert(record !== undefined, label);
+  for await (const { mended, offset } of examineRecovery(nativeEngine, new CountedSource(bad), record)) {
+    for (const cell of mended ?? []) {
+      // What the crash left of the new segment may be mended beyond its end.
+      if (offset + cell.offset < 8192 + 2 * 4096) bad.set(cell.bytes, offset + cell.offset);
+    }
+  }
+  assertEquals(bad.subarray(8192, 8192 + 2 * 4096), bytes.subarray(8192, 8192 + 2 * 4096), label);
 }
 
 const contentOf = (files: FaultyFiles) => files.files().get(PATH) as Bytes;
 
-for (const state of ["known", "streamed"] as const) {
-  Deno.test(`an update cut off anywhere, with any page lost, leaves every earlier snapshot and can go on (${state})`, async () => {
-    const files = filesWith(await archiveOf(state));
+for (const [state, recovery] of [["known", 0], ["streamed", 0], ["known", 5], ["streamed", 5]] as const) {
+  Deno.test(`an update cut off anywhere, with any page lost, leaves every earlier snapshot and can go on (${state}, ${recovery} %)`, async () => {
+    const files = filesWith(await archiveOf(state, recovery));
     await update(files, TWO);
     const seen = new Set<string>();
     let states = 0;
@@ -91,6 +108,7 @@ for (const state of ["known", "streamed"] as const) {
       if (isTwo) later++;
       assertEquals(now, described(isTwo ? TWO : ONE), label);
       assertEquals(await holds(bytes, { snapshot: { kind: "first" } }), described(ONE), label);
+      if (recovery > 0) await checkMendable(bytes, label);
       if (states % 5 !== 0) continue;
       // What comes next goes on from there.
       const next = filesWith(bytes);
@@ -115,37 +133,42 @@ Deno.test("a third snapshot cut off anywhere leaves the two before it", async ()
   }
 });
 
-Deno.test("an update on a full disk, or one that fails, leaves the archive as it was, or with the new snapshot", async () => {
-  const before = await archiveOf("known");
-  const whole = filesWith(before);
-  await update(whole, TWO);
-  const counts = { write: 0, sync: 0 };
-  for (const { kind } of whole.operations) if (kind === "write" || kind === "sync") counts[kind]++;
-  for (const kind of ["write", "sync"] as const) {
-    for (let nth = 1; nth <= counts[kind]; nth++) {
-      for (const code of ["ENOSPC", "EIO"]) {
-        const files = filesWith(before);
-        files.fail(kind, nth, { code });
-        await assertRejects(() => update(files, TWO), Error, code);
-        assertEquals(files.openFiles, 0);
-        const now = await holds(contentOf(files));
-        const isTwo = "d" in now;
-        assertEquals(now, described(isTwo ? TWO : ONE));
-        // Without the new snapshot nothing of the attempt is left.
-        if (!isTwo) assertEquals(contentOf(files), before, `${kind} ${nth}`);
-        await update(files, THREE);
-        assertEquals(await holds(contentOf(files)), described(THREE));
+for (const recovery of [0, 5]) {
+  Deno.test(`an update on a full disk, or one that fails, leaves the archive as it was, or with the new snapshot (${recovery} %)`, async () => {
+    const before = await archiveOf("known", recovery);
+    const whole = filesWith(before);
+    await update(whole, TWO);
+    const counts = { write: 0, sync: 0 };
+    for (const { kind } of whole.operations) if (kind === "write" || kind === "sync") counts[kind]++;
+    for (const kind of ["write", "sync"] as const) {
+      for (let nth = 1; nth <= counts[kind]; nth++) {
+        for (const code of ["ENOSPC", "EIO"]) {
+          const files = filesWith(before);
+          files.fail(kind, nth, { code });
+          await assertRejects(() => update(files, TWO), Error, code);
+          assertEquals(files.openFiles, 0);
+          const now = await holds(contentOf(files));
+          const isTwo = "d" in now;
+          assertEquals(now, described(isTwo ? TWO : ONE));
+          // Without the new snapshot nothing of the attempt is left.
+          if (!isTwo) assertEquals(contentOf(files), before, `${kind} ${nth}`);
+          await update(files, THREE);
+          assertEquals(await holds(contentOf(files)), described(THREE));
+          await verify(contentOf(files));
+        }
       }
     }
-  }
-});
+  });
+}
 
 Deno.test("short writes change nothing", async () => {
-  const files = filesWith(await archiveOf("known"));
-  for (let nth = 1; nth < 20; nth += 3) files.fail("write", nth, { short: 17 });
-  await update(files, TWO);
-  assertEquals(await holds(contentOf(files)), described(TWO));
-  await verify(contentOf(files));
+  for (const recovery of [0, 5]) {
+    const files = filesWith(await archiveOf("known", recovery));
+    for (let nth = 1; nth < 20; nth += 3) files.fail("write", nth, { short: 17 });
+    await update(files, TWO);
+    assertEquals(await holds(contentOf(files)), described(TWO));
+    await verify(contentOf(files));
+  }
 });
 
 Deno.test("two continuations of one archive are both whole, and neither takes the other's segment", async () => {

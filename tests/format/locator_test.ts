@@ -102,6 +102,25 @@ Deno.test("decodeLocator() and decodeState() refuse a record when a reserved byt
   }
 });
 
+Deno.test("decodeState() takes a physical offset behind the logical one, in whole pages, of a segment that is not the first", () => {
+  const code = (locator: Locator, physical: number) =>
+    outcome(() => decodeState(encodeState({ kind: "known", locator, locatorHash: HASH, physical })));
+  const { offset } = LOCATOR;
+  const known = { kind: "known", locator: LOCATOR, locatorHash: HASH, physical: offset + 0x3000 } as const;
+  assertEquals(decodeState(encodeState(known)), known);
+  assertEquals(Uint8Array.from(encodeState(known)).subarray(176, 184), hex("0000000000004000"));
+  const cases: readonly (readonly [number, string | undefined])[] = [
+    [0, undefined],
+    [offset + 4096, undefined],
+    [offset, "malformed"],
+    [offset + 4097, "malformed"],
+    [MAX_BODY_BYTES, undefined],
+    [MAX_BODY_BYTES + 4096, "malformed"],
+  ];
+  for (const [physical, expected] of cases) assertEquals(code(LOCATOR, physical), expected, `${physical}`);
+  assertEquals(code({ ...LOCATOR, offset: 0, length: 0x5000 }, 4096), "malformed");
+});
+
 Deno.test("decodeLocator() refuses a segment when its place is not in whole pages of the body", () => {
   assertEquals(codeOf({ offset: 0, length: 0x5000 }), undefined);
   assertEquals(codeOf({ offset: 1 }), "malformed");

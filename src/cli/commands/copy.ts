@@ -36,12 +36,6 @@ export async function run(context: CommandContext, options: CopyOptions): Promis
   using opened = await openFile(context, { ...options, snapshot: one ?? { kind: "latest" } });
   const numbers = one === undefined ? await chosen(context, opened, options) : [opened.archive.number];
   const recovery = options.recovery ?? recoveryPercent(opened.archive.header);
-  if (recovery > 0 && numbers.length > 1) {
-    throw new UsageError(
-      `Cannot copy ${numbers.length} snapshots with a recovery record: it cannot grow with them in this version`,
-      "Choose one with --snapshot, such as latest, or leave out --recovery",
-    );
-  }
   using file = target === "-" ? undefined : AtomicFile.create(target, { overwrite: options.force });
   const keys = await newKeys(context, options.newKeys);
   const kdf = { logN: options.kdfLogN, r: 8, p: 1 };

@@ -23,15 +23,16 @@ export async function run(context: CommandContext, options: ProtectOptions): Pro
     ({ keys, kdfLimits }) => openHeader(nativeEngine, peekAt(source), keys, kdfLimits ?? {}),
   );
   using file = AtomicFile.create(Deno.realPathSync(archive), { overwrite: true });
+  let through: number;
   {
     using progress = ui.progress("Protecting");
     const onProgress = (bytes: number) => progress.add(bytes, 0);
-    await protectArchive(source, opened, recovery, (bytes) => file.write(bytes), { signal, onProgress });
+    through = await protectArchive(source, opened, recovery, (bytes) => file.write(bytes), { signal, onProgress });
   }
   const { archiveKey } = opened.keys;
   // Damage that is protected would never be found by the record, and the old file is about to go.
   using progress = ui.progress("Verifying");
-  await checkWhole(file.temporaryPath, { keys: [{ kind: "archive-key", archiveKey }] }, {
+  await checkWhole(file.temporaryPath, { keys: [{ kind: "archive-key", archiveKey }], segments: { through } }, {
     jobs: 1,
     signal,
     onProgress: (bytes) => progress.add(bytes, 0),

@@ -21,51 +21,59 @@ export async function run(context: CommandContext, options: RepairOptions): Prom
   const { signal } = context;
   using file = await LockedFile.open(options.archive, { waitMs: options.lockWaitMs, signal });
   const { dryRun } = options;
-  const findings = [...await mendByRecord(context, options, file)];
-  if (!options.withoutKey) {
-    const opened = await attempt(
-      context,
-      options,
-      peekAt(file),
-      ({ keys, kdfLimits }) => openHeader(nativeEngine, peekAt(file), keys, kdfLimits ?? {}),
-    );
-    signal.throwIfAborted();
-    const { cutTrailing } = options;
-    findings.push(...await repairArchive(file, opened, { dryRun, cutTrailing, signal }));
+  const record = await mendByRecord(context, options, file);
+  if (options.withoutKey) {
+    if (record === undefined) throw noRecord(options.archive);
+    return report(context, options, [...recordFindings(record), ...await cutBehind(options, file, record)]);
   }
-  return report(context, options, findings);
+  const opened = await attempt(
+    context,
+    options,
+    peekAt(file),
+    ({ keys, kdfLimits }) => openHeader(nativeEngine, peekAt(file), keys, kdfLimits ?? {}),
+  );
+  signal.throwIfAborted();
+  const { cutTrailing } = options;
+  const found = await repairArchive(file, opened, { dryRun, cutTrailing, recordEnd: record?.fileBytes, signal });
+  if (record === undefined) return report(context, options, found);
+  // What an update left and was cut off needs no mending.
+  const hopeless = record.hopeless.filter(({ start }) => start < file.size);
+  return report(context, options, [...recordFindings({ ...record, hopeless }), ...found]);
 }
 
-/** What the recovery record says and mends, before any key is asked for. */
+/** Mends by the recovery record, before any key is asked for. */
 async function mendByRecord(
   { ui, signal }: CommandContext,
-  { archive, dryRun, cutTrailing, withoutKey }: RepairOptions,
+  { archive, dryRun }: RepairOptions,
   file: LockedFile,
-): Promise<readonly RepairFinding[]> {
+): Promise<MendReport | undefined> {
   const journal = `${Deno.realPathSync(archive)}${JOURNAL_SUFFIX}`;
   using progress = ui.progress("Examining");
   const onProgress = (bytes: number) => progress.add(bytes, 0);
   const record = await mendInPlace(nativeEngine, file, journal, diskJournals, { dryRun, signal, onProgress });
   progress.end();
-  if (record === undefined) {
-    if (withoutKey) throw noRecord(archive);
-    return [];
+  return record;
+}
+
+/** What follows all that the record covers; only a key tells whether an update left it. */
+async function cutBehind(
+  { dryRun, cutTrailing }: RepairOptions,
+  file: LockedFile,
+  { trailingBytes, hopeless, fileBytes }: MendReport,
+): Promise<readonly RepairFinding[]> {
+  if (trailingBytes === 0) return [];
+  const cut = cutTrailing && hopeless.length === 0;
+  if (cut && !dryRun) {
+    await file.truncate(fileBytes);
+    await file.sync();
   }
-  const findings = [...recordFindings(record)];
-  if (record.trailingBytes > 0) {
-    const cut = cutTrailing && record.hopeless.length === 0;
-    if (cut && !dryRun) {
-      await file.truncate(record.fileBytes);
-      await file.sync();
-    }
-    findings.push({
-      what: "trailing bytes",
-      problem: `${record.trailingBytes} bytes follow the archive that do not belong to it`,
-      action: cut ? `cutting them off, so that the archive ends at byte ${record.fileBytes}` : undefined,
-      ...(cut ? {} : { hint: "--cut-trailing cuts them off" }),
-    });
-  }
-  return findings;
+  return [{
+    what: "trailing bytes",
+    problem: `${trailingBytes} bytes follow what the recovery record covers: an update that was interrupted, or what ` +
+      "does not belong to the archive",
+    action: cut ? `cutting them off, so that the archive ends at byte ${fileBytes}` : undefined,
+    ...(cut ? {} : { hint: "--cut-trailing cuts them off" }),
+  }];
 }
 
 function noRecord(archive: string): CommandError {
@@ -83,10 +91,9 @@ function recordFindings({ dataPages, recordPages, fromJournal, hopeless }: MendR
   }
   for (const { start, end } of hopeless) {
     const problem = `more is damaged between bytes ${start} and ${end} than the recovery record can mend`;
-    const hint = "Nothing was mended by it; coffer salvage takes out what is intact";
+    const hint = "Nothing was mended there; coffer salvage takes out what is intact";
     findings.push({ what: "content", problem, action: undefined, hint });
   }
-  if (hopeless.length > 0) return findings;
   const mended = "computing them anew from the recovery record";
   if (dataPages > 0) {
     const problem = `${formatItems(dataPages, "page")} of 4 KiB of the content ${
@@ -112,7 +119,7 @@ async function repairInto(context: CommandContext, options: RepairOptions, outpu
   const record = await mendInto(nativeEngine, source, (bytes) => file.write(bytes), { signal, onProgress });
   if (record === undefined) throw noRecord(options.archive);
   signal.throwIfAborted();
-  if (record.hopeless.length === 0) file.commit();
+  file.commit();
   progress.end();
   return report(context, options, recordFindings(record));
 }
