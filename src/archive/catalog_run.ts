@@ -116,9 +116,10 @@ export class RunCursor {
   readonly #order = new CatalogOrder();
   #next: number;
   #page: DecodedPage | undefined;
-  #at = 0;
-  /** The entry at hand; `undefined` before the first call of {@linkcode advance}, and at the end. */
-  current: CatalogEntry | undefined;
+  /** Where in the page it stands; -1 before the first call of {@linkcode advance}, and at the end. */
+  #at = -1;
+  #path: string | undefined;
+  #current: CatalogEntry | undefined;
 
   constructor(run: CatalogRun, from: string | undefined) {
     this.#run = run;
@@ -126,23 +127,12 @@ export class RunCursor {
     this.#next = from === undefined ? 0 : run.pageOf(from);
   }
 
-  get path(): string | undefined {
-    return this.current?.row.path;
-  }
-
-  get kind(): EntryKind | undefined {
-    return this.current?.mark === "gone" ? undefined : this.current?.row.kind;
-  }
-
-  get continued(): boolean {
-    return this.current?.continued === true;
-  }
-
-  /** Goes on to the next entry; a promise only when a page has to be read. */
-  advance(): Promise<void> | undefined {
+  /** The entry at hand, as an object that stays good; `undefined` before the first call of {@linkcode advance}, and at the end. */
+  get current(): CatalogEntry | undefined {
     const page = this.#page;
-    if (page === undefined || this.#at >= page.rows.count) return this.#advancePage();
-    const at = this.#at++;
+    const at = this.#at;
+    if (page === undefined || at < 0) return undefined;
+    if (this.#current !== undefined) return this.#current;
     const { rows, extents, continues } = page;
     const mark = rows.mark(at);
     const entry = {
@@ -151,7 +141,33 @@ export class RunCursor {
       extents: extents[at] as readonly Extent[],
       continued: continues,
     };
-    this.current = mark === undefined ? entry : { ...entry, mark };
+    return this.#current = mark === undefined ? entry : { ...entry, mark };
+  }
+
+  get path(): string | undefined {
+    const page = this.#page;
+    if (page === undefined || this.#at < 0) return undefined;
+    return this.#path ??= page.rows.paths.text(this.#at);
+  }
+
+  get kind(): EntryKind | undefined {
+    const page = this.#page;
+    return page === undefined || this.#at < 0 || page.rows.mark(this.#at) === "gone"
+      ? undefined
+      : page.rows.kind(this.#at);
+  }
+
+  get continued(): boolean {
+    return this.#at >= 0 && this.#page?.continues === true;
+  }
+
+  /** Goes on to the next entry; a promise only when a page has to be read. */
+  advance(): Promise<void> | undefined {
+    const page = this.#page;
+    this.#path = undefined;
+    this.#current = undefined;
+    if (page === undefined || this.#at < 0 || this.#at + 1 >= page.rows.count) return this.#advancePage();
+    this.#at++;
     return undefined;
   }
 
@@ -159,7 +175,7 @@ export class RunCursor {
     for (;;) {
       const number = this.#next++;
       if (number >= this.#run.pageCount) {
-        this.current = undefined;
+        this.#at = -1;
         return;
       }
       const isFirst = this.#page === undefined;
@@ -171,9 +187,8 @@ export class RunCursor {
       this.#order.next(page);
       this.#page = page;
       this.#at = isFirst ? this.#skip(page) : 0;
-      if (this.#at < page.rows.count) break;
+      if (this.#at < page.rows.count) return;
     }
-    this.advance();
   }
 
   /** How many entries of the first page come before where reading begins. */

@@ -1,23 +1,51 @@
 /** Parts of the catalog: paths that begin alike lie together in path order, so only their pages are read. */
 import { comparePaths, ROOT_PATH } from "../format/path.ts";
 import type { Archive, CatalogEntry } from "./archive.ts";
+import type { EntryCursor } from "./catalog_cursor.ts";
 
 /**
  * The entries whose paths begin with any of `prefixes`, in path order and once each. An empty prefix begins them all,
  * and so, to be safe, does `.`, because the root's own row stands apart from the order of the others.
  */
 export async function* entriesBeginning(archive: Archive, prefixes: readonly string[]): AsyncGenerator<CatalogEntry> {
-  if (prefixes.includes("") || prefixes.includes(ROOT_PATH)) {
-    yield* archive.entries();
-    return;
-  }
-  let last: string | undefined;
-  for (const prefix of [...prefixes].sort(comparePaths)) {
-    if (last !== undefined && prefix.startsWith(last)) continue;
-    last = prefix;
-    for await (const entry of archive.entries(prefix)) {
+  for (const prefix of apart(prefixes)) {
+    for await (const entry of archive.entries(prefix === "" ? undefined : prefix)) {
       if (!entry.row.path.startsWith(prefix)) break;
       yield entry;
     }
   }
+}
+
+/**
+ * Calls `visit` with a cursor at each entry that {@linkcode entriesBeginning} gives, but for those that go on with the
+ * one before: thousands of them without a promise or an object for each. `pause` is waited for at every page.
+ */
+export async function visitBeginning(
+  archive: Archive,
+  prefixes: readonly string[],
+  visit: (cursor: EntryCursor) => void,
+  pause: () => Promise<void> | undefined,
+): Promise<void> {
+  for (const prefix of apart(prefixes)) {
+    const cursor = archive.cursor(prefix === "" ? undefined : prefix);
+    await cursor.advance();
+    while (cursor.path?.startsWith(prefix)) {
+      if (cursor.kind !== undefined && !cursor.continued) visit(cursor);
+      const reading = cursor.advance();
+      if (reading === undefined) continue;
+      await reading;
+      await pause();
+    }
+  }
+}
+
+/** Prefixes none of which begins with another, in path order. */
+function apart(prefixes: readonly string[]): readonly string[] {
+  if (prefixes.includes("") || prefixes.includes(ROOT_PATH)) return [""];
+  const kept: string[] = [];
+  for (const prefix of [...prefixes].sort(comparePaths)) {
+    const last = kept.at(-1);
+    if (last === undefined || !prefix.startsWith(last)) kept.push(prefix);
+  }
+  return kept;
 }

@@ -5,7 +5,6 @@ import { slotsFault } from "../format/slots.ts";
 import { systemCode, systemReason } from "../disk/system_error.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { decodeKeyLines, decodeKeyText, KeyTextError, type KeyTextKind, MAX_KEY_FILE_TEXT } from "../text/key_text.ts";
-import { decodeRecoveryWords } from "../text/recovery_words.ts";
 import type { CommandContext } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
@@ -145,6 +144,8 @@ async function recoveryKey({ system, signal }: CommandContext, path: string): Pr
     const message = `Cannot read the recovery words in ${name}: ${systemReason(error)}`;
     throw new CommandError(EXIT.wrongKey, message, undefined, { cause: error });
   }
+  // Most archives are opened without: their list of words would be loaded at every start.
+  const { decodeRecoveryWords } = await import("../text/recovery_words.ts");
   try {
     return decodeRecoveryWords(new TextDecoder().decode(bytes ?? new Uint8Array(0)));
   } catch (error) {

@@ -47,7 +47,7 @@ Deno.test("list and cat load nothing that stores or restores, and no threads", a
     const loaded = await loadedWith(join("src", "cli", "commands", `${verb}.ts`).replaceAll("\\", "/"));
     assert(loaded.has("src/archive/archive.ts"), verb);
     const unneeded =
-      /^src\/parallel\/|^src\/archive\/(?:create|copy|writer|block_builder|planner)\.ts|^src\/disk\/(?:walk|restore|extract)|noble|zxcvbn/;
+      /^src\/parallel\/|^src\/archive\/(?:create|copy|writer|block_builder|planner)\.ts|^src\/disk\/(?:walk|restore|extract)|noble|zxcvbn|bip39/;
     assertEquals(matching(loaded, unneeded), [], verb);
   }
 });

@@ -1,6 +1,6 @@
 /** `coffer list` */
-import { Archive } from "../../archive/archive.ts";
-import { entriesBeginning } from "../../archive/ranges.ts";
+import { Archive, type CatalogEntry } from "../../archive/archive.ts";
+import { entriesBeginning, visitBeginning } from "../../archive/ranges.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import type { Row } from "../../format/row.ts";
@@ -23,11 +23,10 @@ export async function run(context: CommandContext, options: ListOptions): Promis
   const patterns = compilePatterns(options.patterns, { literal: options.literal });
   const exclude = compileExcludes(await excludeGlobs(context, options));
   const pause = pauseEvery();
-  const show = (row: Row) => {
-    const isDirectory = row.kind === "directory";
-    if (!patterns.matches(row.path, isDirectory) || exclude(row.path, isDirectory)) return;
-    if (options.null) ui.write(`${options.long ? longLine(row, (name) => name) : row.path}\0`);
-    else ui.result(() => options.long ? longLine(row, escapeName) : escapeName(row.path), () => entryJson(row));
+  const show = (path: string, isDirectory: boolean, row: () => Row) => {
+    if (!patterns.matches(path, isDirectory) || exclude(path, isDirectory)) return;
+    if (options.null) ui.write(`${options.long ? longLine(row(), (name) => name) : path}\0`);
+    else ui.result(() => options.long ? longLine(row(), escapeName) : escapeName(path), () => entryJson(row()));
   };
   if (options.allVersions) {
     using file = await openFile(context, options);
@@ -40,14 +39,20 @@ export async function run(context: CommandContext, options: ListOptions): Promis
       await pause();
       signal.throwIfAborted();
       if (event.kind !== "page") continue;
-      for (const [i, { row }] of event.page.entries.entries()) if (i > 0 || !event.page.continues) show(row);
+      for (const [i, { row }] of event.page.entries.entries()) {
+        if (i > 0 || !event.page.continues) show(row.path, row.kind === "directory", () => row);
+      }
     }
   } else {
-    for await (const entry of entriesBeginning(opened.archive, patterns.prefixes)) {
-      await pause();
-      signal.throwIfAborted();
-      if (!entry.continued) show(entry.row);
-    }
+    await visitBeginning(
+      opened.archive,
+      patterns.prefixes,
+      (cursor) => show(cursor.path as string, cursor.kind === "directory", () => (cursor.current as CatalogEntry).row),
+      async () => {
+        await pause();
+        signal.throwIfAborted();
+      },
+    );
   }
   return await tellUnmatched(context, patterns, opened.archive) ? EXIT.failed : EXIT.done;
 }
