@@ -28,6 +28,7 @@ export interface BlockDraft {
 /** An extent whose block may be told by its position among the draft's blocks. */
 export interface ExtentDraft extends Slice {
   readonly block: number | BlockPlace;
+  readonly shared?: true;
 }
 
 /** An entry of a page before its blocks have places. */

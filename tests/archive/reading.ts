@@ -81,7 +81,8 @@ export function readByStream(
   width?: number,
 ): Promise<Reading> {
   return collect(async (take, onWarning, entries) => {
-    const stream = await ArchiveStream.open(engine, pieces, { ...options, onWarning });
+    // All of them: what shares content may be checked in one pass, though not restored.
+    const stream = await ArchiveStream.open(engine, pieces, { ...options, onWarning, segments: "all" });
     const content = new Map<string, Piece[]>();
     let last = "";
     for await (const event of width === undefined ? stream.events() : stream.events(wideOpener(engine, width))) {

@@ -50,6 +50,7 @@ testWith(SECOND_READER, "the second reader reads every vector as it says", async
 
 /** A tree with every kind of entry, a file of several blocks, and one with holes. */
 function writeMixedTree(folder: string): void {
+  const large = randomBytes(9_000_000);
   writeTree(folder, {
     "a/b.txt": "hello\n",
     "a/empty": "",
@@ -57,7 +58,8 @@ function writeMixedTree(folder: string): void {
     "a/folder": null,
     "a/link": { link: "b.txt" },
     "dangling": { link: "no/such/place" },
-    "large": randomBytes(9_000_000),
+    "large": large,
+    "larger": new Uint8Array([...randomBytes(1000), ...large, ...large.subarray(5_000_000)]),
     "zeros": new Uint8Array(200_000),
     "naïve ～ 😀\nname": "names",
   });
@@ -85,6 +87,7 @@ const VARIANTS: readonly (readonly [about: string, ...options: string[]])[] = [
   ["with AES-256-GCM", "--suite", "aes-256-gcm"],
   ["without compression", "--store"],
   ["padded", "--pad"],
+  ["with shared content", "--dedup"],
 ];
 
 for (const to of ["a file", "a pipe"] as const) {

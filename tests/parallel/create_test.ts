@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { createArchive, type CreateOptions } from "../../src/archive/create.ts";
 import type { PlannedEntry } from "../../src/archive/planner.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
@@ -43,6 +43,25 @@ Deno.test("buildInParallel() gives the bytes of one thread with any number of jo
     const one = await create(plannedEntries(root), 1);
     for (const jobs of [2, 3]) {
       const several = await create(plannedEntries(root), jobs);
+      assertEquals(several.length, one.length);
+      assertEquals(several.findIndex((byte, i) => byte !== one[i]), -1);
+    }
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
+
+Deno.test("buildInParallel() gives the bytes of one thread with any number of jobs when content is shared", async () => {
+  const root = makeTree();
+  try {
+    const noise = crypto.getRandomValues(new Uint8Array(65_536));
+    Deno.writeFileSync(`${root}/twice`, new Uint8Array(await new Blob(Array(40).fill(noise)).arrayBuffer()));
+    Deno.writeFileSync(`${root}/zy`, new Uint8Array([1, 2, 3, ...noise, ...noise]));
+    const options = { dedup: true, blockBytes: 2 ** 17 };
+    const one = await create(plannedEntries(root), 1, options);
+    assert(one.length < (await create(plannedEntries(root), 1)).length);
+    for (const jobs of [2, 3]) {
+      const several = await create(plannedEntries(root), jobs, options);
       assertEquals(several.length, one.length);
       assertEquals(several.findIndex((byte, i) => byte !== one[i]), -1);
     }

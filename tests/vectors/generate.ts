@@ -11,12 +11,13 @@ import { agreementCases } from "./agreement_cases.ts";
 import { frameCases } from "./frame_cases.ts";
 import { headerCases } from "./header_cases.ts";
 import { rowCases } from "./row_cases.ts";
+import { sharingCases } from "./sharing_cases.ts";
 import { ARCHIVE_KEY, type Outcome, type VectorCase } from "./vector_case.ts";
 import { type Expected, gzip, type Part, type VectorFile, vectorKey, vectorNames, vectorUrl } from "./vector_file.ts";
 import { zstdCases } from "./zstd_cases.ts";
 
 /** Vectors that others share bytes with: those are not written again. */
-const BASES = ["whole_suite_1_streamed_stored", "whole_suite_1_known_stored", "path_backslash"];
+const BASES = ["whole_suite_1_streamed_stored", "whole_suite_1_known_stored", "path_backslash", "shared"];
 /** Shared bytes below this are not worth a part. */
 const MIN_SHARED_BYTES = 128;
 /** Bytes by which a shared range is looked for. */
@@ -108,10 +109,12 @@ async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>):
 }
 
 async function main(): Promise<number> {
-  const cases = [...await headerCases(), ...frameCases(), ...rowCases(), ...agreementCases(), ...zstdCases()];
+  const cases = [...await headerCases(), ...frameCases(), ...rowCases(), ...agreementCases(), ...sharingCases(), ...zstdCases()];
   const names = new Set(cases.map(({ name }) => name));
   if (names.size !== cases.length) throw new Error("Cannot write the vectors: two have one name");
-  const bases = new Map(cases.filter(({ name }) => BASES.includes(name)).map(({ name, bytes }) => [name, bytes]));
+  // Of a window that several have, the last one's counts.
+  const based = cases.filter(({ name }) => BASES.includes(name));
+  const bases = new Map([...based.filter(({ name }) => name === "shared"), ...based].map(({ name, bytes }) => [name, bytes]));
   for (const name of vectorNames()) if (!names.has(name)) await Deno.remove(vectorUrl(name));
   const windows = windowsOf(bases);
   for (const vector of cases) await write(vector, windows);

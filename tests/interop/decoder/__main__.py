@@ -73,9 +73,20 @@ def described(row: Row, hashes):
     }
 
 
+def read_whole(data, keys, sink):
+    """Reads an archive, and gives the content of its files. Where they share it, blocks do not have all of a file."""
+    reader = WholeReader(data, keys, sink)
+    if reader.deduplicated:
+        reader.sink = lambda row, provisional, slices: None
+    whole = reader.read()
+    if reader.deduplicated:
+        reader.give_content(sink)
+    return whole
+
+
 def list_archive(data, keys):
     hashes = Hashes()
-    whole = WholeReader(data, keys, hashes).read()
+    whole = read_whole(data, keys, hashes)
     for row in whole.catalog:
         print(json.dumps(described(row, hashes.done)))
     print(json.dumps({
@@ -91,7 +102,7 @@ def list_archive(data, keys):
 
 def extract_archive(data, keys, directory):
     extraction = Extraction(directory, len(data))
-    whole = WholeReader(data, keys, extraction).read()
+    whole = read_whole(data, keys, extraction)
     return extraction.finish(whole)
 
 

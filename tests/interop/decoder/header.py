@@ -15,11 +15,16 @@ MAX_SLOTS = 32
 MAX_PASSPHRASE_SLOTS = 8
 
 
+# The bit of features needed to read that files share content.
+DEDUPLICATED = 4
+
+
 @dataclass
 class Copy:
     pages: int
     suite: int
     generation: int
+    deduplicated: bool
     state: bytes
     slots: list
     covered: bytes
@@ -47,7 +52,8 @@ def decode_copy(data, at, magic):
     suite = reader.u8()
     need(suite in (1, 2), "newer-version", "another suite")
     generation = reader.unsigned(4)
-    need(reader.unsigned(4) == 0, "newer-version", "a feature that is needed to read")
+    features = reader.unsigned(4)
+    need(features in (0, DEDUPLICATED), "newer-version", "a feature that is needed to read")
     reader.take(8)
     count, length = reader.unsigned(2), reader.unsigned(2)
     need(length <= pages * PAGE - 352, "malformed", "slots are too long")
@@ -58,6 +64,7 @@ def decode_copy(data, at, magic):
         pages=pages,
         suite=suite,
         generation=generation,
+        deduplicated=features == DEDUPLICATED,
         state=state,
         slots=slots,
         covered=copy[:-64],

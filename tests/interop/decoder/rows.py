@@ -58,6 +58,8 @@ class PageRow(NamedTuple):
     row: Row
     provisional: bool
     extents: list  # of (offset in the file, length, offset in the data, frame number)
+    shared: list  # of the same, in their order among the others: `places` has all of them
+    places: list
 
 
 def rows_of(found, count):
@@ -187,11 +189,12 @@ def decode_block(raw, count):
     return block, data
 
 
-def decode_page(raw, count):
+def decode_page(raw, count, may_share):
     """The rows of a page, its block table of (frame number, offset, frame bytes), and whether it continues."""
     need(count <= MAX_PAGE_ROWS and len(raw) <= MAX_PAGE_BYTES, "limit", "a page is too large")
     need(count >= 1, "malformed", "a page without rows")
-    found = columns(raw, ROW_COLUMNS | {24, 25, 26, 27})
+    found = columns(raw, ROW_COLUMNS | {24, 25, 26, 27, 29})
+    need(may_share or 29 not in found, "malformed", "shared content where there must be none")
     rows = rows_of(found, count)
     blocks = block_table(found)
     counts = [found[25].varint() if 25 in found else 0 for _ in range(count)]
@@ -200,7 +203,7 @@ def decode_page(raw, count):
     page = []
     for (row, provisional), number in zip(rows, counts):
         need(number == 0 or row.kind == FILE, "malformed", "extents of what is no file")
-        extents = []
+        extents, shared, places = [], [], []
         end = 0
         for _ in range(number):
             reader = found[26]
@@ -216,9 +219,11 @@ def decode_page(raw, count):
             expected = place + size
             need(size >= 1 and end <= MAX_VALUE, "malformed", "an extent is empty or too far")
             need(place >= 0 and expected <= MAX_FRAME_BYTES, "malformed", "an extent is not in its block")
-            extents.append((offset, size, place, blocks[block][0]))
+            mark = in_range(found[29].u8(), 0, 1, "a mark") if 29 in found else 0
+            places.append((offset, size, place, blocks[block][0]))
+            (shared if mark else extents).append(places[-1])
         need(provisional or end <= row.size, "malformed", "an extent beyond its file")
-        page.append(PageRow(row, provisional, extents))
+        page.append(PageRow(row, provisional, extents, shared, places))
     continues = 27 in found
     if continues:
         need(found[27].u8() == 1, "malformed", "a mark that is not 1")

@@ -11,7 +11,7 @@ import zstandard
 
 from .header import decode_record, decode_state, open_header
 from .keys import Aead, hkdf, hmac256, label
-from .rows import FILE, ROW_COLUMNS, check_neighbours, decode_block, decode_page
+from .rows import FILE, ROW_COLUMNS, block_table, check_neighbours, decode_block, decode_page
 from .values import MAX_VALUE, TIMES, Failure, Reader, columns, end_of, front_coded, in_range, need
 
 CHUNK = 65520
@@ -19,6 +19,9 @@ TAG = 16
 MAX_CONTENT = MAX_WINDOW = 2**24
 BLOCK, PAGE, ORPHANS, INDEX, SEGMENTS, SNAPSHOTS, TRAILER, PADDING, END = range(1, 10)
 UNKNOWN = 128
+CHUNKS = 129
+MAX_TABLE_CHUNKS = 131072
+MAX_CHUNK = 16384
 # What must stand once, in this order, and how far along a frame of each type is.
 ONCE = (INDEX, SEGMENTS, SNAPSHOTS, TRAILER, END)
 COUNTED = (BLOCK, PAGE, ORPHANS, INDEX)
@@ -150,6 +153,9 @@ class WholeReader:
         self.sink = sink
         self.opened = open_header(data, keys)
         self.body = data[self.opened.body :]
+        self.deduplicated = self.opened.copy.deduplicated
+        self.data = {}  # of blocks, where files share it
+        self.places = {}  # of a file's content, then
         self.whole = Whole(self.opened.warnings)
         self.facts = Facts()
         self.blocks = {}
@@ -191,6 +197,8 @@ class WholeReader:
             self.take_index(frame)
         elif frame.type in (SEGMENTS, SNAPSHOTS):
             need(frame.rows == 0 and not frame.raw, "malformed", "a table that is not empty")
+        elif frame.type == CHUNKS:
+            self.take_chunks(frame)
         elif frame.type == TRAILER:
             self.take_trailer(frame)
         elif frame.type == PADDING:
@@ -200,7 +208,9 @@ class WholeReader:
 
     def take_block(self, frame):
         block, data = decode_block(frame.raw, frame.rows)
-        self.blocks[frame.number] = (frame.offset, frame.size)
+        self.blocks[frame.number] = (frame.offset, frame.size, len(data))
+        if self.deduplicated:
+            self.data[frame.number] = data
         for row, provisional, slices in block:
             self.follow(row, provisional, slices)
             if not provisional:
@@ -225,23 +235,29 @@ class WholeReader:
             self.closed.add(row.path)
 
     def take_page(self, frame):
-        page, blocks, continues = decode_page(frame.raw, frame.rows)
+        may_share = self.deduplicated and frame.type == PAGE
+        page, blocks, continues = decode_page(frame.raw, frame.rows, may_share)
         for number, offset, size in blocks:
-            need(self.blocks.get(number) == (offset, size), "inconsistent", "a page names a block that is none")
+            self.data_length(number, offset, size)
+        for row in page:
+            for _, length, place, block in row.shared:
+                need(place + length <= self.blocks[block][2], "inconsistent", "shared content behind its block")
+            if self.deduplicated and frame.type == PAGE:
+                self.places.setdefault(row.row.path, []).extend(row.places)
         before = self.before[frame.type]
         first = page[0]
         if continues:
             need(before is not None and before.alone, "malformed", "a page continues what it cannot")
             same = before.row == first.row and before.provisional == first.provisional
             need(same, "malformed", "a page continues another row")
-            need(not first.extents or first.extents[0][0] >= before.end, "malformed", "continued extents do not rise")
+            need(not first.places or first.places[0][0] >= before.end, "malformed", "continued extents do not rise")
         elif before is not None:
             check_neighbours(before.row, first.row)
         if frame.type == PAGE:
             self.pages.append((first.row.path, frame.number, frame.offset, frame.size, frame.rows))
         else:
             self.orphan_pages += 1
-        for position, (row, provisional, extents) in enumerate(page):
+        for position, (row, provisional, extents, _, _) in enumerate(page):
             need(not provisional or frame.type == ORPHANS, "malformed", "a provisional row in the catalog")
             need(not provisional or extents, "malformed", "an orphan without extents")
             for offset, length, place, block in extents:
@@ -253,8 +269,8 @@ class WholeReader:
             self.take_row(frame.type, row)
         last = page[-1]
         end = before.end if continues else 0
-        if last.extents:
-            end = last.extents[-1][0] + last.extents[-1][1]
+        if last.places:
+            end = last.places[-1][0] + last.places[-1][1]
         self.before[frame.type] = Last(last.row, last.provisional, len(page) == 1, end)
 
     def take_row(self, kind, row):
@@ -289,6 +305,35 @@ class WholeReader:
         need(offset <= frame.offset, "malformed", "pages end behind their index")
         need(listed == self.pages, "inconsistent", "index and pages disagree")
 
+    def data_length(self, number, offset, size):
+        """The bytes of data in the block at a place."""
+        there = self.blocks.get(number)
+        need(there is not None and there[:2] == (offset, size), "inconsistent", "a place of a block that is none")
+        return there[2]
+
+    def take_chunks(self, frame):
+        need(frame.rows <= MAX_TABLE_CHUNKS, "limit", "too many chunks in a table")
+        found = columns(frame.raw, {1, 2, 3, 4})
+        need(set(found) == {1, 2, 3, 4}, "malformed", "a chunk table lacks a column")
+        blocks = block_table({24: found[1]})
+        need(blocks, "malformed", "a chunk table without blocks")
+        counts = [in_range(found[2].varint(), 1, frame.rows, "a count of chunks") for _ in blocks]
+        need(sum(counts) == frame.rows, "malformed", "a chunk table has another number of chunks")
+        rising = all(a[0] < b[0] for a, b in zip(blocks, blocks[1:]))
+        need(rising, "malformed", "the blocks of a chunk table do not rise")
+        sums = [sum(in_range(found[3].varint(), 1, MAX_CHUNK, "a chunk") for _ in range(count)) for count in counts]
+        found[4].take(16 * frame.rows)
+        end_of(found)
+        for block, length in zip(blocks, sums):
+            need(length <= self.data_length(*block), "inconsistent", "chunks behind their block")
+
+    def give_content(self, sink):
+        """Gives all content of a deduplicated archive that was read, file by file."""
+        for row in self.whole.catalog:
+            if row.kind == FILE:
+                places = self.places.get(row.path, [])
+                sink(row, False, [(at, self.data[block][start : start + size]) for at, size, start, block in places])
+
     def take_trailer(self, frame):
         self.trailer = (frame.offset, frame.number, frame.size)
         found = columns(frame.raw, {1, 2, 3, 4, 5, 6, 129})
@@ -302,7 +347,11 @@ class WholeReader:
         index = (found[3].varint(), found[3].varint())
         totals = [found[4].varint() for _ in range(6)]
         frames = [found[5].varint() for _ in range(3)]
-        self.whole.partial = in_range(found[6].u8(), 0, 1, "flags") == 1 if 6 in found else False
+        flags = in_range(found[6].u8(), 0, 3, "flags") if 6 in found else 0
+        self.whole.partial = flags & 1 == 1
+        said = flags & 2 == 2
+        need(self.deduplicated or not said, "malformed", "a trailer of shared content, without the feature")
+        need(said or not self.deduplicated, "inconsistent", "a trailer that knows of no shared content")
         end_of(found)
         need(index == self.index, "inconsistent", "the trailer names another index")
         need(totals == self.totals, "inconsistent", "the trailer has other totals")
