@@ -3,7 +3,7 @@
  * feeders of this one function, and it is the unit of parallel work: nothing in it knows who calls it.
  */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
-import { type BlockEntry, encodeBlockRows } from "../format/block.ts";
+import { type BlockEntry, encodeBlockRows, type EncodedRows } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { MAX_FRAME_BYTES } from "../format/limits.ts";
 import type { BlockPlace, Slice } from "../format/row.ts";
@@ -14,6 +14,7 @@ import { type CutParts, type CutSetting, partCutter } from "./content_cutter.ts"
 import { FrameCipher } from "./frame_cipher.ts";
 import { finalRow, readFully } from "./file_reading.ts";
 import type { ContentAccess } from "./source.ts";
+import { FILE_NUMBERS, filesOf, readWhole, type WholeFiles } from "./whole_files.ts";
 
 export type { BlockPart, FailedPart, PartContent } from "./block_part.ts";
 
@@ -23,6 +24,13 @@ export interface BlockPlan {
   readonly frame: number;
   /** What goes into it. */
   readonly parts: readonly BlockPart[];
+  /** Its rows if every part is stored as it was planned, where that can be known beforehand. */
+  readonly rows?: EncodedRows | undefined;
+}
+
+/** A plan whose rows are known to hold. */
+export interface HeldPlan extends BlockPlan {
+  readonly rows: EncodedRows;
 }
 
 /** What became of one part. */
@@ -47,8 +55,10 @@ export interface BuiltBlock {
   readonly frame: number;
   /** The sealed frame, whole. */
   readonly bytes: Bytes;
-  /** One outcome for each part of the plan, in order. */
+  /** One outcome for each part of the plan, in order; none at all where the plan's {@linkcode BlockPlan.rows} hold. */
   readonly outcomes: readonly PartOutcome[];
+  /** The plan, where its rows hold. */
+  readonly held?: HeldPlan;
   /** Bytes of content read for it. */
   readonly contentBytes: number;
   /** Gives back the memory that {@linkcode bytes} lies in, once they are written. */
@@ -154,6 +164,16 @@ export class BlockScratch {
   }
 }
 
+/** The outcomes of parts that are stored whole and as they were planned. */
+export function plannedOutcomes(parts: readonly BlockPart[]): PartOutcome[] {
+  let dataOffset = 0;
+  return parts.map(({ row, length }): PartOutcome => {
+    const slices = length > 0 ? [{ fileOffset: 0, length, dataOffset }] : [];
+    dataOffset += length;
+    return { ok: true, entry: { row, provisional: false, slices } };
+  });
+}
+
 /** Bytes of a row beyond its strings, at most, as columns. */
 const ROW_BYTES = 128;
 /** Holes start and end at multiples of this, as on disk. */
@@ -164,6 +184,11 @@ const HOLE_BYTES = 4096;
  * no rows if need be, because frame numbers have no gaps.
  */
 export function buildBlock(plan: BlockPlan, tools: BlockTools): BuiltBlock {
+  const { frame, parts, rows } = plan;
+  if (rows !== undefined) {
+    const whole = buildWholeBlock({ frame, rows: rows.bytes, count: parts.length, files: filesOf(parts) }, tools);
+    if (whole !== undefined) return { frame, ...whole, outcomes: [], held: { frame, parts, rows } };
+  }
   const buffer = new BlockBuffer(plan.parts, tools.scratch);
   const outcomes = plan.parts.map((part): PartOutcome => {
     const mark = buffer.dataLength;
@@ -193,6 +218,32 @@ export function sealBlock({ frame, count, rows, data }: UnsealedBlock, tools: Bl
   raw.set(data, rows.length);
   const content = prepareFrame(tools.engine, { type: FRAME_TYPE.block, rows: count }, raw, tools.level);
   return tools.cipher.seal(frame, content, tools.allocate);
+}
+
+/** A block of whole files, with its rows encoded. */
+export interface WholeBlock {
+  readonly frame: number;
+  /** Its rows' bytes. */
+  readonly rows: Bytes;
+  /** How many they are. */
+  readonly count: number;
+  readonly files: WholeFiles;
+}
+
+/** Builds a block whose rows are known; `undefined` when they do not hold. Then nothing was sealed. */
+export function buildWholeBlock(
+  { frame, rows, count, files }: WholeBlock,
+  { engine, cipher, level, access, scratch, allocate }: BlockTools,
+): Pick<BuiltBlock, "bytes" | "contentBytes"> | undefined {
+  if (access === undefined && files.locations.length > 0) return undefined;
+  let contentBytes = 0;
+  for (let at = 0; at < files.numbers.length; at += FILE_NUMBERS) contentBytes += files.numbers[at] as number;
+  if (rows.length + contentBytes > MAX_FRAME_BYTES) return undefined;
+  const raw = scratch.take(rows.length + contentBytes).subarray(0, rows.length + contentBytes);
+  raw.set(rows);
+  if (access !== undefined && !readWhole(files, raw.subarray(rows.length), access)) return undefined;
+  const content = prepareFrame(engine, { type: FRAME_TYPE.block, rows: count }, raw, level);
+  return { bytes: cipher.seal(frame, content, allocate), contentBytes };
 }
 
 /** The block's raw bytes while they grow: room for the rows first, then data, so that nothing is moved at the end. */

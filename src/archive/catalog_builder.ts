@@ -3,11 +3,11 @@
  * encoded and compressed in batches at once, so that what waits in memory is tens of bytes a row and not an object each.
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { decodePage, encodePage, type PageEntry } from "../format/block.ts";
+import { decodePage, encodePage, encodeWholePage, type PageEntry } from "../format/block.ts";
 import { CODEC, type FRAME_TYPE } from "../format/frame.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "../format/limits.ts";
 import { comparePaths, isAtOrBelow, utf8Length } from "../format/path.ts";
-import type { Extent, Row } from "../format/row.ts";
+import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import type { FrameContent } from "./frame_cipher.ts";
 
@@ -90,6 +90,33 @@ export class CatalogBuilder {
     }
   }
 
+  /**
+   * Takes the rows of a block of whole files, which make a page of their own: their columns, as they are encoded there.
+   * Returns false, with nothing taken, where they make none: they do not rise, or are too many or too long.
+   *
+   * @throws {TypeError} when a row cannot stand beside the others, as {@linkcode add}.
+   */
+  addWhole(rows: readonly { readonly row: Row }[], columns: Bytes, block: BlockPlace): boolean {
+    if (rows.length > MAX_PAGE_ROWS || columns.length > PAGE_BYTES) return false;
+    const [first, last] = [rows[0]?.row, rows.at(-1)?.row];
+    if (first === undefined || last === undefined) return false;
+    for (let i = 1; i < rows.length; i++) {
+      const [before, row] = [(rows[i - 1] as { row: Row }).row, (rows[i] as { row: Row }).row];
+      if (comparePaths(before.path, row.path) > 0) return false;
+      checkNeighbours(before, row);
+    }
+    const raw = encodeWholePage(rows, columns, block);
+    if (raw.length > MAX_PAGE_BYTES) return false;
+    this.#flush(false);
+    if (this.#last !== undefined && this.#sorted) {
+      if (comparePaths(this.#last.path, first.path) > 0) this.#sorted = false;
+      else checkNeighbours(this.#above ?? this.#last, first);
+    }
+    this.#last = this.#above = last;
+    this.#batches.push(this.#prepare(raw, rows.length, first.path, last.path, false));
+    return true;
+  }
+
   #take(entry: PageEntry, bytes: number): void {
     if (this.#pending.length >= MAX_PAGE_ROWS || this.#pendingBytes + bytes > PAGE_BYTES) this.#flush(false);
     this.#pending.push(entry);
@@ -113,13 +140,16 @@ export class CatalogBuilder {
   }
 
   #encode(entries: readonly PageEntry[], continues: boolean): Batch {
-    const raw = encodePage({ entries, continues }, this.#segment);
-    const content = prepareFrame(this.#engine, { type: this.#type, rows: entries.length }, raw, this.#level);
-    // What compresses makes room for what does not compress, and that room would wait along.
-    const stored = content.stored.slice();
     const firstPath = (entries[0] as PageEntry).row.path;
     const lastPath = (entries[entries.length - 1] as PageEntry).row.path;
-    return { page: { ...content, stored, firstPath }, lastPath, continues };
+    const raw = encodePage({ entries, continues }, this.#segment);
+    return this.#prepare(raw, entries.length, firstPath, lastPath, continues);
+  }
+
+  #prepare(raw: Bytes, rows: number, firstPath: string, lastPath: string, continues: boolean): Batch {
+    const content = prepareFrame(this.#engine, { type: this.#type, rows }, raw, this.#level);
+    // What compresses makes room for what does not compress, and that room would wait along.
+    return { page: { ...content, stored: content.stored.slice(), firstPath }, lastPath, continues };
   }
 
   /**

@@ -7,6 +7,7 @@ import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import { pauseEvery } from "./pause.ts";
 import { Reporter, type StoreOptions } from "./storing.ts";
 import { PART_BYTES, type SharingWriter, writeShared } from "./write_shared.ts";
+import { rowsOfWhole } from "./whole_files.ts";
 import { ArchiveWriter, type Sink, type WriterOptions, type WrittenArchive } from "./writer.ts";
 
 /** What creating an archive is told. */
@@ -103,7 +104,7 @@ export async function writeBlocks(
     await pause();
     options.signal?.throwIfAborted();
     while (pending.length >= builder.width) await writeOldest();
-    const block = builder.build({ frame: writer.nextFrame(), parts });
+    const block = builder.build({ frame: writer.nextFrame(), parts, rows: rowsOfWhole(parts) });
     // Its failure is met when its turn comes, or hidden by an earlier one.
     if (block instanceof Promise) block.catch(() => {});
     pending.push({ parts, block });

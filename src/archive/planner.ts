@@ -4,6 +4,7 @@
  */
 import type { Bytes } from "../engine/engine.ts";
 import { pathFault, utf8Length } from "../format/path.ts";
+import { MAX_PAGE_ROWS } from "../format/limits.ts";
 import type { Row } from "../format/row.ts";
 import { rowFault } from "../format/rows.ts";
 import type { BlockPart } from "./block_builder.ts";
@@ -28,8 +29,8 @@ export type EntryContent =
 
 /** Content bytes of one block. */
 export const BLOCK_BYTES = 2 ** 21;
-/** Rows of one block. */
-export const BLOCK_ROWS = 4096;
+/** Rows of one block: those of small files make a page of the catalog. */
+export const BLOCK_ROWS = MAX_PAGE_ROWS;
 /** UTF-8 bytes of the rows' paths and links of one block: with the content they stay well below a frame's limit. */
 export const BLOCK_STRING_BYTES = 2 ** 21;
 

@@ -29,7 +29,14 @@ import { provisionalRow } from "../format/rows.ts";
 import { encodeSegmentTable, type SegmentTable } from "../format/segment_table.ts";
 import { encodeSnapshotTable, type SnapshotTable } from "../format/snapshot_table.ts";
 import { emptyTally, encodeTrailer, MAX_WRITER_BYTES, tally, type Totals, type Trailer } from "../format/tables.ts";
-import type { BlockSetting, BuiltBlock, FailedPart, SharedSlice } from "./block_builder.ts";
+import {
+  type BlockSetting,
+  type BuiltBlock,
+  type FailedPart,
+  type HeldPlan,
+  plannedOutcomes,
+  type SharedSlice,
+} from "./block_builder.ts";
 import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
 import { ChunkTables } from "./chunk_tables.ts";
 import { type Level, prepareFrame } from "./compress.ts";
@@ -227,8 +234,9 @@ export class SegmentWriter {
     await this.#write(block.bytes);
     this.#blocks++;
     this.#lastBlock = place;
+    if (block.held !== undefined && this.#keepHeld(block.held, place)) return [];
     const failed: FailedPart[] = [];
-    for (const outcome of block.outcomes) {
+    for (const outcome of block.held === undefined ? block.outcomes : plannedOutcomes(block.held.parts)) {
       if (!outcome.ok) {
         this.#fail(outcome.row, outcome.last);
         failed.push(outcome);
@@ -255,6 +263,20 @@ export class SegmentWriter {
   /** Takes down which chunks a written block holds, for later updates. */
   addChunks(block: ChunkedBlock): void {
     this.#chunks.add(block);
+  }
+
+  /** Keeps the rows of a block as a page of its own; returns false where they have to be kept one by one. */
+  #keepHeld({ parts, rows }: HeldPlan, place: BlockPlace): boolean {
+    if (this.#failed.size > 0 && parts.some(({ row }) => row.kind === "hardlink" && this.#failed.has(row.link))) {
+      return false;
+    }
+    if (!this.#catalog.addWhole(parts, rows.columns, place)) return false;
+    this.#orphan();
+    for (const { row } of parts) {
+      if (row.kind === "hardlink") this.#linkTargets.add(row.link);
+      this.#count(row);
+    }
+    return true;
   }
 
   #keep(row: Row, provisional: boolean, extents: readonly Extent[]): void {

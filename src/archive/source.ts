@@ -55,4 +55,9 @@ export interface ContentAccess {
    * Throws what the system says; that it is a regular file is only sure when {@linkcode ContentReader.status} says so.
    */
   open(location: string): ContentReader;
+  /**
+   * Fills `into` with a small file, in the cheapest way there is, and says whether it was filled and the file's status is
+   * still the planned one, whose numbers (`FILE_NUMBERS`) begin at `at`. Anything else is false, and nothing is thrown.
+   */
+  readUnchanged?(location: string, into: Bytes, planned: Float64Array, at: number): boolean;
 }

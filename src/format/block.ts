@@ -48,6 +48,32 @@ export interface Block {
 /** Bytes of the length field before a block's rows. */
 export const BLOCK_ROWS_LENGTH_BYTES = 4;
 
+/** A block's rows, encoded. */
+export interface EncodedRows {
+  /** All of them, as {@linkcode encodeBlockRows} gives them. */
+  readonly bytes: Bytes;
+  /** The columns among them that say nothing about places, and stand in a page as well. */
+  readonly columns: Bytes;
+}
+
+/** Encodes the rows of a block of whole files without holes, and of entries that have no bytes. */
+export function encodeWholeRows(rows: readonly { readonly row: Row }[]): EncodedRows {
+  const out = new ByteWriter(rows.length * 64 + 64);
+  out.u32(0);
+  encodeRows(rows.map(({ row }) => ({ row, provisional: false })), out);
+  const end = out.length;
+  const counts = new ByteWriter(rows.length);
+  const slices = new ByteWriter(rows.length * 4);
+  for (const { row: { size } } of rows) {
+    counts.u8(size > 0 ? 1 : 0);
+    if (size === 0) continue;
+    slices.u8(0);
+    slices.varint(size);
+  }
+  const bytes = finishRows(out, counts, slices);
+  return { bytes, columns: bytes.subarray(BLOCK_ROWS_LENGTH_BYTES, end) };
+}
+
 /** Encodes a block's rows: what stands before the data, length field included. */
 export function encodeBlockRows(entries: readonly BlockEntry[]): Bytes {
   const out = new ByteWriter(entries.length * 64 + 64);
@@ -64,6 +90,10 @@ export function encodeBlockRows(entries: readonly BlockEntry[]): Bytes {
       end = slice.fileOffset + slice.length;
     }
   }
+  return finishRows(out, counts, slices);
+}
+
+function finishRows(out: ByteWriter, counts: ByteWriter, slices: ByteWriter): Bytes {
   if (slices.length > 0) {
     encodeColumn(out, BLOCK_COLUMN.sliceCounts, counts.view());
     encodeColumn(out, BLOCK_COLUMN.slices, slices.view());
@@ -163,6 +193,34 @@ export function encodePage(page: Page, segment = 0): Bytes {
   if (page.continues) encodeColumn(out, PAGE_COLUMN.continues, Uint8Array.of(1));
   if (blockSegments !== undefined) encodeColumn(out, PAGE_COLUMN.blockSegments, blockSegments);
   if (isSharing) encodeColumn(out, PAGE_COLUMN.shared, shared.view());
+  return out.finish();
+}
+
+/**
+ * Encodes a page of the segment in which its one block lies: the rows that {@linkcode encodeWholeRows} encoded, and
+ * where their bytes are. It is what {@linkcode encodePage} gives for the same entries.
+ */
+export function encodeWholePage(rows: readonly { readonly row: Row }[], columns: Bytes, block: BlockPlace): Bytes {
+  const out = new ByteWriter(columns.length + rows.length * 6 + 64);
+  out.bytes(columns);
+  const counts = new ByteWriter(rows.length);
+  const extents = new ByteWriter(rows.length * 6);
+  for (const { row: { size } } of rows) {
+    counts.u8(size > 0 ? 1 : 0);
+    if (size === 0) continue;
+    // From the file's start; in the same block as the one before, right behind it.
+    extents.u8(0);
+    extents.varint(size);
+    extents.u8(0);
+    extents.u8(0);
+  }
+  if (extents.length > 0) {
+    const blocks = new BlockTable();
+    blocks.indexOf(block);
+    encodeColumn(out, PAGE_COLUMN.pageBlocks, blocks.encode());
+    encodeColumn(out, PAGE_COLUMN.extentCounts, counts.view());
+    encodeColumn(out, PAGE_COLUMN.extents, extents.view());
+  }
   return out.finish();
 }
 

@@ -140,6 +140,14 @@ export class ByteWriter {
     this.varint(value.length);
     this.bytes(value);
   }
+
+  /** Bytes `start` to `end` of others, behind their length. For few of them: a view would cost more than copying does. */
+  sizedRange(value: Bytes, start: number, end: number): void {
+    this.varint(end - start);
+    const at = this.#reserve(end - start) - start;
+    const bytes = this.#bytes;
+    for (let i = start; i < end; i++) bytes[at + i] = value[i] as number;
+  }
 }
 
 /**

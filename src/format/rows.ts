@@ -140,41 +140,59 @@ function linkFault(row: Row): string | undefined {
 /** Appends the columns of `rows` to `out`. Rows must have passed {@linkcode rowFault}. */
 export function encodeRows(rows: readonly CarriedRow[], out: ByteWriter): void {
   const scratch = new ByteWriter(rows.length * 8);
-  const put = (number: number, isDefault: (row: Row) => boolean, write: () => void): void => {
-    if (rows.every(({ row }) => isDefault(row))) return;
-    scratch.reset();
-    write();
-    encodeColumn(out, number, scratch.view());
-  };
-  const each = (write: (row: Row) => void) => () => rows.forEach(({ row }) => write(row));
-  put(COLUMN.paths, () => false, () => encodePaths(rows.map(({ row }) => row.path), scratch));
-  put(COLUMN.kinds, () => false, each((row) => scratch.u8(ENTRY_KINDS.indexOf(row.kind) + 1)));
+  const values = new Float64Array(rows.length);
+  encodePaths(rows.map(({ row }) => row.path), scratch);
+  encodeColumn(out, COLUMN.paths, scratch.view());
   scratch.reset();
-  for (const carried of rows) scratch.u8(flagsOf(carried));
-  if (rows.some((carried) => flagsOf(carried) !== 0)) {
-    encodeColumn(out, COLUMN.flags, scratch.view());
+  for (const { row } of rows) scratch.u8(ENTRY_KINDS.indexOf(row.kind) + 1);
+  encodeColumn(out, COLUMN.kinds, scratch.view());
+  if (gather(flagsOf)) put(COLUMN.flags, (value) => scratch.u8(value));
+  if (gather(({ row }) => row.mode)) put(COLUMN.modes, (value) => scratch.varint(value));
+  if (gather(({ row }) => row.size)) put(COLUMN.sizes, (value) => scratch.varint(value));
+  if (gather(({ row }) => row.mtime.seconds)) putDeltas(COLUMN.mtimeSeconds);
+  if (gather(({ row }) => row.mtime.nanoseconds)) {
+    const unit = unitOf(values);
+    put(COLUMN.mtimeNanoseconds, (value) => scratch.varint(value / unit), Math.round(Math.log10(unit)));
   }
-  put(COLUMN.modes, (row) => row.mode === 0, each((row) => scratch.varint(row.mode)));
-  put(COLUMN.sizes, (row) => row.size === 0, each((row) => scratch.varint(row.size)));
-  putDeltas(COLUMN.mtimeSeconds, (row) => row.mtime.seconds);
-  put(COLUMN.mtimeNanoseconds, (row) => row.mtime.nanoseconds === 0, () => encodeNanoseconds(rows, scratch));
-  putDeltas(COLUMN.ctimes, (row) => row.ctime);
-  put(COLUMN.devs, (row) => row.dev === 0, each((row) => scratch.varint(row.dev)));
-  putDeltas(COLUMN.inodes, (row) => row.inode);
+  if (gather(({ row }) => row.ctime)) putDeltas(COLUMN.ctimes);
+  if (gather(({ row }) => row.dev)) put(COLUMN.devs, (value) => scratch.varint(value));
+  if (gather(({ row }) => row.inode)) putDeltas(COLUMN.inodes);
   encodeOwners(rows, out, scratch);
-  put(COLUMN.links, (row) => row.link === "", each((row) => scratch.string(row.link)));
-  put(COLUMN.contentHashes, (row) => row.contentHash === undefined, () => {
+  if (rows.some(({ row }) => row.link !== "")) {
+    scratch.reset();
+    for (const { row } of rows) scratch.string(row.link);
+    encodeColumn(out, COLUMN.links, scratch.view());
+  }
+  if (rows.some(({ row }) => row.contentHash !== undefined)) {
+    scratch.reset();
     for (const { row } of rows) scratch.u8(row.contentHash === undefined ? 0 : 1);
     for (const { row } of rows) if (row.contentHash !== undefined) scratch.bytes(row.contentHash);
-  });
+    encodeColumn(out, COLUMN.contentHashes, scratch.view());
+  }
 
-  function putDeltas(number: number, value: (row: Row) => number): void {
+  /** Puts one number of each row into {@linkcode values}; whether one is not 0, and the column therefore needed. */
+  function gather(numberOf: (carried: CarriedRow) => number): boolean {
+    let any = false;
+    for (let i = 0; i < rows.length; i++) {
+      const value = numberOf(rows[i] as CarriedRow);
+      values[i] = value;
+      any ||= value !== 0;
+    }
+    return any;
+  }
+
+  function put(column: number, write: (value: number) => void, first?: number): void {
+    scratch.reset();
+    if (first !== undefined) scratch.u8(first);
+    for (let i = 0; i < values.length; i++) write(values[i] as number);
+    encodeColumn(out, column, scratch.view());
+  }
+
+  function putDeltas(column: number): void {
     let previous = 0;
-    put(number, (row) => value(row) === 0, () => {
-      for (const { row } of rows) {
-        scratch.zigzag(value(row) - previous);
-        previous = value(row);
-      }
+    put(column, (value) => {
+      scratch.zigzag(value - previous);
+      previous = value;
     });
   }
 }
@@ -186,15 +204,23 @@ function flagsOf({ row, provisional, mark }: CarriedRow): number {
 
 /** Appends front-coded paths: bytes shared with the one before, then the rest behind its length. */
 export function encodePaths(paths: readonly string[], out: ByteWriter): void {
-  let previous: Bytes = new Uint8Array(0);
+  // All at once: a call of the encoder for each path costs more than everything else here.
+  const joined = paths.join("\0");
+  const bytes = encodeUtf8(joined);
+  const plain = bytes.length === joined.length;
+  let before = 0;
+  let lengthBefore = 0;
+  let start = 0;
   for (const path of paths) {
-    const bytes = encodeUtf8(path);
-    const most = Math.min(previous.length, bytes.length);
+    const length = plain ? path.length : utf8Length(path);
+    const most = Math.min(lengthBefore, length);
     let shared = 0;
-    while (shared < most && bytes[shared] === previous[shared]) shared++;
+    while (shared < most && bytes[start + shared] === bytes[before + shared]) shared++;
     out.varint(shared);
-    out.sizedBytes(bytes.subarray(shared));
-    previous = bytes;
+    out.sizedRange(bytes, start + shared, start + length);
+    before = start;
+    lengthBefore = length;
+    start += length + 1;
   }
 }
 
@@ -208,14 +234,14 @@ export function decodePaths(reader: ByteReader, count: number): string[] {
   return Array.from({ length: count }, (_, i) => table.text(i));
 }
 
-/** Milliseconds are what most systems give, so trailing zeros are told once: an exponent, then each value without them. */
-function encodeNanoseconds(rows: readonly CarriedRow[], out: ByteWriter): void {
-  let exponent = 9;
-  for (const { row } of rows) {
-    while (row.mtime.nanoseconds % 10 ** exponent !== 0) exponent--;
-  }
-  out.u8(exponent);
-  for (const { row } of rows) out.varint(row.mtime.nanoseconds / 10 ** exponent);
+/**
+ * The largest power of ten that divides all of some nanoseconds: milliseconds are what most systems give, so trailing
+ * zeros are told once, as an exponent, and each value is told without them.
+ */
+function unitOf(nanoseconds: Float64Array): number {
+  let unit = 10 ** 9;
+  for (let i = 0; i < nanoseconds.length; i++) while ((nanoseconds[i] as number) % unit !== 0) unit /= 10;
+  return unit;
 }
 
 /** Owners repeat: a table of the different ones, and a number into it for each row (0 is 'not known'). */

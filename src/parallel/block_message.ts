@@ -1,6 +1,7 @@
 /** Block plans on their way to a worker, and what became of them on its way back. */
-import type { BlockPart, PartContent, PartOutcome } from "../archive/block_builder.ts";
+import type { BlockPart, PartContent, PartOutcome, WholeBlock } from "../archive/block_builder.ts";
 import type { CutOutcome } from "../archive/content_cutter.ts";
+import { filesOf } from "../archive/whole_files.ts";
 import type { Bytes } from "../engine/engine.ts";
 import type { BlockEntry } from "../format/block.ts";
 import type { Row, Slice } from "../format/row.ts";
@@ -73,6 +74,29 @@ export function unpackParts({ rows, parts, prefix, locations, bytes }: PackedPar
     }
     return { row, offset: parts[at] as number, length: parts[at + 1] as number, last: has(PART.last), content };
   });
+}
+
+/** A block of whole files in transit: what is planned is sent as numbers, one string, and rows that are encoded. */
+export interface PackedWhole {
+  /** The rows' bytes. */
+  readonly rows: Bytes;
+  /** How many they are. */
+  readonly count: number;
+  readonly numbers: Float64Array<ArrayBuffer>;
+  /** The files' locations, joined by NUL. */
+  readonly locations: string;
+}
+
+/** Packs a block of whole files. */
+export function packWhole(rows: Bytes, parts: readonly BlockPart[]): PackedWhole {
+  const { numbers, locations } = filesOf(parts);
+  return { rows, count: parts.length, numbers, locations: locations.join(SEPARATOR) };
+}
+
+/** The block that was packed. */
+export function unpackWhole(frame: number, { rows, count, numbers, locations }: PackedWhole): WholeBlock {
+  const files = { numbers, locations: locations === "" ? [] : locations.split(SEPARATOR) };
+  return { frame, rows, count, files };
 }
 
 /** What became of a part, where that is not simply what was planned. */

@@ -15,8 +15,8 @@ import { contentLength, type CutParts } from "../archive/content_cutter.ts";
 import { BLOCK_BYTES } from "../archive/planner.ts";
 import { fileContent } from "../disk/content.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
-import { packParts, unpackCuts, unpackOutcomes } from "./block_message.ts";
-import type { BuildReply, BuildSetup, CutReply, SealReply, WorkReply, WorkTask } from "./create_worker.ts";
+import { packParts, packWhole, unpackCuts, unpackOutcomes } from "./block_message.ts";
+import type { BuildReply, BuildSetup, BuiltReply, CutReply, SealReply, WorkReply, WorkTask } from "./create_worker.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
 
 /** Builds blocks on worker threads until it is disposed, which ends them. */
@@ -153,13 +153,23 @@ class CrewBuilder implements ParallelBuilder {
 
   async #send(plan: BlockPlan): Promise<BuiltBlock> {
     const slot = this.#takeSlot();
-    const parts = packParts(plan.parts);
-    const transfer = [parts.rows.numbers.buffer, parts.parts.buffer, ...transferable(parts.bytes)];
-    const reply = await this.#run<BuildReply>({ kind: "build", frame: plan.frame, parts, slot }, transfer, plan.parts);
+    const { frame, parts, rows } = plan;
+    if (rows !== undefined) {
+      const whole = packWhole(rows.bytes, parts);
+      const task = { kind: "build", frame, parts: whole, slot } as const;
+      const reply = await this.#run<BuildReply>(task, [whole.numbers.buffer], parts);
+      if (reply !== undefined) return { ...this.#built(reply, plan, slot), outcomes: [], held: { frame, parts, rows } };
+    }
+    const packed = packParts(parts);
+    const transfer = [packed.rows.numbers.buffer, packed.parts.buffer, ...transferable(packed.bytes)];
+    const reply = await this.#run<BuiltReply>({ kind: "build", frame, parts: packed, slot }, transfer, parts);
+    return { ...this.#built(reply, plan, slot), outcomes: unpackOutcomes(parts, reply.outcomes) };
+  }
+
+  #built(reply: BuiltReply, { frame }: BlockPlan, slot: number): Omit<BuiltBlock, "outcomes"> {
     return {
-      frame: plan.frame,
+      frame,
       bytes: reply.bytes ?? this.#inSlot(slot, reply.length),
-      outcomes: unpackOutcomes(plan.parts, reply.outcomes),
       contentBytes: reply.contentBytes,
       release: () => this.#free.push(slot),
     };

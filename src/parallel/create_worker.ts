@@ -1,5 +1,5 @@
 /** A worker thread of {@linkcode buildInParallel}: builds blocks, each sealed straight into a slot of the ring. */
-import { type BlockSetting, blockTools, buildBlock, sealBlock } from "../archive/block_builder.ts";
+import { type BlockSetting, blockTools, buildBlock, buildWholeBlock, sealBlock } from "../archive/block_builder.ts";
 import { partCutter } from "../archive/content_cutter.ts";
 import { fileContent } from "../disk/content.ts";
 import type { Bytes } from "../engine/engine.ts";
@@ -9,8 +9,10 @@ import {
   type PackedCuts,
   type PackedOutcome,
   type PackedParts,
+  type PackedWhole,
   packOutcomes,
   unpackParts,
+  unpackWhole,
 } from "./block_message.ts";
 import { serve, type Served } from "./serve.ts";
 
@@ -56,19 +58,22 @@ export interface SealTask {
 }
 
 /** A sealed block. */
-export type SealReply = Pick<BuildReply, "bytes" | "length">;
+export type SealReply = Pick<BuiltReply, "bytes" | "length">;
 
 /** One block to build. */
 export interface BuildTask {
   readonly kind: "build";
   readonly frame: number;
-  readonly parts: PackedParts;
+  readonly parts: PackedParts | PackedWhole;
   /** The slot for the sealed frame. */
   readonly slot: number;
 }
 
+/** A built block; nothing of one whose rows do not hold. */
+export type BuildReply = BuiltReply | undefined;
+
 /** A built block. */
-export interface BuildReply {
+export interface BuiltReply {
   /** The sealed frame where it did not fit into its slot. */
   readonly bytes: Bytes | undefined;
   /** Bytes of the frame. */
@@ -85,6 +90,13 @@ serve<BuildSetup, WorkTask, WorkReply>(({ setting, slots }) => {
     return length <= memory.byteLength ? new Uint8Array(memory, 0, length) : new Uint8Array(length);
   };
   const build = (task: BuildTask): Served<BuildReply> => {
+    if ("count" in task.parts) {
+      const whole = unpackWhole(task.frame, task.parts);
+      const built = buildWholeBlock(whole, { ...tools, allocate: into(task.slot) });
+      if (built === undefined) return { reply: undefined };
+      const { transfer, ...reply } = sent(built.bytes);
+      return { reply: { ...reply, outcomes: [], contentBytes: built.contentBytes }, transfer };
+    }
     const parts = unpackParts(task.parts);
     const built = buildBlock({ frame: task.frame, parts }, { ...tools, allocate: into(task.slot) });
     const { bytes, transfer, length } = sent(built.bytes);

@@ -47,13 +47,13 @@ Deno.test("planBlocks() makes no part more than a size needs at the borders", as
   assertEquals(await plan([]), []);
 });
 
-Deno.test("planBlocks() puts at most 4096 rows into a block, and what is no file beside files", async () => {
+Deno.test("planBlocks() puts at most 2048 rows into a block, and what is no file beside files", async () => {
   const entries = Array.from(
     { length: 5000 },
     (_, i): PlannedEntry => ({ row: row(`d${i}`, "directory"), content: undefined }),
   );
   const blocks = await plan([file("a", 1), ...entries]);
-  assertEquals(blocks.map((parts) => parts.length), [4096, 905]);
+  assertEquals(blocks.map((parts) => parts.length), [2048, 2048, 905]);
   assertEquals(blocks[0]?.[1], {
     row: row("d0", "directory"),
     offset: 0,

@@ -53,6 +53,37 @@ Deno.test("fileContent refuses what is no regular file, by its status at the lat
   });
 });
 
+Deno.test("fileContent.readUnchanged() fills its room from a file that is as planned, and refuses all others", () => {
+  withFolder((folder) => {
+    const path = `${folder}/f`;
+    Deno.writeTextFileSync(path, "hello");
+    Deno.utimeSync(path, 0, new Date(1_500_000_000_321));
+    const reader = fileContent.open(path);
+    const status = reader.status();
+    reader.close();
+    const { mtime, ctime, dev, inode, mode } = status;
+    const planned = Float64Array.of(9, 9, status.size, mtime.seconds, mtime.nanoseconds, ctime, dev, inode, mode);
+    const { readUnchanged } = fileContent;
+    // Absent where the C library cannot be called.
+    if (readUnchanged === undefined) return;
+    const into = new Uint8Array(5);
+    assertEquals(readUnchanged(path, into, planned, 2), true);
+    assertEquals(into, bytesOf("hello"));
+    for (let i = 2; i < planned.length; i++) {
+      const other = planned.slice();
+      other[i] = (other[i] as number) + 1;
+      assertEquals(readUnchanged(path, into, other, 2), false);
+    }
+    assertEquals(readUnchanged(path, new Uint8Array(6), planned, 2), false);
+    assertEquals(readUnchanged(`${folder}/gone`, into, planned, 2), false);
+    assertEquals(readUnchanged(folder, new Uint8Array(0), planned, 2), false);
+    Deno.symlinkSync("f", `${folder}/link`);
+    assertEquals(readUnchanged(`${folder}/link`, into, planned, 2), false);
+    Deno.writeTextFileSync(path, "!", { append: true });
+    assertEquals(readUnchanged(path, into, planned, 2), false);
+  });
+});
+
 Deno.test("fileContent.open() reads beyond 4 GiB", () => {
   withFolder((folder) => {
     const path = `${folder}/sparse`;

@@ -111,6 +111,24 @@ Deno.test("buildInParallel() names files that vanish or change, as one thread do
   }
 });
 
+Deno.test("buildInParallel() gives the bytes of one thread for many small files, and when one of them is not as planned", async () => {
+  const root = Deno.makeTempDirSync();
+  try {
+    for (let i = 0; i < 3000; i++) Deno.writeTextFileSync(`${root}/file-${10_000 + i}`, `${i} `.repeat(i % 40));
+    const planned = [...entriesOf(root)];
+    const told: string[] = [];
+    const options = { blockBytes: 2 ** 18, onProblem: ({ path }: { path: string }) => told.push(path) };
+    const hash = async (jobs: number) => nativeEngine.sha256(await create(planned, jobs, options));
+    assertEquals(await hash(2), await hash(1));
+    assertEquals(told, []);
+    Deno.removeSync(`${root}/file-12900`);
+    assertEquals(await hash(2), await hash(1));
+    assertEquals(told, ["tree/file-12900", "tree/file-12900"]);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
+
 Deno.test("buildInParallel() ends the attempt with the files named when a worker fails", async () => {
   const root = makeTree();
   try {
