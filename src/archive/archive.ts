@@ -16,7 +16,7 @@ import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { openAnyway } from "./lost_header.ts";
 import { findSegment, type NewestSegment } from "./segment_tail.ts";
 import { type SegmentAccess, type SegmentEnd, Segments } from "./segments.ts";
-import { chooseSnapshot, listSnapshots, type Snapshot, type SnapshotChoice } from "./snapshots.ts";
+import { chooseSnapshot, latestComplete, listSnapshots, type Snapshot, type SnapshotChoice } from "./snapshots.ts";
 import { RowCursor } from "./row_cursor.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
@@ -38,9 +38,9 @@ export interface OpenOptions {
   readonly goWithoutHeader?: boolean;
   /** Whether who reads the whole archive computes the recovery record too, and compares it with what is there. */
   readonly checkRecovery?: boolean;
-  /** Which snapshot; the newest unless given. */
+  /** Which snapshot; the newest complete one unless given. */
   readonly snapshot?: SnapshotChoice;
-  /** The newest snapshot's id, kept elsewhere: another one means that the whole archive was put back, or changed. */
+  /** The newest complete snapshot's id, or the newest's, kept elsewhere: another one means that the whole archive was put back, or changed. */
   readonly expect?: Bytes;
   /** Whether an archive opens that is older than its own header says. */
   readonly acceptRollback?: boolean;
@@ -81,6 +81,14 @@ export function checkExpected(engine: Engine, id: Bytes, expected: Bytes | undef
     "rolled-back",
     "Cannot accept the archive: its newest snapshot is not the one expected; it was put back, changed, or is another",
   );
+}
+
+/** Checkpoints of an update that was interrupted do not put an archive back: what is before them counts as well. */
+async function checkNewest(engine: Engine, segments: Segments, expected: Bytes): Promise<void> {
+  const { id } = segments.newest;
+  if (engine.equal(id, expected)) return;
+  const complete = await latestComplete(segments);
+  checkExpected(engine, complete === undefined ? id : (await segments.get(complete)).id, expected);
 }
 
 /** An opened archive. */
@@ -166,8 +174,8 @@ export class Archive {
         `${newest.tail} bytes follow the archive's last snapshot: an update was interrupted; the next one removes them`,
       );
     }
-    checkExpected(engine, newest.id, options.expect);
     const segments = new Segments(body, header.keys, header.bodyOffset, newest, isDeduplicated(header.copy.header));
+    if (options.expect !== undefined) await checkNewest(engine, segments, options.expect);
     const number = await chooseSnapshot(segments, options.snapshot ?? { kind: "latest" });
     const { id } = await segments.get(number);
     const end = await segments.end(number);

@@ -165,7 +165,7 @@ export class CatalogBuilder {
     }
   }
 
-  /** The rows in path order, each with all its extents. They may be read several times; nothing is added afterwards. */
+  /** The rows in path order, each with all its extents. They may be read several times, and more be added afterwards. */
   entries(): Generator<PageEntry> {
     return this.#entriesOf(this.#inOrder());
   }

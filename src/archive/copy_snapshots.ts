@@ -21,7 +21,10 @@ import {
 } from "./update.ts";
 
 /** How a snapshot is appended to a copy; its label, its time and whether it is partial are the original's. */
-export type CopyingOptions = Omit<UpdateOptions, "label" | "time" | "isPartial" | "always">;
+export type CopyingOptions = Omit<
+  UpdateOptions,
+  "label" | "time" | "isPartial" | "always" | "checkpointBytes" | "onCheckpoint"
+>;
 
 /**
  * Appends a copy of a snapshot to an archive whose newest snapshot is a copy of another one of the same archive.
@@ -40,12 +43,13 @@ export async function appendCopy(
   next: Archive,
   options: CopyingOptions,
 ): Promise<WrittenUpdate> {
-  const { time, label, partial } = next.trailer;
+  const { time, label, partial, checkpoint = false } = next.trailer;
   const written = await updateArchive(engine, target, copy, new SnapshotChanges(engine, copy, previous, next), [], {
     ...options,
     label,
     time,
-    isPartial: () => partial,
+    // Chosen by name, it is all that there will be of it.
+    isPartial: () => partial || checkpoint,
     always: true,
   });
   return written as WrittenUpdate;

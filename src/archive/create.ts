@@ -11,7 +11,10 @@ import { rowsOfWhole } from "./whole_files.ts";
 import { ArchiveWriter, type Sink, type WriterOptions, type WrittenArchive } from "./writer.ts";
 
 /** What creating an archive is told. */
-export interface CreateOptions extends WriterOptions, StoreOptions {}
+export interface CreateOptions extends WriterOptions, StoreOptions {
+  /** Says whether more of the snapshot will follow what is written; asked once, when all entries are written. */
+  readonly isCheckpoint?: () => boolean;
+}
 
 export type { StoreOptions, StoreProblem } from "./storing.ts";
 
@@ -34,7 +37,7 @@ export async function createArchive(
     options.signal?.throwIfAborted();
     if (options.isPartial?.()) writer.markPartial();
     // It may have to wait for the keys.
-    return await abortable(() => writer.finish(), options.signal);
+    return await abortable(() => writer.finish(options.isCheckpoint?.()), options.signal);
   } catch (error) {
     writer.abandon();
     // A write that failed is the reason for whatever failed after it.

@@ -17,7 +17,7 @@ export function whyNotInOnePass(opened: OpenedHeader, choice: SnapshotChoice): s
   if (state instanceof ArchiveError) return undefined;
   const count = state.kind === "known" ? state.locator.segment.number + 1 : 1;
   const isFirst = choice.kind === "first" || (choice.kind === "number" && choice.number === 1);
-  if (isFirst || (count === 1 && choice.kind === "latest")) return undefined;
+  if (isFirst || (count === 1 && (choice.kind === "latest" || choice.kind === "best"))) return undefined;
   return count === 1 ? "is asked for a snapshot by what its end says" : `has ${count} snapshots`;
 }
 

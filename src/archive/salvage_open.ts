@@ -12,6 +12,7 @@ import { openAnyway } from "./lost_header.ts";
 import { openRemains } from "./recovery_record.ts";
 import { Salvage, type SalvageOptions, type SalvageSummary } from "./salvage.ts";
 import type { SalvageEvent } from "./salvage_files.ts";
+import { orBest } from "./snapshots.ts";
 import { SnapshotSalvage } from "./salvage_snapshot.ts";
 import { openLocatorOr, type SalvageStart, segmentAt, startSalvage } from "./salvage_start.ts";
 import type { FoundSegment } from "./segment_tail.ts";
@@ -42,14 +43,13 @@ export async function openSalvage(engine: Engine, file: Source, options: Salvage
     return await sharedSnapshot(engine, source, start, options) ?? await Salvage.open(engine, source, start, options);
   }
   const header = start.opened ?? await openAnyway(engine, source, options.keys, options.kdfLimits ?? {});
-  const { snapshot } = options;
+  const snapshot = orBest(options.snapshot ?? { kind: "latest" });
   for await (const segment of earlier(source, start)) {
     const { number } = segment.locator.segment;
     if (number === 0 && shares !== true) break;
     try {
       const newest = { ...segment, state: "known", tail: 0 } as const;
-      const choice = snapshot === undefined ? {} : { snapshot };
-      const archive = await Archive.openBehind(engine, source, header, { newest, ...choice });
+      const archive = await Archive.openBehind(engine, source, header, { newest, snapshot });
       return new SnapshotSalvage(engine, source, archive, number === wanted, options);
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;

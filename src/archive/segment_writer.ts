@@ -102,6 +102,8 @@ export interface WrittenSegment {
   readonly locator: Locator;
   /** What the snapshot's catalog holds. */
   readonly totals: Totals;
+  /** What this segment's blocks add to it. */
+  readonly stored: Totals;
 }
 
 /** A file whose last slice has not been written yet. */
@@ -168,6 +170,30 @@ export class SegmentWriter {
   /** Whether anything was written, or will be. */
   get begun(): boolean {
     return this.#started !== undefined || this.#numbers.taken > 0;
+  }
+
+  /** Bytes written so far. */
+  get bytes(): number {
+    return this.#written - this.#place.offset;
+  }
+
+  /** What the blocks so far hold. */
+  get stored(): Totals {
+    return this.#totals;
+  }
+
+  /** Rows of whole entries in the blocks so far, in path order. */
+  rows(): Iterable<PageEntry> {
+    return this.#catalog.entries();
+  }
+
+  /** Whether every hardlink so far names a file of these blocks, or one for which `hasFile` says so. */
+  async hasLinkTargets(hasFile: Inheritance["hasFile"]): Promise<boolean> {
+    const targets = new Set(this.#linkTargets);
+    if (targets.size === 0) return true;
+    for (const { row } of this.rows()) if (row.kind === "file") targets.delete(row.path);
+    for (const target of targets) if (!await hasFile(target)) return false;
+    return true;
   }
 
   /** The entries that could not be stored. */
@@ -329,8 +355,8 @@ export class SegmentWriter {
     this.#partial = true;
   }
 
-  /** Writes what follows the blocks. Nothing can be written afterwards. */
-  async finish(inheritance?: Inheritance): Promise<WrittenSegment> {
+  /** Writes what follows the blocks. Nothing can be written afterwards. More of the snapshot follows a checkpoint. */
+  async finish(inheritance?: Inheritance, isCheckpoint = false): Promise<WrittenSegment> {
     await this.start();
     this.#orphan();
     const catalog = inheritance === undefined ? this.#catalog : await this.#catalog.joinedWith(inheritance.entries());
@@ -351,7 +377,10 @@ export class SegmentWriter {
     const trailer = await this.#writeItem(
       FRAME_TYPE.trailer,
       encodeTrailer(
-        this.#trailer(index, pages.length, orphanPages.length, totals, inheritance?.runs ?? []),
+        {
+          ...this.#trailer(index, pages.length, orphanPages.length, totals, inheritance?.runs ?? []),
+          ...(isCheckpoint ? { checkpoint: true } : {}),
+        },
         segment.number,
       ),
       0,
@@ -378,7 +407,7 @@ export class SegmentWriter {
     await this.#write(last);
     await this.#sync();
     this.#numbers.end();
-    return { id, locator, totals };
+    return { id, locator, totals, stored: { ...this.#totals } };
   }
 
   async #sync(): Promise<void> {
@@ -481,7 +510,14 @@ function ownExtents(extents: readonly Extent[]): readonly Extent[] {
 
 const NOTHING_BEFORE = { segmentTable: { pages: [], rows: [] }, snapshotTable: { pages: [], rows: [] } } as const;
 
-function sumOf(a: Totals, b: Totals): Totals {
+/** What is left of totals without others. */
+export function differenceOf(a: Totals, b: Totals): Totals {
+  const negated = Object.fromEntries(Object.entries(b).map(([name, value]) => [name, -value])) as unknown as Totals;
+  return sumOf(a, negated);
+}
+
+/** Two totals added. */
+export function sumOf(a: Totals, b: Totals): Totals {
   return {
     entries: a.entries + b.entries,
     files: a.files + b.files,

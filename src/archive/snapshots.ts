@@ -1,15 +1,18 @@
 /** The snapshots of an archive, and which of them is meant. */
 import type { Bytes } from "../engine/engine.ts";
-import type { ListedSnapshot } from "../format/snapshot_table.ts";
+import { type ListedSnapshot, listedSnapshot } from "../format/snapshot_table.ts";
 import { physicalLength } from "../recovery/geometry.ts";
 import type { Segments } from "./segments.ts";
 
 /**
- * Which snapshot: the newest, the first, the one of a number counted from 1, or the one whose id begins with these
+ * Which snapshot: the `latest` is the newest complete one, the `newest` may be a checkpoint, and the `best` is a
+ * checkpoint only when there is nothing else; the first, the one of a number counted from 1, or the one whose id begins with these
  * hexadecimal digits, at least 4 of them.
  */
 export type SnapshotChoice =
   | { readonly kind: "latest" }
+  | { readonly kind: "newest" }
+  | { readonly kind: "best" }
   | { readonly kind: "first" }
   | { readonly kind: "number"; readonly number: number }
   | { readonly kind: "id"; readonly digits: string };
@@ -35,9 +38,10 @@ export async function* listSnapshots(segments: Segments): AsyncGenerator<Snapsho
   const count = segments.newest.locator.segment.number + 1;
   for (let number = 0; number < count; number++) {
     const { locator, id } = await segments.get(number);
-    const { time, label, totals, partial } = await segments.snapshot(number);
+    // A trailer has more than what is listed.
+    const snapshot = listedSnapshot(await segments.snapshot(number));
     const addedBytes = physicalLength(segments.recovery, locator.length);
-    yield { number: number + 1, id, time, label, totals, partial, addedBytes };
+    yield { number: number + 1, id, addedBytes, ...snapshot };
   }
 }
 
@@ -50,6 +54,12 @@ export async function chooseSnapshot(segments: Segments, choice: SnapshotChoice)
   const newest = segments.newest.locator.segment.number;
   switch (choice.kind) {
     case "latest":
+    case "best": {
+      const complete = await latestComplete(segments);
+      if (complete === undefined && choice.kind === "latest") throw new UnfinishedError();
+      return complete ?? newest;
+    }
+    case "newest":
       return newest;
     case "first":
       return 0;
@@ -63,6 +73,29 @@ export async function chooseSnapshot(segments: Segments, choice: SnapshotChoice)
     case "id":
       return await byId(segments, choice.digits.toLowerCase());
   }
+}
+
+/** The number of the segment that holds the newest snapshot that is no checkpoint; `undefined` when there is none. */
+export async function latestComplete(segments: Segments): Promise<number | undefined> {
+  for (let number = segments.newest.locator.segment.number; number >= 0; number--) {
+    if (!(await segments.snapshot(number)).checkpoint) return number;
+  }
+  return undefined;
+}
+
+/** An archive has nothing but checkpoints: it was not written to its end. */
+export class UnfinishedError extends SnapshotError {
+  /** Creates one. */
+  constructor() {
+    super(
+      "Cannot take the latest snapshot: the archive is unfinished, and has only what was stored before its writer was interrupted",
+    );
+  }
+}
+
+/** For what looks at any archive: of an unfinished one, the newest checkpoint is the latest. */
+export function orBest(choice: SnapshotChoice): SnapshotChoice {
+  return choice.kind === "latest" ? { kind: "best" } : choice;
 }
 
 async function byId(segments: Segments, digits: string): Promise<number> {

@@ -20,6 +20,7 @@ import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { stateOf } from "./one_pass.ts";
 import { type CheckedItem, SegmentCheck, SegmentHistory } from "./segment_check.ts";
 import { checkGeneration, openLocator } from "./segment_tail.ts";
+import { UnfinishedError } from "./snapshots.ts";
 
 /**
  * What comes out of an archive, in this order: blocks, pages, orphan pages, the trailer, for each segment; and the end.
@@ -88,6 +89,8 @@ export class ArchiveStream {
   readonly #last: number;
   /** Whether the archive may go on behind it. */
   readonly #mayGoOn: boolean;
+  /** Whether it is read for its latest snapshot, which no checkpoint is. */
+  readonly #isOnly: boolean;
   readonly #history = new SegmentHistory();
   #raw = new Uint8Array(0);
   /** One event's bytes at a time: fresh memory for each block costs more than opening it. */
@@ -112,6 +115,7 @@ export class ArchiveStream {
     const { segments = "only" } = options;
     this.#last = typeof segments !== "string" ? segments.through : segments === "all" ? newest : 0;
     this.#mayGoOn = this.#last < newest;
+    this.#isOnly = segments === "only";
     this.#expect = options.expect;
     if (state !== undefined) checkExpected(engine, state.locatorHash, options.expect);
   }
@@ -160,7 +164,8 @@ export class ArchiveStream {
    * opens the blocks is the caller's, and so is what comes out of them; it may open several at a time, and blocks
    * before the first bad frame are still given out. It is called once for each segment.
    *
-   * @throws {ArchiveError} at the first thing that is wrong, with its place.
+   * @throws {ArchiveError} at the first thing that is wrong, with its place. @throws {UnfinishedError} when the only
+   * segment turns out to be a checkpoint.
    */
   events(): AsyncGenerator<StreamEvent>;
   events<B>(begin: (setting: OpenSetting) => BlockOpener<B>): AsyncGenerator<StreamEvent<B>>;
@@ -317,7 +322,9 @@ export class ArchiveStream {
     try {
       const frameBytes = frameLength(head.stored);
       const raw = cipher.openContent(place.frame, head, await this.#take(frameBytes - FRAME_OVERHEAD), this.#allocate);
-      return check.content(head, raw, place, frameBytes);
+      const item = check.content(head, raw, place, frameBytes);
+      if (item?.kind === "trailer" && item.trailer.checkpoint && this.#isOnly) throw new UnfinishedError();
+      return item;
     } catch (error) {
       throw this.#located(error, place);
     }

@@ -5,14 +5,14 @@
 import type { Bytes, Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { isDeduplicated, withSeveral } from "../format/header.ts";
+import { type Header, isDeduplicated, withSeveral } from "../format/header.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { MAX_RUNS, MAX_SEGMENTS } from "../format/limits.ts";
 import { knownState } from "../format/locator.ts";
 import { firstListed, type SegmentTable } from "../format/segment_table.ts";
 import { listedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts";
-import type { Totals } from "../format/tables.ts";
-import type { Archive } from "./archive.ts";
+import { emptyTally, type Totals } from "../format/tables.ts";
+import { Archive } from "./archive.ts";
 import { blockTools, inlineBuilder } from "./block_builder.ts";
 import { BodyAppender } from "./body_sink.ts";
 import { ChunkIndex } from "./chunk_index.ts";
@@ -20,12 +20,21 @@ import { loadChunks } from "./chunk_tables.ts";
 import { type EntryCursor, ListCursor, MergedCursor, takeWhole } from "./catalog_cursor.ts";
 import type { CatalogRun } from "./catalog_run.ts";
 import type { ChangeFinder } from "./changes.ts";
+import { Additions, CHECKPOINT_SEGMENTS, EntryQueue, replacedTotals } from "./checkpoints.ts";
 import { storeEntries, type StoreOptions } from "./create.ts";
 import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import type { PlannedEntry } from "./planner.ts";
 import type { SegmentEnd } from "./segments.ts";
-import { checkSegmentOptions, type Inheritance, type SegmentOptions, SegmentWriter } from "./segment_writer.ts";
+import {
+  checkSegmentOptions,
+  differenceOf,
+  type Inheritance,
+  type SegmentOptions,
+  SegmentWriter,
+  sumOf,
+  type WrittenSegment,
+} from "./segment_writer.ts";
 
 /** An archive that can be changed where it is, and grow. */
 export interface AppendableSource extends WritableSource {
@@ -44,6 +53,10 @@ export type Changes = Pick<ChangeFinder, "counts" | "rows" | "totals" | "couldNo
 export interface UpdateOptions extends Omit<SegmentOptions, "dedup">, StoreOptions {
   /** Appends a snapshot even when nothing has changed. */
   readonly always?: boolean;
+  /** New bytes after which what was stored is committed as a checkpoint; never unless given. */
+  readonly checkpointBytes?: number;
+  /** Told of each checkpoint, when it is on the disk. */
+  readonly onCheckpoint?: (checkpoint: WrittenUpdate) => void;
 }
 
 /** A snapshot that was appended. */
@@ -65,10 +78,11 @@ const TIER_FACTOR = 4;
 
 /**
  * Appends what a finder finds among entries, to the archive it compares them with. That archive was opened at its newest
- * snapshot, from this very target, under the lock. Returns `undefined` when nothing has changed and nothing was written.
+ * snapshot, be it a checkpoint, from this very target, under the lock. Returns `undefined` when nothing has changed and
+ * nothing was written.
  *
- * When it rejects, the archive is as it was, but for the remains of an interrupted update, which are gone, and for a
- * segment whose header could not be written: that snapshot is there and counts.
+ * When it rejects, the archive is as it was, but for the remains of an interrupted update, which are gone; for
+ * checkpoints, which stay; and for a segment whose header could not be written: that snapshot is there and counts.
  *
  * @throws {ArchiveError} `newer-version`, `limit`, or what is wrong with the archive. I/O errors pass through.
  */
@@ -84,16 +98,84 @@ export async function updateArchive(
   checkSegmentOptions(options);
   checkWritable(archive.header);
   const { newest } = archive;
-  const number = newest.locator.segment.number + 1;
   if (newest.state === "behind") throw new RangeError("Cannot update an archive that was put back to an earlier state");
-  if (number >= MAX_SEGMENTS) {
+  if (archive.number < newest.locator.segment.number + 1) {
+    throw new RangeError("Cannot update an archive that was opened at an earlier snapshot");
+  }
+  if (newest.locator.segment.number + 1 >= MAX_SEGMENTS) {
     throw new ArchiveError("limit", `Cannot update the archive: it has ${MAX_SEGMENTS} snapshots; make a copy`);
   }
-  const opened = await settle(target, archive, random);
+  const entries = new EntryQueue(finder.changes(found));
+  const work: Work = { engine, target, random, finder, options, entries, chunks: chunksOf(archive) };
+  try {
+    let opened = await settle(target, archive, random);
+    let stored: Totals = emptyTally();
+    for (let base = archive;;) {
+      const segment = await appendSegment(work, base, opened, stored);
+      if (segment === undefined) return undefined;
+      const { written, isCheckpoint, header } = segment;
+      if (!isCheckpoint) return written;
+      stored = sumOf(stored, segment.stored);
+      options.onCheckpoint?.(written);
+      const keys = [{ kind: "archive-key", archiveKey: opened.keys.archiveKey } as const];
+      base = await Archive.open(engine, target, { keys, snapshot: { kind: "newest" } });
+      opened = { ...opened, copy: { ...opened.copy, header } };
+    }
+  } finally {
+    await work.entries.close();
+  }
+}
+
+/** Reads the chunks of an archive when they are first asked for. */
+function chunksOf({ segments }: Archive): () => Promise<ChunkIndex> {
+  let index: ChunkIndex | undefined;
+  return async () => {
+    if (index !== undefined) return index;
+    index = new ChunkIndex();
+    await loadChunks(segments, index);
+    return index;
+  };
+}
+
+/** An update under way. */
+interface Work {
+  readonly engine: Engine;
+  readonly target: AppendableSource;
+  readonly random: (length: number) => Bytes;
+  readonly finder: Changes;
+  readonly options: UpdateOptions;
+  readonly entries: EntryQueue;
+  /** What is stored already, chunk by chunk, and gets what this update stores. */
+  readonly chunks: () => Promise<ChunkIndex>;
+}
+
+/** A segment that was appended. */
+interface Appended {
+  readonly written: WrittenUpdate;
+  readonly isCheckpoint: boolean;
+  /** What its blocks added. */
+  readonly stored: Totals;
+  /** The header that knows it. */
+  readonly header: Header;
+}
+
+/**
+ * Appends a segment: up to the end of the entries, or a checkpoint. `undefined` when there is nothing to be appended.
+ * `stored` is what the checkpoints of this update have brought.
+ */
+async function appendSegment(
+  work: Work,
+  base: Archive,
+  opened: OpenedHeader,
+  stored: Totals,
+): Promise<Appended | undefined> {
+  const { engine, target, random, finder, options } = work;
+  const { newest } = base;
+  const number = newest.locator.segment.number + 1;
   const end = newest.locator.offset + newest.locator.length;
-  const { fileEnd } = archive;
+  const { fileEnd } = base;
   const physical = fileEnd - opened.bodyOffset;
-  const { recovery } = archive.setting;
+  const { recovery } = base.setting;
   const place = {
     segment: { salt: random(KEY_BYTES), number, link: newest.id },
     offset: end,
@@ -103,21 +185,20 @@ export async function updateArchive(
   const sink = appender ?? { write: (bytes: Bytes) => target.append(bytes), sync: () => target.sync() };
   const dedup = isDeduplicated(opened.copy.header);
   const writer = new SegmentWriter(opened.keys, place, sink, { ...options, dedup }, random);
-  let written;
+  let written: WrittenSegment;
+  let isCheckpoint: boolean;
   try {
-    const builder = options.builder?.(writer.setting) ??
-      inlineBuilder(blockTools(engine, writer.setting, options.access));
-    await storeEntries(finder.changes(found), builder, writer, options, async () => {
-      const index = new ChunkIndex();
-      await loadChunks(archive.segments, index);
-      return index;
-    });
+    const ending = await writeUpToEnd(work, base, writer);
     options.signal?.throwIfAborted();
+    isCheckpoint = ending !== undefined;
     const { kept, gone } = finder.counts;
-    if (!writer.begun && kept + gone === 0 && options.always !== true) return undefined;
+    const goesOn = base.trailer.checkpoint === true;
+    if (!writer.begun && kept + gone === 0 && options.always !== true && !goesOn) return undefined;
     for (const path of writer.failed) await finder.couldNotStore(path);
     if (options.isPartial?.()) writer.markPartial();
-    written = await writer.finish(inherit(archive, await archive.segments.newestEnd(), finder));
+    const tables = tablesBehind(base, await base.segments.newestEnd());
+    const inheritance = ending ?? inherit(base, finder, stored, writer.stored.entries);
+    written = await writer.finish({ ...inheritance, ...tables }, isCheckpoint);
     await appender?.end();
   } catch (error) {
     writer.abandon();
@@ -125,16 +206,32 @@ export async function updateArchive(
     throw writer.failure === undefined ? error : writer.failure.error;
   }
   const { id, locator, totals } = written;
-  await rewriteHeader(
-    target,
-    opened,
-    {
-      state: knownState(id, locator, physical),
-      readFeatures: withSeveral(opened.copy.header.readFeatures),
-    },
-    random,
-  );
-  return { id, number: number + 1, addedBytes: target.size - fileEnd, length: target.size, totals };
+  const change = {
+    state: knownState(id, locator, physical),
+    readFeatures: withSeveral(opened.copy.header.readFeatures),
+  };
+  const header = await rewriteHeader(target, opened, change, random);
+  const update = { id, number: number + 1, addedBytes: target.size - fileEnd, length: target.size, totals };
+  return { written: update, isCheckpoint, stored: written.stored, header };
+}
+
+/** Writes blocks up to the last entry; or to where a checkpoint is due, and then returns what that inherits. */
+async function writeUpToEnd(
+  { engine, finder, options, entries, chunks }: Work,
+  base: Archive,
+  writer: SegmentWriter,
+): Promise<InheritedCatalog | undefined> {
+  const builder = options.builder?.(writer.setting) ??
+    inlineBuilder(blockTools(engine, writer.setting, options.access));
+  const { checkpointBytes = Infinity } = options;
+  const isLast = base.newest.locator.segment.number + 1 >= CHECKPOINT_SEGMENTS;
+  for (let due = isLast ? Infinity : checkpointBytes;; due = writer.bytes + checkpointBytes) {
+    await storeEntries(entries.take(() => writer.bytes >= due), builder, writer, options, chunks);
+    if (entries.ended) return undefined;
+    options.signal?.throwIfAborted();
+    const inherited = await inheritForCheckpoint(base, writer, finder);
+    if (inherited !== undefined) return inherited;
+  }
 }
 
 /** Whatever could not be written is met here too, and matters less than why. */
@@ -175,21 +272,52 @@ async function settle(
   return { ...opened, copy: { ...opened.copy, header } };
 }
 
-/** What the snapshots so far add to the end of the next. */
-function inherit(archive: Archive, end: SegmentEnd, finder: Changes): Inheritance {
-  const { stored, kept, gone } = finder.counts;
-  const merged = mergedRuns(archive.runs, stored + kept + gone);
-  const below = archive.runs.slice(merged);
+/** What a segment's catalog inherits; the tables come to it. */
+type InheritedCatalog = Omit<Inheritance, "segmentTable" | "snapshotTable">;
+
+/** What the snapshots so far add to the end of the next, `entries` of which lie in its own blocks. */
+function inherit(archive: Archive, finder: Changes, stored: Totals, entries: number): InheritedCatalog {
+  const { kept, gone } = finder.counts;
+  const { merged, below } = split(archive.runs, entries + kept + gone);
   return {
-    ...tablesBehind(archive, end),
     runs: below.map((run) => run.segment),
-    entries: () => inheritedEntries(finder, archive.runs.slice(0, merged), below.length === 0),
-    totals: finder.totals,
-    hasFile: async (path) => {
-      for await (const { row } of archive.find(path)) return row.kind === "file";
-      return false;
-    },
+    entries: () => inheritedEntries([new ListCursor(finder.rows.entries())], merged, below.length === 0),
+    totals: sumOf(finder.totals, stored),
+    hasFile: (path) => hasFile(archive, path),
   };
+}
+
+/**
+ * What the snapshots so far add to the end of a checkpoint. What is gone, was moved or has a new row alone waits for
+ * the end: until then, all of it is as it was. `undefined` when the segment's own rows cannot stand on that.
+ */
+async function inheritForCheckpoint(
+  archive: Archive,
+  writer: SegmentWriter,
+  finder: Changes,
+): Promise<InheritedCatalog | undefined> {
+  const { merged, below } = split(archive.runs, writer.stored.entries);
+  const { totals } = archive.trailer;
+  const common = {
+    runs: below.map((run) => run.segment),
+    entries: () => inheritedEntries([], merged, below.length === 0),
+    hasFile: (path: string) => hasFile(archive, path),
+  };
+  if (!await writer.hasLinkTargets(common.hasFile)) return undefined;
+  if (finder instanceof Additions) return { ...common, totals };
+  const replaced = await replacedTotals(writer.rows(), archive);
+  return replaced && { ...common, totals: differenceOf(totals, replaced) };
+}
+
+async function hasFile(archive: Archive, path: string): Promise<boolean> {
+  for await (const { row } of archive.find(path)) return row.kind === "file";
+  return false;
+}
+
+/** The newest runs that are merged with so many rows, and those below. */
+function split(runs: readonly CatalogRun[], rows: number): Record<"merged" | "below", readonly CatalogRun[]> {
+  const merged = mergedRuns(runs, rows);
+  return { merged: runs.slice(0, merged), below: runs.slice(merged) };
 }
 
 /** How many of the newest runs are merged with so many new rows: as many as are of their size, and as there must be. */
@@ -206,12 +334,11 @@ function mergedRuns(runs: readonly CatalogRun[], rows: number): number {
 }
 
 async function* inheritedEntries(
-  finder: Changes,
+  above: readonly EntryCursor[],
   runs: readonly CatalogRun[],
   isWhole: boolean,
 ): AsyncGenerator<PageEntry> {
-  const cursors: EntryCursor[] = [new ListCursor(finder.rows.entries()), ...runs.map((run) => run.cursor())];
-  const cursor = new MergedCursor(cursors);
+  const cursor = new MergedCursor([...above, ...runs.map((run) => run.cursor())]);
   await cursor.advance();
   while (cursor.current !== undefined) {
     const { row, extents, mark } = await takeWhole(cursor);

@@ -200,10 +200,10 @@ export class ArchiveWriter {
     this.#segment.markPartial();
   }
 
-  /** Writes what follows the blocks. Nothing can be written afterwards. */
-  async finish(): Promise<WrittenArchive> {
+  /** Writes what follows the blocks. Nothing can be written afterwards. More of the snapshot follows a checkpoint. */
+  async finish(isCheckpoint = false): Promise<WrittenArchive> {
     await this.start();
-    const { id, locator, totals } = await this.#segment.finish();
+    const { id, locator, totals } = await this.#segment.finish(undefined, isCheckpoint);
     try {
       await this.#body?.end();
     } catch (error) {

@@ -8,5 +8,13 @@ export async function builderFor(
 ): Promise<((setting: BlockSetting) => BlockBuilder) | undefined> {
   if (jobs === 1) return undefined;
   const { buildInParallel } = await import("../parallel/build_blocks.ts");
-  return (setting) => owner.use(buildInParallel(setting, { jobs }));
+  let current: Disposable | undefined;
+  owner.defer(() => current?.[Symbol.dispose]());
+  return (setting) => {
+    // One segment comes after the other, and each has a key of its own.
+    current?.[Symbol.dispose]();
+    const builder = buildInParallel(setting, { jobs });
+    current = builder;
+    return builder;
+  };
 }

@@ -1,6 +1,6 @@
 /** What a failure says to the user, and what the program exits with. */
 import { KeyChangeError } from "../archive/key_changes.ts";
-import { SnapshotError } from "../archive/snapshots.ts";
+import { SnapshotError, UnfinishedError } from "../archive/snapshots.ts";
 import { SourceError } from "../disk/file_source.ts";
 import { LockError } from "../disk/locked_file.ts";
 import { RootConflictError } from "../disk/names.ts";
@@ -95,6 +95,12 @@ export function describeFailure(error: unknown): Failure {
   }
   if (error instanceof LockError) {
     const hint = "With --lock-wait SECONDS it is waited for";
+    return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint };
+  }
+  if (error instanceof UnfinishedError) {
+    const hint =
+      "coffer create, run again, goes on where it stopped, and so does coffer update; coffer snapshots lists " +
+      "what is there, and --snapshot N takes it";
     return { kind: "failed", exitCode: EXIT.failed, message: error.message, hint };
   }
   if (error instanceof SnapshotError) {

@@ -20,6 +20,7 @@ import {
   oneOf,
   shortText,
   sizeInBytes,
+  sizeOrNone,
   snapshotChoice,
   someText,
   storedPath,
@@ -32,6 +33,12 @@ import {
 export const MAX_JOBS = 64;
 /** Threads unless told otherwise: as many as processors, and few enough for their memory not to matter. */
 export const DEFAULT_JOBS = Math.max(1, Math.min(navigator.hardwareConcurrency, 8));
+
+/**
+ * New bytes between two checkpoints unless told otherwise: half a minute of work on a fast disk, a quarter of an hour
+ * where 10 MB/s go, and more than most archives have, which therefore stay in one piece.
+ */
+export const DEFAULT_CHECKPOINT_BYTES = 8 * 2 ** 30;
 
 /** The sections of a verb's help, in their order. */
 export const FLAG_GROUPS = [
@@ -205,6 +212,24 @@ export const FLAGS = {
     group: "Storing",
     read: shortText(MAX_LABEL_BYTES),
     summary: "a note kept with the snapshot, readable only with the key",
+  },
+  "checkpoint": {
+    kind: "value",
+    value: "SIZE",
+    group: "Storing",
+    read: sizeOrNone,
+    summary: `commit what is stored after each SIZE of new bytes, so that an interrupted run can go on from there ` +
+      `(default ${formatBytes(DEFAULT_CHECKPOINT_BYTES)}; none turns it off)`,
+  },
+  "restart": {
+    kind: "switch",
+    group: "Storing",
+    summary: "begin anew, and replace what an interrupted run left as ARCHIVE.partial",
+  },
+  "unfinished": {
+    kind: "switch",
+    group: "Output",
+    summary: "also show unfinished snapshots that a later one has completed",
   },
   "force": {
     kind: "switch",

@@ -256,7 +256,7 @@ export async function checkWhole(
     readonly onProgress: (bytes: number) => void;
   },
 ): Promise<void> {
-  const how = { ...options, checkRecovery: true };
+  const how = { ...options, checkRecovery: true, segments: "all" as const };
   const stream = await ArchiveStream.open(nativeEngine, readThrough(FileSource.open(path)), how);
   const { checkInParallel } = await import("../parallel/check_blocks.ts");
   using checkers = new DisposableStack();

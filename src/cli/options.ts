@@ -10,7 +10,14 @@ import {
   MAX_SLOTS,
 } from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
-import { DEFAULT_JOBS, DEFAULT_LEVEL, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
+import {
+  DEFAULT_CHECKPOINT_BYTES,
+  DEFAULT_JOBS,
+  DEFAULT_LEVEL,
+  type FlagName,
+  KDF_BLOCK_BYTES,
+  type TypedFlags,
+} from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
 import { snapshotChoice, wholeNumber } from "./values.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
@@ -96,6 +103,8 @@ export interface StoringOptions extends CommonOptions, ExcludeOptions, WorkOptio
   readonly pad: boolean;
   readonly label: string | undefined;
   readonly dryRun: boolean;
+  /** New bytes after which what was stored is committed; `Infinity` for never. */
+  readonly checkpointBytes: number;
 }
 
 /** `coffer create`. */
@@ -112,6 +121,8 @@ export interface CreateOptions extends StoringOptions {
   readonly recovery: number;
   readonly force: boolean;
   readonly verify: boolean;
+  /** Whether what an interrupted run left is replaced, and not gone on with. */
+  readonly restart: boolean;
 }
 
 /** `coffer update`. */
@@ -128,6 +139,8 @@ export interface UpdateOptions extends StoringOptions, ChangingOptions {
 /** `coffer snapshots`. */
 export interface SnapshotsOptions extends OpeningOptions {
   readonly verb: "snapshots";
+  /** Whether checkpoints are listed too that a later snapshot has completed. */
+  readonly unfinished: boolean;
 }
 
 /** `coffer diff`. */
@@ -400,7 +413,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
     case "update":
       return updateOptions(opening, typed, rest);
     case "snapshots":
-      return { ...opening, verb };
+      return { ...opening, verb, unfinished: typed.unfinished ?? false };
     case "diff":
       return diffOptions(opening, typed, rest);
     case "copy": {
@@ -535,8 +548,13 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
       "Run coffer verify where it arrives",
     );
   }
+  const storing = storingOptions(common, typed, paths);
+  const whole = whyWhole(common.archive, typed);
+  if (whole !== undefined && typed.checkpoint !== undefined && typed.checkpoint !== Infinity) {
+    throw new UsageError(`Cannot use "--checkpoint" here: ${whole}`);
+  }
   return {
-    ...storingOptions(common, typed, paths),
+    ...storing,
     verb: "create",
     stdinName: typed["stdin-name"],
     dedup: typed.dedup ?? false,
@@ -545,7 +563,17 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
     recovery: typed.recovery ?? 0,
     force: typed.force ?? false,
     verify: typed.verify ?? false,
+    restart: typed.restart ?? false,
+    checkpointBytes: whole === undefined ? storing.checkpointBytes : Infinity,
   };
+}
+
+/** Why a new archive must be one segment, if it must. */
+function whyWhole(archive: string, typed: TypedFlags): string | undefined {
+  if (archive === "-") return "what went into a pipe cannot be gone on with";
+  if (typed["stdin-name"] !== undefined) return "standard input cannot be read again";
+  if (typed.recovery !== undefined) return "its recovery record cannot grow";
+  return undefined;
 }
 
 function storingOptions(common: CommonOptions, typed: TypedFlags, paths: readonly string[]): StoringOptions {
@@ -573,6 +601,7 @@ function storingOptions(common: CommonOptions, typed: TypedFlags, paths: readonl
     pad: typed.pad ?? false,
     label: typed.label,
     dryRun: typed["dry-run"] ?? false,
+    checkpointBytes: typed.checkpoint ?? DEFAULT_CHECKPOINT_BYTES,
   };
 }
 

@@ -40,6 +40,11 @@ export function sizeInBytes(text: string, option: string): number {
   return bytes;
 }
 
+/** As {@linkcode sizeInBytes}; `none` and 0 are no size at all, which is infinite. */
+export function sizeOrNone(text: string, option: string): number {
+  return text === "none" || text === "0" ? Infinity : sizeInBytes(text, option);
+}
+
 /** A path on this machine. */
 export function diskPath(text: string, option: string): string {
   if (text === "") refuse(text, option, "a path");

@@ -114,6 +114,8 @@ export const VERBS = {
       "pad",
       "recovery",
       "label",
+      "checkpoint",
+      "restart",
       "force",
       "verify",
       "dry-run",
@@ -130,6 +132,9 @@ export const VERBS = {
     exits: [EXIT.partial, EXIT.damaged],
     notes: [
       "ARCHIVE appears under its name only when it is complete; an existing one is kept, unless --force is given.",
+      "A large archive is committed in parts, as ARCHIVE.partial. When a run is interrupted, the same command goes on from " +
+      "there; files that had not been stored by the last checkpoint are stored again, each as a whole. An archive with " +
+      "checkpoints cannot be extracted from a pipe in one pass.",
       "A leading / and everything through the last .. of a PATH are dropped from the stored names, with a note.",
       `${NOTE_KEYS} On the terminal it is asked for twice.`,
       "Any one of the keys given opens the archive; with --both, each passphrase needs the key file too. Archives for " +
@@ -160,6 +165,7 @@ export const VERBS = {
       "store",
       "pad",
       "label",
+      "checkpoint",
       "checksum",
       "replace",
       "always",
@@ -177,6 +183,7 @@ export const VERBS = {
       "snapshot; what the archive has elsewhere stays. Earlier snapshots stay as they are.",
       "Nothing is changed but the header and what lies behind the newest snapshot, in an order in which a crash leaves " +
       "all earlier snapshots. Files that are deleted keep their room in the archive until coffer copy.",
+      "What is interrupted after a checkpoint leaves an unfinished snapshot, from which the next update goes on.",
       NOTE_TRIED,
     ],
     examples: [
@@ -187,11 +194,12 @@ export const VERBS = {
   snapshots: {
     summary: "list the snapshots of an archive",
     dash: "standard input",
-    flags: ["spool", ...OPENING, ...TALKING],
+    flags: ["unfinished", "spool", ...OPENING, ...TALKING],
     exits: [...OPENING_EXITS],
     notes: [
       "Each with its number, the beginning of its id, its time, how many files and bytes it has, how much it added, and " +
       "its label. --json and --verbose show whole ids.",
+      "Unfinished ones are checkpoints of a create or update that was interrupted, or is at work.",
       NOTE_KEPT,
       NOTE_TRIED,
     ],

@@ -49,8 +49,6 @@ export class TargetError extends Error {
  * ```
  */
 export class AtomicFile implements Disposable {
-  /** Where it is until the commit. */
-  readonly temporaryPath: string;
   /** Where it will be; for a symlink, where that leads. */
   readonly targetPath: string;
   readonly #asked: string;
@@ -58,19 +56,23 @@ export class AtomicFile implements Disposable {
   readonly #overwrite: boolean;
   readonly #files: FileLayer;
   #file: WritableFile | undefined;
+  #temporaryPath: string;
+  #isKept: boolean;
   #done = false;
   #position = 0;
 
-  private constructor(asked: string, target: string, options: AtomicFileOptions) {
+  private constructor(asked: string, target: string, options: AtomicFileOptions, kept?: string) {
     const { folder, name } = splitLocation(target);
     this.#asked = asked;
     this.#folder = folder === "" ? "." : folder;
     this.#overwrite = options.overwrite ?? false;
     this.#files = options.files ?? diskFiles;
     this.targetPath = target;
-    this.temporaryPath = folder + temporaryName(name);
+    this.#temporaryPath = kept ?? folder + temporaryName(name);
+    this.#isKept = kept !== undefined;
+    if (kept !== undefined) return;
     try {
-      this.#file = this.#files.createExclusive(this.temporaryPath, 0o600);
+      this.#file = this.#files.createExclusive(this.#temporaryPath, 0o600);
     } catch (error) {
       // The temporary name means nothing to whoever named the target.
       const reason = systemCode(error) === "ENOENT" ? "its folder does not exist" : systemReason(error);
@@ -87,6 +89,27 @@ export class AtomicFile implements Disposable {
     if (splitLocation(target).name === "") throw new TargetError(`Cannot write "${target}": it names a folder`, false);
     const files = options.files ?? diskFiles;
     return new AtomicFile(target, checkTarget(files, target, options.overwrite ?? false), options);
+  }
+
+  /**
+   * Takes up what {@linkcode keepAs} has kept of an earlier attempt, only to give it the target's name: it is changed by
+   * other means, and synced by them.
+   *
+   * @throws as {@linkcode create}.
+   */
+  static takeUp(target: string, kept: string, options: AtomicFileOptions = {}): AtomicFile {
+    const files = options.files ?? diskFiles;
+    return new AtomicFile(target, checkTarget(files, target, options.overwrite ?? false), options, kept);
+  }
+
+  /** Where it is until the commit. */
+  get temporaryPath(): string {
+    return this.#temporaryPath;
+  }
+
+  /** Whether it stays when it is not committed. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   /** Bytes written by {@linkcode write}. */
@@ -134,6 +157,25 @@ export class AtomicFile implements Disposable {
   }
 
   /**
+   * Gives the file a lasting name, under which it stays when it is not committed: content to the disk, then the name, then
+   * the folder to the disk.
+   *
+   * @param replace Whether a regular file of that name is replaced.
+   * @throws {TargetError} when the name is taken.
+   */
+  keepAs(path: string, replace: boolean): void {
+    const file = this.#open();
+    this.#writing(() => file.sync());
+    const there = this.#files.inspect(path);
+    if (there !== undefined && !(replace && there.kind === "file")) throw existsError(path, false);
+    if (there === undefined) this.#nameWithoutReplacing(path, path);
+    else this.#files.rename(this.#temporaryPath, path);
+    this.#temporaryPath = path;
+    this.#isKept = true;
+    this.#files.syncDirectory(this.#folder);
+  }
+
+  /**
    * Gives the file its name: content to the disk, then the name, then the folder to the disk. After a crash at any
    * moment the name stands for the whole new file, or for what it stood for before.
    *
@@ -141,39 +183,40 @@ export class AtomicFile implements Disposable {
    * until {@linkcode abort}.
    */
   commit(): void {
-    const file = this.#open();
-    this.#writing(() => file.sync());
+    const file = this.#file;
+    if (file === undefined && !this.#isKept) this.#open();
+    this.#writing(() => file?.sync());
     if (this.#overwrite) {
       if (checkTarget(this.#files, this.#asked, true) !== this.targetPath) {
         throw new TargetError(`Cannot write "${this.#asked}": it has become another file meanwhile`, false);
       }
       this.#close();
-      this.#files.rename(this.temporaryPath, this.targetPath);
+      this.#files.rename(this.#temporaryPath, this.targetPath);
     } else {
       // Closed first: some systems cannot rename an open file.
       this.#close();
-      this.#nameWithoutReplacing();
+      this.#nameWithoutReplacing(this.targetPath, this.#asked);
     }
     this.#done = true;
     this.#files.syncDirectory(this.#folder);
   }
 
-  #nameWithoutReplacing(): void {
+  #nameWithoutReplacing(path: string, asked: string): void {
     try {
       // Unlike a rename, a hard link fails when the name is taken, in one step.
-      this.#files.link(this.temporaryPath, this.targetPath);
+      this.#files.link(this.#temporaryPath, path);
     } catch (error) {
-      if (systemCode(error) === "EEXIST") throw existsError(this.#asked);
+      if (systemCode(error) === "EEXIST") throw existsError(asked);
       if (!isLinkUnsupported(error)) throw error;
-      if (this.#files.inspect(this.targetPath) !== undefined) throw existsError(this.#asked);
-      this.#files.rename(this.temporaryPath, this.targetPath);
+      if (this.#files.inspect(path) !== undefined) throw existsError(asked);
+      this.#files.rename(this.#temporaryPath, path);
       return;
     }
-    this.#files.remove(this.temporaryPath);
+    this.#files.remove(this.#temporaryPath);
   }
 
   /**
-   * Removes an uncommitted file; returns whether nothing of it is left. Does nothing after a commit. Never throws, so
+   * Removes an uncommitted file unless it is kept; returns whether nothing of it is left. Does nothing after a commit. Never throws, so
    * that it cannot hide the error that led to it.
    */
   abort(): boolean {
@@ -184,8 +227,9 @@ export class AtomicFile implements Disposable {
     } catch {
       // The content no longer matters.
     }
+    if (this.#isKept) return true;
     try {
-      this.#files.remove(this.temporaryPath);
+      this.#files.remove(this.#temporaryPath);
       return true;
     } catch (error) {
       return systemCode(error) === "ENOENT";
@@ -215,8 +259,8 @@ function taken(written: number): number {
   return written;
 }
 
-function existsError(path: string): TargetError {
-  return new TargetError(`Cannot write "${path}": it exists already`, true);
+function existsError(path: string, replaceable = true): TargetError {
+  return new TargetError(`Cannot write "${path}": it exists already`, replaceable);
 }
 
 /** Checks what has the target's name and returns the path to write to. */

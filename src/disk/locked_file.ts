@@ -2,7 +2,7 @@
 import type { AppendableSource } from "../archive/update.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { SourceError } from "./file_source.ts";
-import { type Identity, identityOf } from "./metadata.ts";
+import { type Identity, identityOf, isSameFile } from "./metadata.ts";
 
 /** Another program is changing the archive. */
 export class LockError extends Error {
@@ -54,7 +54,7 @@ export class LockedFile implements AppendableSource, Disposable {
     try {
       await lock(file, path, options);
       const info = file.statSync();
-      if (!info.isFile || !isSame(identityOf(info), identityOf(Deno.statSync(path)))) {
+      if (!info.isFile || !isSameFile(identityOf(info), identityOf(Deno.statSync(path)))) {
         throw new LockError(`Cannot change "${path}": another file was put in its place meanwhile`);
       }
       return new LockedFile(file, info.size);
@@ -121,10 +121,6 @@ export class LockedFile implements AppendableSource, Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function isSame(a: Identity, b: Identity): boolean {
-  return a.dev === b.dev && a.inode === b.inode;
 }
 
 async function lock(file: Deno.FsFile, path: string, { waitMs = 0, signal }: LockOptions): Promise<void> {

@@ -44,6 +44,11 @@ export function identityOf(info: Pick<Deno.FileInfo, "dev" | "ino">): Identity {
   return { dev: inode === 0 ? 0 : info.dev, inode };
 }
 
+/** Whether two are the same file. */
+export function isSameFile(a: Identity, b: Identity): boolean {
+  return a.dev === b.dev && a.inode === b.inode;
+}
+
 /** Whole seconds of the last status change; 0 where the platform does not say. */
 export function ctimeOf(info: Deno.FileInfo): number {
   return info.ctime === null ? 0 : Math.floor(info.ctime.getTime() / 1000);

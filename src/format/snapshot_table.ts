@@ -9,19 +9,25 @@ import { ArchiveError } from "./errors.ts";
 import { MAX_LABEL_BYTES, TABLE_PAGE_ROWS } from "./limits.ts";
 import type { BlockPlace, Time } from "./row.ts";
 import { firstListed, putPlace, takePlace } from "./segment_table.ts";
-import { isTime, type Totals, totalsReader, totalsValues, type Trailer } from "./tables.ts";
+import {
+  isTime,
+  type SnapshotFlags,
+  snapshotFlags,
+  snapshotFlagsOf,
+  type Totals,
+  totalsReader,
+  totalsValues,
+} from "./tables.ts";
 
 const COLUMN = { times: 1, labels: 2, totals: 3, flags: 4, pages: 5 } as const;
 const COLUMNS: ReadonlySet<number> = new Set(Object.values(COLUMN));
 const WHAT = "the snapshot table";
-const FLAG_PARTIAL = 1;
 
 /** One snapshot, as later segments list it: what its own trailer says. */
-export interface ListedSnapshot {
+export interface ListedSnapshot extends SnapshotFlags {
   readonly time: Time;
   readonly label: string;
   readonly totals: Totals;
-  readonly partial: boolean;
 }
 
 /** What a segment's table says. */
@@ -31,9 +37,9 @@ export interface SnapshotTable {
   readonly rows: readonly ListedSnapshot[];
 }
 
-/** What a table lists of a snapshot with that trailer. */
-export function listedSnapshot({ time, label, totals, partial }: Trailer): ListedSnapshot {
-  return { time, label, totals, partial };
+/** What a table lists of a snapshot, from its trailer or from another table. */
+export function listedSnapshot({ time, label, totals, partial, checkpoint }: ListedSnapshot): ListedSnapshot {
+  return { time, label, totals, partial, ...(checkpoint ? { checkpoint } : {}) };
 }
 
 /** Encodes a table. The count of rows goes into the frame's head. */
@@ -54,8 +60,8 @@ export function encodeSnapshotTable({ pages, rows }: SnapshotTable): Bytes {
   });
   if (rows.some(({ label }) => label !== "")) put(COLUMN.labels, () => rows.forEach((row) => column.string(row.label)));
   put(COLUMN.totals, () => rows.forEach(({ totals }) => totalsValues(totals).forEach((value) => column.varint(value))));
-  if (rows.some(({ partial }) => partial)) {
-    put(COLUMN.flags, () => rows.forEach(({ partial }) => column.u8(partial ? FLAG_PARTIAL : 0)));
+  if (rows.some((row) => snapshotFlags(row) > 0)) {
+    put(COLUMN.flags, () => rows.forEach((row) => column.u8(snapshotFlags(row))));
   }
   put(COLUMN.pages, () => pages.forEach((place) => putPlace(column, place)));
   return out.finish();
@@ -83,11 +89,9 @@ export function decodeSnapshotTable(raw: Bytes, count: number, number: number, e
   const rows = Array.from({ length: count }, (): ListedSnapshot => {
     const time = { seconds: times.zigzag(), nanoseconds: times.varint() };
     const label = labels?.string(MAX_LABEL_BYTES) ?? "";
-    const bits = flags?.u8() ?? 0;
-    if (!isTime(time) || bits > FLAG_PARTIAL) {
-      throw new ArchiveError("malformed", `Cannot accept ${WHAT}: a value is out of range`);
-    }
-    return { time, label, totals: totalsReader(totals), partial: bits === FLAG_PARTIAL };
+    const bits = snapshotFlagsOf(flags?.u8() ?? 0, WHAT);
+    if (!isTime(time)) throw new ArchiveError("malformed", `Cannot accept ${WHAT}: a value is out of range`);
+    return { time, label, totals: totalsReader(totals), ...bits };
   });
   const pageCount = start / TABLE_PAGE_ROWS;
   const places = pageCount === 0 ? columns.get(COLUMN.pages) : requireColumn(columns, COLUMN.pages, WHAT);

@@ -11,6 +11,7 @@ const COLUMN = { time: 1, label: 2, index: 3, totals: 4, frames: 5, flags: 6, ru
 const COLUMNS: ReadonlySet<number> = new Set(Object.values(COLUMN));
 const FLAG_PARTIAL = 1;
 const FLAG_DEDUPLICATED = 2;
+const FLAG_CHECKPOINT = 4;
 /** UTF-8 bytes of the writer's name and version. */
 export const MAX_WRITER_BYTES = 255;
 
@@ -52,6 +53,8 @@ export interface Trailer {
   readonly partial: boolean;
   /** The archive is one whose files share content, as its header says too; absent when it is not. */
   readonly deduplicated?: true;
+  /** The snapshot is what was stored until then: more was to come. Absent when it is complete. */
+  readonly checkpoint?: true;
   /** Program and version that wrote the segment, for reports only. */
   readonly writer: string;
   /**
@@ -80,8 +83,8 @@ export function encodeTrailer(trailer: Trailer, segment = 0): Bytes {
   put(COLUMN.index, varints(trailer.index.offset, trailer.index.frame));
   put(COLUMN.totals, varints(...totalsValues(totals)));
   put(COLUMN.frames, varints(trailer.blocks, trailer.pages, trailer.orphanPages));
-  const flags = (trailer.partial ? FLAG_PARTIAL : 0) + (trailer.deduplicated ? FLAG_DEDUPLICATED : 0);
-  if (flags !== 0) put(COLUMN.flags, () => column.u8(flags));
+  const flags = snapshotFlags(trailer) + (trailer.deduplicated ? FLAG_DEDUPLICATED : 0);
+  if (flags > 0) put(COLUMN.flags, () => column.u8(flags));
   put(COLUMN.runs, () => {
     let above = segment;
     for (const number of trailer.runs ?? []) {
@@ -106,10 +109,7 @@ export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
   const index = requireColumn(columns, COLUMN.index, what);
   const totals = requireColumn(columns, COLUMN.totals, what);
   const frames = requireColumn(columns, COLUMN.frames, what);
-  const flags = columns.get(COLUMN.flags)?.u8() ?? 0;
-  if (flags > FLAG_PARTIAL + FLAG_DEDUPLICATED) {
-    throw new ArchiveError("malformed", `Cannot decode ${what}: unknown flags`);
-  }
+  const { flags, deduplicated } = takeTrailerFlags(columns.get(COLUMN.flags), what);
   const trailer: Trailer = {
     time,
     label: columns.get(COLUMN.label)?.string(MAX_LABEL_BYTES) ?? "",
@@ -118,8 +118,8 @@ export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
     blocks: frames.varint(),
     pages: frames.varint(),
     orphanPages: frames.varint(),
-    partial: flags % 2 === FLAG_PARTIAL,
-    ...(flags >= FLAG_DEDUPLICATED ? { deduplicated: true } : {}),
+    ...flags,
+    ...(deduplicated ? { deduplicated: true } : {}),
     writer: columns.get(COLUMN.writer)?.string(MAX_WRITER_BYTES) ?? "",
   };
   const runs = decodeRuns(columns.get(COLUMN.runs), segment);
@@ -128,6 +128,38 @@ export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
     throw new ArchiveError("malformed", `Cannot accept ${what}: a value is out of range`);
   }
   return runs.length === 0 ? trailer : { ...trailer, runs };
+}
+
+/** What the flags of a snapshot say. */
+export type SnapshotFlags = Pick<Trailer, "partial" | "checkpoint">;
+
+/** The flags of a snapshot as they are stored. */
+export function snapshotFlags({ partial, checkpoint }: SnapshotFlags): number {
+  return (partial ? FLAG_PARTIAL : 0) + (checkpoint ? FLAG_CHECKPOINT : 0);
+}
+
+/** Takes what a trailer's flags say; there may be none. */
+function takeTrailerFlags(
+  reader: ByteReader | undefined,
+  what: string,
+): { readonly flags: SnapshotFlags; readonly deduplicated: boolean } {
+  const bits = reader?.u8() ?? 0;
+  const deduplicated = Math.floor(bits / FLAG_DEDUPLICATED) % 2 === 1;
+  return { flags: snapshotFlagsOf(bits - (deduplicated ? FLAG_DEDUPLICATED : 0), what), deduplicated };
+}
+
+/**
+ * What flags of a snapshot say.
+ *
+ * @throws {ArchiveError} `malformed`.
+ */
+export function snapshotFlagsOf(bits: number, what: string): SnapshotFlags {
+  const partial = bits % 2 === FLAG_PARTIAL;
+  const rest = bits - (partial ? FLAG_PARTIAL : 0);
+  if (rest !== 0 && rest !== FLAG_CHECKPOINT) {
+    throw new ArchiveError("malformed", `Cannot decode ${what}: unknown flags`);
+  }
+  return rest === FLAG_CHECKPOINT ? { partial, checkpoint: true } : { partial };
 }
 
 /** Whether a time is one that an archive can have. */

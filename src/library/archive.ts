@@ -77,6 +77,8 @@ export interface SnapshotInfo {
   readonly totals: Totals;
   /** Whether some entries could not be stored, or changed while they were stored. */
   readonly partial: boolean;
+  /** Whether it is what had been stored when its writer was interrupted, and no whole snapshot. */
+  readonly checkpoint: boolean;
   /** Bytes that it added to the archive. */
   readonly addedBytes: number;
 }
@@ -103,7 +105,7 @@ export interface EntryChange {
 
 /** How an archive is opened with random access. */
 export interface OpenArchiveOptions extends OpenOptions {
-  /** Which snapshot; the newest unless given. */
+  /** Which snapshot; the newest complete one unless given. */
   readonly snapshot?: SnapshotName | undefined;
 }
 
@@ -155,9 +157,10 @@ class Reader {
   }
 
   async *snapshots(): AsyncGenerator<SnapshotInfo, undefined, undefined> {
-    for await (const { number, id, time, label, totals, partial, addedBytes } of this.#core.snapshots()) {
+    for await (const snapshot of this.#core.snapshots()) {
+      const { number, id, time, label, totals, partial, checkpoint = false, addedBytes } = snapshot;
       const milliseconds = time.seconds * 1000 + Math.floor(time.nanoseconds / 1_000_000);
-      yield { number, id: idText(id), time: new Date(milliseconds), label, totals, partial, addedBytes };
+      yield { number, id: idText(id), time: new Date(milliseconds), label, totals, partial, checkpoint, addedBytes };
     }
   }
 

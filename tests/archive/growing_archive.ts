@@ -85,7 +85,7 @@ export async function update(
   items: readonly Item[],
   options: Partial<UpdateOptions> & { checksum?: boolean; keep?: (path: string) => boolean; glances?: boolean } = {},
 ): Promise<WrittenUpdate | undefined> {
-  const archive = await Archive.open(nativeEngine, target, KEYS);
+  const archive = await Archive.open(nativeEngine, target, { ...KEYS, snapshot: { kind: "newest" } });
   const access = new MemoryFiles(items);
   const finder = new ChangeFinder(nativeEngine, archive, {
     isGone: (path) => options.keep?.(path) !== true,
@@ -128,7 +128,7 @@ export async function treeOf(target: AppendableSource, options: Partial<OpenOpti
 
 /** Reads the whole from front to back, and says how many snapshots it has. */
 export async function verify(target: MemoryArchive): Promise<number> {
-  const { number } = await Archive.open(nativeEngine, target, KEYS);
+  const { number } = await Archive.open(nativeEngine, target, { ...KEYS, snapshot: { kind: "newest" } });
   const stream = await ArchiveStream.open(nativeEngine, [target.bytes], { ...KEYS, segments: { through: number - 1 } });
   for await (const { kind } of stream.events()) if (kind === "end") return number;
   throw new Error("the stream has no end");

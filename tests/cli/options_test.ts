@@ -45,6 +45,8 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     force: false,
     verify: false,
     dryRun: false,
+    restart: false,
+    checkpointBytes: 8 * 2 ** 30,
   });
   assertEquals(options("extract", "a"), {
     ...opening,
@@ -71,7 +73,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     null: false,
     allVersions: false,
   });
-  assertEquals(options("snapshots", "a"), { ...changing, verb: "snapshots" });
+  assertEquals(options("snapshots", "a"), { ...changing, verb: "snapshots", unfinished: false });
   assertEquals(options("update", "a", "p"), {
     ...changing,
     ...excludes,
@@ -87,6 +89,7 @@ Deno.test("interpret() fills in the defaults of every verb", () => {
     store: false,
     pad: false,
     label: undefined,
+    checkpointBytes: 8 * 2 ** 30,
     dryRun: false,
     lockWaitMs: 0,
     checksum: false,

@@ -324,6 +324,7 @@ Deno.test("create reports as JSON, on standard error when the archive is on stan
       schema: "coffer/create/1",
       archive: `${folder}/x.coffer`,
       archiveBytes: Deno.statSync(`${folder}/x.coffer`).size,
+      number: 1,
       entries: 2,
       files: 1,
       directories: 1,

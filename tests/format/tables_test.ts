@@ -73,7 +73,11 @@ Deno.test("decodeTrailer() refuses flags when they are unknown", () => {
   assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "02" })).deduplicated, true);
   assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "02" })).partial, false);
   assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "03" })).partial, true);
-  for (const flags of ["04", "05", "80", "01 00"]) assertEquals(codeOf({ 6: flags }), "malformed", flags);
+  assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "04" })).checkpoint, true);
+  assertEquals(decodeTrailer(set({ ...COLUMNS, 6: "01" })).checkpoint, undefined);
+  const all = { partial: true, deduplicated: true, checkpoint: true } as const;
+  assertEquals(recode(all), { ...TRAILER, ...all });
+  for (const flags of ["08", "09", "0C", "80", "01 00"]) assertEquals(codeOf({ 6: flags }), "malformed", flags);
 });
 
 Deno.test("decodeTrailer() refuses a label when it is over 1,024 bytes, and a writer when it is over 255", () => {

@@ -79,7 +79,7 @@ async function chosen(
   { snapshots: rules, target }: CopyOptions,
 ): Promise<number[]> {
   const all: Snapshot[] = [];
-  for await (const snapshot of archive.snapshots()) all.push(snapshot);
+  for await (const snapshot of archive.snapshots()) if (!snapshot.checkpoint) all.push(snapshot);
   const kept = "kind" in rules ? [] : keptSnapshots(all, rules);
   if (target === "-" && kept.length > 1) {
     throw new UsageError(
@@ -127,7 +127,7 @@ async function copyAll(
     signal,
     onProgress: work.onProgress,
   };
-  const { time, label, partial } = previous.trailer;
+  const { time, label, partial, checkpoint = false } = previous.trailer;
   const written = await withBuilder(options.jobs, (builder) =>
     createArchive(
       nativeEngine,
@@ -144,7 +144,8 @@ async function copyAll(
         label,
         time,
         headerLast: file !== undefined,
-        isPartial: () => partial,
+        // Chosen by name, it is all that there will be of it.
+        isPartial: () => partial || checkpoint,
       },
     ));
   let copied: Copied = written;

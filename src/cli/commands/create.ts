@@ -1,24 +1,21 @@
 /** `coffer create` */
 import { createArchive } from "../../archive/create.ts";
-import type { WrittenArchive } from "../../archive/writer.ts";
-import { AtomicFile, TargetError } from "../../disk/atomic_file.ts";
+import type { AtomicFile } from "../../disk/atomic_file.ts";
 import { fileContent } from "../../disk/content.ts";
-import type { Identity } from "../../disk/metadata.ts";
 import { systemReason } from "../../disk/system_error.ts";
 import type { Bytes } from "../../engine/engine.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { DEFAULT_MAX_EXPANSION, FREE_EXPANSION_BYTES } from "../../format/limits.ts";
-import { hasMagic, MAGIC_BYTES } from "../../format/header.ts";
+import { builderFor } from "../block_builders.ts";
 import type { CommandContext } from "../command.ts";
 import { CommandError, UsageError } from "../command_error.ts";
+import { type Created, createFile, newArchive, openTarget, type Storing } from "../create_file.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { builderFor } from "../block_builders.ts";
-import { warnOfCosts } from "../kdf_cost.ts";
-import { newKeys } from "../keys.ts";
 import { checkWhole } from "../open_archive.ts";
 import type { CreateOptions } from "../options.ts";
-import { planEntries, type StorePlan } from "../store_plan.ts";
+import { tellKept } from "../partial_archive.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
+import { planEntries, type StorePlan } from "../store_plan.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 import { VERSION } from "../version.ts";
@@ -33,31 +30,23 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
     );
   }
   const plan = await planEntries(context, options);
+  const begun = Date.now();
   if (options.dryRun) return dryRun(context, plan);
-  using file = options.archive === "-" ? undefined : openTarget(options.archive, options.force);
-  const keys = await newKeys(context, options.keys);
-  const kdf = { logN: options.kdfLogN, r: 8, p: 1 };
-  warnOfCosts(ui, keys.filter(({ kind }) => kind === "passphrase").map(() => kdf));
-  using builders = new DisposableStack();
-  const builder = await builderFor(options.jobs, builders);
-  using progress = ui.progress("Storing");
-  const written = await createArchive(
-    nativeEngine,
-    plan.entries(file === undefined ? [] : identitiesOf(file)),
-    { write: file === undefined ? (bytes) => writeToStandardOutput(system, bytes) : (bytes) => file.write(bytes) },
-    {
-      keys,
-      suite: options.suite,
-      kdf,
+  const isPipe = options.archive === "-";
+  using target = isPipe ? undefined : await openTarget(context, options);
+  using working = new DisposableStack();
+  // Begun when the keys are there: who is asked for a passphrase is not shown progress.
+  const begin = async (): Promise<Storing> => {
+    const builder = await builderFor(options.jobs, working);
+    const progress = working.use(ui.progress("Storing"));
+    return {
       level: options.store ? "store" : options.level,
       pad: options.pad,
-      dedup: options.dedup,
-      ...(options.recovery === 0 ? {} : { recovery: options.recovery }),
       label: options.label ?? "",
+      time: { seconds: Math.floor(begun / 1000), nanoseconds: (begun % 1000) * 1_000_000 },
       writer: `coffer ${VERSION}`,
       access: fileContent,
       ...(builder === undefined ? {} : { builder }),
-      headerLast: file !== undefined,
       signal,
       onProgress: ({ bytes, entries, path }) => {
         plan.contentBytes += bytes;
@@ -66,49 +55,36 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       onChanged: (path) => plan.changed(path),
       onProblem: ({ path, problem }) => plan.problem(path, systemReason(problem)),
       isPartial: () => plan.partial,
-    },
-  );
-  if (written.totals.entries === 0 && plan.partial) throw nothingStored();
-  if (file !== undefined) {
-    file.writeAt(0, written.header);
-    progress.end();
-    if (options.verify) await verifyWritten(context, options, file, written.archiveKey);
-    signal.throwIfAborted();
-    file.commit();
+      onCheckpoint: ({ number, id }) => ui.detail(`checkpoint ${number}: ${id.toHex()}`),
+    };
+  };
+  let written: Created;
+  try {
+    written = target === undefined
+      ? await createArchive(
+        nativeEngine,
+        plan.entries([]),
+        { write: (bytes) => writeToStandardOutput(system, bytes) },
+        { ...await newArchive(context, options), ...await begin() },
+      )
+      : await createFile(context, options, target, plan, begin);
+    if (written.totals.entries === 0 && plan.partial) throw nothingStored();
+    working.dispose();
+    if (target !== undefined) {
+      if (options.verify) await verifyWritten(context, options, target.file, written.archiveKey);
+      signal.throwIfAborted();
+      target.commit();
+    }
+  } catch (error) {
+    if (target?.file.isKept) tellKept(context, options, target.file);
+    throw error;
   }
-  progress.end();
   report(context, options, plan, written);
   return plan.partial ? EXIT.partial : EXIT.done;
 }
 
-/** An archive under a temporary name. What is no archive is not offered for replacement: it may be meant to be stored. */
-function openTarget(archive: string, overwrite: boolean): AtomicFile {
-  try {
-    return AtomicFile.create(archive, { overwrite });
-  } catch (error) {
-    if (!(error instanceof TargetError) || !error.replaceable || isArchive(archive)) throw error;
-    const hint = "It is no Coffer archive: ARCHIVE comes first, then the PATHs";
-    throw new CommandError(EXIT.failed, error.message, hint, { cause: error });
-  }
-}
-
-function isArchive(path: string): boolean {
-  try {
-    using file = Deno.openSync(path);
-    const start = new Uint8Array(MAGIC_BYTES);
-    return file.readSync(start) === start.length && hasMagic(start, "A");
-  } catch {
-    return false;
-  }
-}
-
 function nothingStored(): CommandError {
   return new CommandError(EXIT.failed, "Cannot create the archive: nothing named could be read");
-}
-
-function identitiesOf(file: AtomicFile): Identity[] {
-  const target = file.targetIdentity();
-  return target === undefined ? [file.identity()] : [file.identity(), target];
 }
 
 async function verifyWritten(
@@ -148,7 +124,7 @@ function dryRun({ ui, signal }: CommandContext, plan: StorePlan): ExitCode {
   return plan.partial ? EXIT.partial : EXIT.done;
 }
 
-function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan, written: WrittenArchive): void {
+function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan, written: Created): void {
   const id = written.id.toHex();
   const { totals } = written;
   const size = formatBytes(written.length);
@@ -158,6 +134,7 @@ function report({ ui }: CommandContext, options: CreateOptions, plan: StorePlan,
     archive: options.archive,
     id,
     archiveBytes: written.length,
+    number: written.number ?? 1,
     ...totals,
     changed: plan.changedPaths,
     problems: plan.problems,

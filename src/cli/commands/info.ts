@@ -1,4 +1,5 @@
 /** `coffer info` */
+import { orBest } from "../../archive/snapshots.ts";
 import { Archive } from "../../archive/archive.ts";
 import { findCopies } from "../../archive/header_reader.ts";
 import { FileSource } from "../../disk/file_source.ts";
@@ -33,7 +34,7 @@ export async function run(context: CommandContext, options: InfoOptions): Promis
       context,
       options,
       peekAt(source),
-      (how) => Archive.open(nativeEngine, source, { ...how, snapshot: options.snapshot }),
+      (how) => Archive.open(nativeEngine, source, { ...how, snapshot: orBest(options.snapshot) }),
     )
     : undefined;
   const cost = ui.json ? undefined : await describeTryHere(header.slots);
@@ -89,6 +90,7 @@ function inside({ trailer, id, newest, number }: Archive): string[] {
       })`,
     ),
     line("content", `${formatCount(totals.bytes)} bytes (${formatBytes(totals.bytes)})`),
+    ...(trailer.checkpoint ? [line("unfinished", "yes: its writer was interrupted, and more was to come")] : []),
     ...(trailer.partial ? [line("complete", "no: some entries could not be read, or changed meanwhile")] : []),
   ];
 }
@@ -117,6 +119,7 @@ function json(header: Header, length: number, archive: Archive | undefined, name
       label: trailer.label,
       writer: trailer.writer,
       partial: trailer.partial,
+      checkpoint: trailer.checkpoint === true,
       ...trailer.totals,
     },
   };

@@ -67,7 +67,8 @@ async function showVersions(
 ): Promise<void> {
   const pause = pauseEvery();
   let before = new Map<string, Row>();
-  for await (const { number, id, time } of archive.snapshots()) {
+  for await (const { number, id, time, checkpoint } of archive.snapshots()) {
+    if (checkpoint && number !== archive.number) continue;
     const snapshot = await Archive.openBehind(nativeEngine, source, archive.opened, {
       snapshot: { kind: "number", number },
       acceptRollback: options.acceptRollback,

@@ -12,9 +12,12 @@ import type { JsonRecord } from "../ui/ui.ts";
 /** Lists the snapshots of an archive, the oldest first. */
 export async function run(context: CommandContext, options: SnapshotsOptions): Promise<ExitCode> {
   const { ui, signal } = context;
-  using file = await openFile(context, { ...options, snapshot: { kind: "latest" } });
+  using file = await openFile(context, { ...options, snapshot: { kind: "best" } });
+  // Of a snapshot that was finished, nobody needs what was there before it was.
+  const latest = file.archive.number;
   for await (const snapshot of file.archive.snapshots()) {
     signal.throwIfAborted();
+    if (snapshot.checkpoint && snapshot.number < latest && !options.unfinished) continue;
     ui.result(() => line(snapshot, ui.verbose), () => json(snapshot));
   }
   return EXIT.done;
@@ -23,7 +26,7 @@ export async function run(context: CommandContext, options: SnapshotsOptions): P
 /** Digits of an id that tell it from the others of an archive, in practice. */
 const ID_DIGITS = 12;
 
-function line({ number, id, time, label, totals, partial, addedBytes }: Snapshot, whole: boolean): string {
+function line({ number, id, time, label, totals, partial, checkpoint, addedBytes }: Snapshot, whole: boolean): string {
   const digits = id.toHex();
   const { files, bytes } = totals;
   return [
@@ -32,12 +35,13 @@ function line({ number, id, time, label, totals, partial, addedBytes }: Snapshot
     localTime(time.seconds),
     `${formatItems(files, "file")}, ${formatBytes(bytes)}`,
     `added ${formatBytes(addedBytes)}`,
+    ...(checkpoint ? ["unfinished"] : []),
     ...(partial ? ["partial"] : []),
     ...(label === "" ? [] : [escapeName(label)]),
   ].join("  ");
 }
 
-function json({ number, id, time, label, totals, partial, addedBytes }: Snapshot): JsonRecord {
+function json({ number, id, time, label, totals, partial, checkpoint, addedBytes }: Snapshot): JsonRecord {
   return {
     schema: "coffer/snapshots/1",
     number,
@@ -45,6 +49,7 @@ function json({ number, id, time, label, totals, partial, addedBytes }: Snapshot
     time: new Date(time.seconds * 1000 + Math.floor(time.nanoseconds / 1_000_000)).toISOString(),
     label,
     partial,
+    checkpoint: checkpoint === true,
     addedBytes,
     ...totals,
   };

@@ -28,7 +28,7 @@ export async function run(context: CommandContext, options: UpdateOptions): Prom
     context,
     options,
     peekAt(file),
-    (how) => Archive.open(nativeEngine, file, { ...how, acceptRollback: false }),
+    (how) => Archive.open(nativeEngine, file, { ...how, acceptRollback: false, snapshot: { kind: "newest" } }),
   );
   await checkAbove(archive, plan, options.replace);
   const isGone = (path: string): boolean => plan.covers(path) ? !plan.isUnseen(path) : options.replace;
@@ -62,6 +62,8 @@ export async function run(context: CommandContext, options: UpdateOptions): Prom
       writer: `coffer ${VERSION}`,
       access: fileContent,
       always: options.always,
+      checkpointBytes: options.checkpointBytes,
+      onCheckpoint: ({ number, id }) => ui.detail(`checkpoint ${number}: ${id.toHex()}`),
       ...(builder === undefined ? {} : { builder }),
       signal,
       onProgress: ({ bytes, entries, path }) => {

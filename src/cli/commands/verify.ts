@@ -1,6 +1,7 @@
 /** `coffer verify` */
 import type { OpenOptions } from "../../archive/archive.ts";
 import { pauseEvery } from "../../archive/pause.ts";
+import { orBest } from "../../archive/snapshots.ts";
 import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import { ArchiveError } from "../../format/errors.ts";
@@ -21,7 +22,9 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   const { ui, signal } = context;
   if (options.against !== undefined) checkFolder(options.against);
   let how: OpenOptions = { keys: [] };
-  using opened = await openToCheck(context, options, (tried) => how = tried);
+  // Whether it is intact can be said of an unfinished archive too.
+  const checking = options.against === undefined ? { ...options, snapshot: orBest(options.snapshot) } : options;
+  using opened = await openToCheck(context, checking, (tried) => how = tried);
   // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
   const { stream, archive } = opened;
   const inOnePass = archive?.newest.locator.segment.number === 0 && !archive.isDeduplicated;
@@ -78,6 +81,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
     archiveBytes: length,
     ...totals,
     partial: (trailer as Trailer).partial,
+    checkpoint: (trailer as Trailer).checkpoint === true,
     against: options.against ?? null,
     differences: differences.map(({ path, kind, message }) => ({ path, kind, message })),
   }));
@@ -87,6 +91,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
         `${formatItems(totals.entries, "entry", "entries")} (${formatBytes(totals.bytes)}), all authentic`,
     );
   }
+  if ((trailer as Trailer).checkpoint) ui.note("it is unfinished: its writer was interrupted, and more was to come");
   if (options.against === undefined) return EXIT.done;
   const what = differences.length === 0 ? "no difference" : formatItems(differences.length, "difference");
   ui.note(`${what} from ${quoteName(options.against)}`);
