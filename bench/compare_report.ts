@@ -6,6 +6,7 @@
  * @module
  */
 import { fromFileUrl, join } from "@std/path";
+import { type Growth, growthPlot } from "./compare/growth.ts";
 import { plotOf } from "./compare/plot.ts";
 import { comparisonDocument, profilePart, readmePart } from "./compare/render.ts";
 import { type Comparison, type MemoryRuns, newest, newestComparison, type Starts } from "./compare/results.ts";
@@ -27,9 +28,10 @@ export async function reportFiles(results: Comparison): Promise<Readonly<Record<
   const folder = join(ROOT, "bench", "results");
   const starts = await newest<Starts>(folder, "-startup.json");
   const memory = await newest<MemoryRuns>(folder, "-memory.json");
+  const growth = await newest<Growth>(folder, "-updates.json");
   const document = (path: string) => Deno.readTextFile(join(ROOT, path));
   return {
-    "README.md": await formatted(withPart(await document("README.md"), readmePart(results))),
+    "README.md": await formatted(withPart(await document("README.md"), readmePart(results, growth))),
     "bench/profile.md": await formatted(
       withPart(await document("bench/profile.md"), profilePart(results, starts, memory)),
     ),
@@ -37,6 +39,7 @@ export async function reportFiles(results: Comparison): Promise<Readonly<Record<
     "bench/plots/create.svg": plotOf(results, "create", "Seconds to create an archive, and its size"),
     "bench/plots/extract.svg": plotOf(results, "extract", "Seconds to extract everything"),
     "bench/plots/verify.svg": plotOf(results, "verify", "Seconds to verify"),
+    ...(growth === undefined ? {} : { "bench/plots/updates.svg": growthPlot(growth) }),
   };
 }
 

@@ -2,6 +2,7 @@
 import { summarize, threeDigits } from "../statistics.ts";
 import { type Action, ACTIONS } from "./contenders.ts";
 import type { CorpusName } from "./corpora.ts";
+import { type Growth, growthPart } from "./growth.ts";
 import { AIMS, cellOf, medianOf, SIZE_LIMIT, sizeRatio, type Verdict, verdictOf } from "./reach.ts";
 import { updatesPart } from "./render_updates.ts";
 import type { Comparison, MemoryRuns, Starts, Taker } from "./results.ts";
@@ -116,8 +117,8 @@ function machineLine({ machine, date, loadBefore }: Comparison): string {
     `${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before`;
 }
 
-/** What README says of a comparison. */
-export function readmePart(results: Comparison): string {
+/** What README says of a comparison, and of how an archive ages where that has been measured. */
+export function readmePart(results: Comparison, growth?: Growth): string {
   return `How many times as fast Coffer is as the fastest of those that the aim names, of the aim; then the least and
 the most of single rounds, and the medians in seconds. Below 1 the other is faster. Measured on ${machineLine(results)}.
 
@@ -127,8 +128,8 @@ ${aimsTable(results)}
 ![Seconds to extract everything, by program](bench/plots/extract.svg)
 ![Seconds to verify, by program](bench/plots/verify.svg)
 
-${
-    withGap(updatesPart(results))
+${withGap(updatesPart(results))}${
+    growth === undefined ? "" : withGap(growthPart(growth))
   }All programs, all figures, memory, sizes and versions: [bench/comparison.md](bench/comparison.md). What stops the cells
 that miss their aim: [bench/profile.md](bench/profile.md).`;
 }
