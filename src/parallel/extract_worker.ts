@@ -33,6 +33,8 @@ export interface RestoreSetup {
   readonly bodyOffset: number;
   /** The percentage of the recovery layer; 0 without one. */
   readonly recovery: number;
+  /** Blocks that are kept open; at least 1. */
+  readonly keptBlocks: number;
   /** The archive, open for reading by position. */
   readonly descriptor: number;
   readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
@@ -66,13 +68,20 @@ export interface RestoreReply {
   readonly remarks: readonly RestoreRemark[];
 }
 
+/** A block, and the memory that it lies in. */
+interface KeptBlock {
+  readonly place: BlockPlace;
+  readonly block: IndexedBlock;
+  readonly raw: Uint8Array<ArrayBuffer>;
+}
+
 class BlockReader {
   readonly #setup: RestoreSetup;
   #cipher: { readonly segment: number; readonly cipher: FrameCipher } | undefined;
   readonly #archive: number;
   #sealed = new Uint8Array(0);
-  #raw = new Uint8Array(0);
-  #last: { readonly place: BlockPlace; readonly block: IndexedBlock } | undefined;
+  /** Those used last go last. */
+  readonly #kept: KeptBlock[] = [];
 
   constructor(setup: RestoreSetup) {
     this.#setup = setup;
@@ -80,14 +89,20 @@ class BlockReader {
     this.#archive = fs.openSync(descriptorPath(setup.descriptor), fs.constants.O_RDONLY);
   }
 
-  /** A block, good until the next one is read. */
+  /** A block, good until others are read. */
   read(place: BlockPlace, access: SegmentAccess): IndexedBlock {
     const { segment = 0, frame, offset, frameBytes } = place;
-    const last = this.#last?.place;
-    if (last?.frame === frame && last.offset === offset && last.segment === place.segment) {
-      return (this.#last as { block: IndexedBlock }).block;
+    const index = this.#kept.findIndex(({ place: kept }) =>
+      kept.frame === frame && kept.offset === offset && kept.segment === place.segment
+    );
+    if (index >= 0) {
+      const [found] = this.#kept.splice(index, 1) as [KeptBlock];
+      this.#kept.push(found);
+      return found.block;
     }
-    this.#last = undefined;
+    let raw: Uint8Array<ArrayBuffer> =
+      (this.#kept.length < this.#setup.keptBlocks ? undefined : this.#kept.shift())?.raw ??
+        new Uint8Array(0);
     checkPlace(place, access.end);
     if (this.#cipher?.segment !== segment) {
       this.#cipher = { segment, cipher: new FrameCipher(nativeEngine, this.#setup.suite, access.segmentKey) };
@@ -109,11 +124,11 @@ class BlockReader {
       }
     }
     const allocate = (length: number) => {
-      if (this.#raw.length < length) this.#raw = new Uint8Array(length);
-      return this.#raw.subarray(0, length);
+      if (raw.length < length) raw = new Uint8Array(length);
+      return raw.subarray(0, length);
     };
     const block = new IndexedBlock(place, openExpected(cipher, place, FRAME_TYPE.block, sealed, allocate));
-    this.#last = { place, block };
+    this.#kept.push({ place, block, raw });
     return block;
   }
 }

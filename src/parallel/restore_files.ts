@@ -23,14 +23,20 @@ export interface RestoreFilesOptions {
   readonly access: (place: BlockPlace) => Promise<SegmentAccess>;
   /** As the target was told. */
   readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
+  /** Whether files share content; not unless given. */
+  readonly deduplicated?: boolean;
   /** Starts a worker; default: a `Worker`. */
   readonly start?: () => WorkerThread;
 }
 
+/** Blocks that a worker keeps open where files share content. */
+const KEPT_BLOCKS = 4;
 /** Groups of files under way for each worker, so that none waits for the next. */
 const GROUPS_PER_WORKER = 2;
 /** Files of one group; blocks may hold more, and are then opened again. */
 const MAX_FILES = 4096;
+/** Files that wait for others of their block. */
+const MAX_WAITING = 65_536;
 /** Bytes that are restored here, since an archive as small is restored before a thread has started. */
 const SMALL_BYTES = 2 ** 22;
 
@@ -102,12 +108,15 @@ class FilesInParallel implements FileCrew {
   readonly #stop = new SharedArrayBuffer(4);
   readonly #underWay: GroupUnderWay[] = [];
   #group: Group | undefined;
+  /** Files of one block that another one than the group's has, by block: it is opened once for all of them. */
+  #waiting = new Map<string, { readonly entry: CatalogEntry; readonly path: string }[]>();
+  #waitingCount = 0;
   #part: OpenPart | undefined;
 
   constructor(
     host: FileHost,
     setting: FrameSetting,
-    { jobs, descriptor, access, metadata, start }: RestoreFilesOptions,
+    { jobs, descriptor, access, metadata, deduplicated = false, start }: RestoreFilesOptions,
   ) {
     this.#host = host;
     this.#access = access;
@@ -115,6 +124,7 @@ class FilesInParallel implements FileCrew {
     const { sameOwner = false, samePermissions = false } = metadata;
     this.#crew = new Crew(jobs, start ?? startWorker, {
       ...setting,
+      keptBlocks: deduplicated ? KEPT_BLOCKS : 1,
       descriptor,
       metadata: { sameOwner, samePermissions },
       stop: this.#stop,
@@ -128,7 +138,36 @@ class FilesInParallel implements FileCrew {
       const done = this.#addWhole(entry, path);
       if (done !== undefined) return done;
     }
-    return whole ? this.#takeWhole(entry, path) : this.#takePieces(entry, more, path);
+    if (!whole) return this.#takePieces(entry, more, path);
+    if (this.#mayWait(entry)) return this.#wait(entry, path);
+    return this.#takeWhole(entry, path);
+  }
+
+  /** Whether a file comes as well later: its content was stored with others, and nothing is at its place. */
+  #mayWait({ extents }: PageEntry): boolean {
+    return this.#host.distinctPlaces && this.#group?.place !== undefined && extents[0]?.shared === true;
+  }
+
+  #wait(entry: CatalogEntry, path: string): boolean | Promise<boolean> {
+    const name = nameOf((entry.extents[0] as Extent).block);
+    const list = this.#waiting.get(name);
+    if (list === undefined) this.#waiting.set(name, [{ entry, path }]);
+    else list.push({ entry, path });
+    return ++this.#waitingCount < MAX_WAITING || this.#takeWaiting().then(() => true);
+  }
+
+  /** Takes the files that wait, block by block. */
+  async #takeWaiting(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    this.#waitingCount = 0;
+    for (const list of waiting.values()) {
+      for (const { entry, path } of list) {
+        const done = this.#fits(entry) ? this.#addWhole(entry, path) : undefined;
+        const taken = done ?? await this.#takeWhole(entry, path);
+        if (!taken) await this.#host.restoreHere(entry, path);
+      }
+    }
   }
 
   /** Whether an entry can go into the group at hand. */
@@ -291,6 +330,7 @@ class FilesInParallel implements FileCrew {
   }
 
   async finish(): Promise<void> {
+    await this.#takeWaiting();
     await this.#drain();
   }
 
@@ -318,15 +358,24 @@ function sum(extents: readonly Extent[]): number {
   return extents.reduce((total, { length }) => total + length, 0);
 }
 
-/** Runs of extents that lie in one block. */
-function byBlock(extents: readonly Extent[]): Extent[][] {
-  const runs: Extent[][] = [];
+/** Extents by the block that they lie in: where content is shared, they go back and forth between some. */
+function byBlock(extents: readonly Extent[]): Iterable<Extent[]> {
+  const blocks = new Map<string, Extent[]>();
+  let last: Extent[] | undefined;
   for (const extent of extents) {
-    const run = runs.at(-1);
-    if (run?.[0] !== undefined && isSame(run[0].block, extent.block)) run.push(extent);
-    else runs.push([extent]);
+    if (last?.[0] === undefined || !isSame(last[0].block, extent.block)) {
+      const name = nameOf(extent.block);
+      last = blocks.get(name);
+      if (last === undefined) blocks.set(name, last = []);
+    }
+    last.push(extent);
   }
-  return runs;
+  return blocks.values();
+}
+
+/** A place as a name. */
+function nameOf({ segment = 0, frame, offset, frameBytes }: BlockPlace): string {
+  return `${segment} ${frame} ${offset} ${frameBytes}`;
 }
 
 function namedDamage(error: unknown, { files }: Group): unknown {

@@ -99,6 +99,7 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
             descriptor: source.descriptor,
             access: (place) => archive.accessTo(place),
             metadata: options,
+            deduplicated: archive.isDeduplicated,
           }),
       }),
       onProgress: counting(progress),
