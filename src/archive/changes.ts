@@ -179,6 +179,8 @@ export class ChangeFinder {
     const reading = this.#reading;
     this.#reading = undefined;
     if (reading !== undefined) await reading;
+    // Of a file that was known by its first row there may be more pages.
+    while (this.#known.path !== undefined && this.#known.continued) await this.#known.advance();
     await this.#pause();
   }
 

@@ -80,6 +80,33 @@ Deno.test("updateArchive() compares by content what is as new as the snapshot, o
   assertEquals(await update(target, itemsOf({ "f": "new" })), undefined);
 });
 
+Deno.test("updateArchive() leaves a file as it is whose places fill several pages, when it is found unchanged", async () => {
+  const content = new Uint8Array(7000 * 8192);
+  for (let at = 0; at < content.length; at += 8192) content[at] = 1;
+  const [big, after] = itemsOf({ big: "", z: "z" }) as [Item, Item];
+  const items = [{ row: { ...big.row, size: content.length }, content }, after];
+  const access = new MemoryFiles(items);
+  const { known } = await createInMemory(asFiles(items, true), { access });
+  const target = new MemoryArchive(known);
+  const archive = await Archive.open(nativeEngine, target, KEYS);
+  let pieces = 0;
+  for await (const entry of archive.entries()) if (entry.row.path === "big") pieces++;
+  assert(pieces > 1, "it does not fill several pages");
+  const finder = new ChangeFinder(nativeEngine, archive, { isGone: () => true, access });
+  function* found() {
+    for (const { row } of items) {
+      const { seconds: mtimeSeconds, nanoseconds: mtimeNanoseconds } = row.mtime;
+      if (!finder.isKnown("", row.path, { ...row, mtimeSeconds, mtimeNanoseconds })) {
+        yield asFiles(items)[
+          items.findIndex((item) => item.row === row)
+        ] as PlannedEntry;
+      }
+    }
+  }
+  for await (const entry of finder.changes(found())) throw new Error(`"${entry.row.path}" would be stored`);
+  assertEquals(finder.counts, { stored: 0, kept: 0, moved: 0, gone: 0 });
+});
+
 Deno.test("updateArchive() replaces folders by files and back", async () => {
   const target = await created({ "d": undefined, "d/x": "1", "d/y": undefined, "d/y/z": "2" });
   await update(target, itemsOf({ "d": "file now" }));
