@@ -4,7 +4,9 @@ import {
   type BlockPart,
   type BlockPlan,
   type BlockSetting,
+  type BlockTools,
   blockTools,
+  buildBlock,
   type BuiltBlock,
   inlineBuilder,
   type SealedBlock,
@@ -24,7 +26,7 @@ export interface ParallelBuilder extends BlockBuilder, Disposable {}
 
 /** How blocks are built in parallel. */
 export interface BuildOptions {
-  /** Worker threads; at least 1. */
+  /** Threads that build, this one among them; at least 2. */
   readonly jobs: number;
   /** Starts one; default: a `Worker`. */
   readonly start?: () => WorkerThread;
@@ -32,7 +34,7 @@ export interface BuildOptions {
 
 /** Blocks that are built where they are asked for: a small archive is finished before a thread has started. */
 const INLINE_BLOCKS = 2;
-/** Blocks under way for each worker: one to build, one that waits, so that none is ever idle. */
+/** Blocks given to each worker: one to build, one that waits, so that none is ever idle. */
 const BLOCKS_PER_WORKER = 2;
 /** A sealed block and its rows; a larger one travels in memory of its own. */
 const SLOT_BYTES = BLOCK_BYTES + 2 ** 19;
@@ -46,8 +48,18 @@ function startWorker(): Worker {
   return new Worker(new URL("./create_worker.ts", import.meta.url), { type: "module", name: "create" });
 }
 
+/**
+ * Workers build, and this thread does too while they have enough to do: it would only wait, and a thread fewer is its
+ * start and its memory saved.
+ */
 class CrewBuilder implements ParallelBuilder {
   readonly width: number;
+  readonly #tools: BlockTools;
+  /** Blocks that workers may have at a time. */
+  readonly #room: number;
+  /** Blocks that they were given, and, in memory that they count in, how many are done: replies wait for the event loop. */
+  #given = 0;
+  readonly #done = new SharedArrayBuffer(4);
   readonly #setting: BlockSetting;
   readonly #options: BuildOptions;
   readonly #inline: BlockBuilder;
@@ -58,10 +70,13 @@ class CrewBuilder implements ParallelBuilder {
   #begun = 0;
 
   constructor(setting: BlockSetting, options: BuildOptions) {
+    this.#room = (options.jobs - 1) * BLOCKS_PER_WORKER;
+    // What is built here may be behind all that they have.
     this.width = options.jobs * BLOCKS_PER_WORKER;
     this.#setting = setting;
     this.#options = options;
-    this.#inline = inlineBuilder(blockTools(nativeEngine, setting, fileContent));
+    this.#tools = blockTools(nativeEngine, setting, fileContent);
+    this.#inline = inlineBuilder(this.#tools);
     this.#slots = Array.from({ length: this.width }, () => new SharedArrayBuffer(SLOT_BYTES));
     this.#free = this.#slots.map((_, i) => i);
     const { sharing } = this.#inline;
@@ -71,8 +86,20 @@ class CrewBuilder implements ParallelBuilder {
   build(plan: BlockPlan): BuiltBlock | Promise<BuiltBlock> {
     this.#begun++;
     // Started a block early, they are there when the next one is planned.
-    if (this.#begun === INLINE_BLOCKS) this.#start();
-    return this.#begun <= INLINE_BLOCKS ? this.#inline.build(plan) : this.#send(plan);
+    if (this.#begun === INLINE_BLOCKS) this.#start(this.#options.jobs - 1);
+    const waiting = this.#given - Atomics.load(new Int32Array(this.#done), 0);
+    return this.#begun <= INLINE_BLOCKS || waiting >= this.#room ? this.#buildHere(plan) : this.#send(plan);
+  }
+
+  #buildHere(plan: BlockPlan): BuiltBlock {
+    let taken: number | undefined;
+    const allocate = (length: number): Uint8Array => {
+      if (length > SLOT_BYTES) return new Uint8Array(length);
+      return this.#inSlot(taken = this.#takeSlot(), length);
+    };
+    const built = buildBlock(plan, { ...this.#tools, allocate });
+    const slot = taken;
+    return slot === undefined ? built : { ...built, release: () => this.#free.push(slot) };
   }
 
   /** What shares content: the first parts are cut here, and when no others come, their blocks are sealed here too. */
@@ -83,7 +110,7 @@ class CrewBuilder implements ParallelBuilder {
     return {
       cut: (parts) => {
         if (++begun === 1) return inline.cut(parts);
-        if (this.#crew === undefined) this.#start();
+        if (this.#crew === undefined) this.#start(this.#options.jobs);
         return this.#cut(parts, content);
       },
       allocate: (length) => new Uint8Array(data.take(length), 0, length),
@@ -146,9 +173,9 @@ class CrewBuilder implements ParallelBuilder {
     }
   }
 
-  #start(): void {
-    const setup = { setting: this.#setting, slots: this.#slots };
-    this.#crew = new Crew(this.#options.jobs, this.#options.start ?? startWorker, setup);
+  #start(workers: number): void {
+    const setup = { setting: this.#setting, slots: this.#slots, done: this.#done };
+    this.#crew = new Crew(workers, this.#options.start ?? startWorker, setup);
   }
 
   async #send(plan: BlockPlan): Promise<BuiltBlock> {
@@ -157,11 +184,13 @@ class CrewBuilder implements ParallelBuilder {
     if (rows !== undefined) {
       const whole = packWhole(rows.bytes, parts);
       const task = { kind: "build", frame, parts: whole, slot } as const;
+      this.#given++;
       const reply = await this.#run<BuildReply>(task, [whole.numbers.buffer], parts);
       if (reply !== undefined) return { ...this.#built(reply, plan, slot), outcomes: [], held: { frame, parts, rows } };
     }
     const packed = packParts(parts);
     const transfer = [packed.rows.numbers.buffer, packed.parts.buffer, ...transferable(packed.bytes)];
+    this.#given++;
     const reply = await this.#run<BuiltReply>({ kind: "build", frame, parts: packed, slot }, transfer, parts);
     return { ...this.#built(reply, plan, slot), outcomes: unpackOutcomes(parts, reply.outcomes) };
   }

@@ -21,6 +21,8 @@ export interface BuildSetup {
   readonly setting: BlockSetting;
   /** The ring. */
   readonly slots: readonly SharedArrayBuffer[];
+  /** An i32: how many blocks all workers together have built. */
+  readonly done: SharedArrayBuffer;
 }
 
 /** What a worker does. */
@@ -82,7 +84,7 @@ export interface BuiltReply {
   readonly contentBytes: number;
 }
 
-serve<BuildSetup, WorkTask, WorkReply>(({ setting, slots }) => {
+serve<BuildSetup, WorkTask, WorkReply>(({ setting, slots, done }) => {
   const tools = blockTools(nativeEngine, setting, fileContent);
   /** Memory of a slot, or of its own where that is too small. */
   const into = (slot: number) => (length: number) => {
@@ -120,7 +122,14 @@ serve<BuildSetup, WorkTask, WorkReply>(({ setting, slots }) => {
     const { transfer, ...reply } = sent(sealBlock({ frame, count, rows, data }, { ...tools, allocate: into(slot) }));
     return { reply, transfer };
   };
-  return (task) => task.kind === "build" ? build(task) : task.kind === "cut" ? cut(task) : seal(task);
+  return (task) => {
+    if (task.kind !== "build") return task.kind === "cut" ? cut(task) : seal(task);
+    try {
+      return build(task);
+    } finally {
+      Atomics.add(new Int32Array(done), 0, 1);
+    }
+  };
 });
 
 /** A sealed frame on its way: in its slot already, or in memory that changes hands. */
