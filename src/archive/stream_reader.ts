@@ -7,7 +7,7 @@ import type { Bytes, Engine } from "../engine/engine.ts";
 import type { Block } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
-import { type Header, isDeduplicated, recoveryPercent } from "../format/header.ts";
+import { type Header, isDeduplicated, recoveryPercent, SEVERAL_SEGMENTS } from "../format/header.ts";
 import { deriveSegmentKey, KEY_BYTES } from "../format/keys.ts";
 import { encodeLocator, type FramePlace, RECORD_BYTES, type State } from "../format/locator.ts";
 import type { ListedSegment } from "../format/segment_table.ts";
@@ -341,6 +341,11 @@ export class ArchiveStream {
     checkGeneration(found.locator, this.header.generation);
     check.end(found, length);
     const state = this.#state;
+    if (
+      found.locator.segment.number > 0 && !isAhead(found, state) && (this.header.readFeatures & SEVERAL_SEGMENTS) === 0
+    ) {
+      throw new ArchiveError("malformed", "Cannot accept the archive: its header knows of one segment only");
+    }
     if (state instanceof ArchiveError) throw state;
     const { number } = found.locator.segment;
     const stands = state.kind === "streamed" || number !== state.locator.segment.number ||
@@ -361,6 +366,12 @@ function checkOnly(opened: OpenedHeader, segments: SegmentChoice = "only"): void
   if (segments !== "only" || state instanceof ArchiveError || state.kind === "streamed") return;
   const { number } = state.locator.segment;
   if (number > 0) throw new SeveralSnapshotsError(number + 1);
+}
+
+/** Whether a segment is behind the newest one that the header knows: its update was interrupted. */
+function isAhead({ locator }: ListedSegment, state: State | ArchiveError): boolean {
+  return !(state instanceof ArchiveError) && state.kind === "known" &&
+    locator.segment.number > state.locator.segment.number;
 }
 
 function cut(why: string): ArchiveError {

@@ -76,6 +76,8 @@ export interface BuilderOptions {
   readonly archiveKey?: Bytes;
   /** Everything random comes from this number. */
   readonly seed?: number;
+  /** What the segment follows; nothing unless given. */
+  readonly behind?: { readonly number: number; readonly link: Bytes; readonly offset: number };
 }
 
 /** The archive key of built archives, unless another is given. */
@@ -130,23 +132,26 @@ export class ArchiveBuilder {
   readonly #aead: Aead;
   readonly #markKey: Bytes;
   readonly #pieces: PlacedBytes[] = [];
-  #offset = 0;
+  readonly #start: number;
+  #offset: number;
   #number = 0;
 
   /** Begins with the segment's salt. */
   constructor(options: BuilderOptions = {}) {
-    const { engine = nativeEngine, suite = 1, archiveKey = TEST_KEY, seed = 1 } = options;
+    const { engine = nativeEngine, suite = 1, archiveKey = TEST_KEY, seed = 1, behind } = options;
     this.engine = engine;
     this.random = seededRandom(seed, engine);
     this.keys = { engine, suite, archiveKey, id: deriveArchiveId(engine, archiveKey) };
-    this.segment = { salt: this.random(KEY_BYTES), number: 0, link: new Uint8Array(KEY_BYTES) };
+    const { number, link, offset } = behind ?? { number: 0, link: new Uint8Array(KEY_BYTES), offset: 0 };
+    this.segment = { salt: this.random(KEY_BYTES), number, link };
+    this.#start = this.#offset = offset;
     const key = deriveSegmentKey(engine, archiveKey, suite, this.keys.id, this.segment);
     this.#aead = engine.aead(suite, key);
     this.#markKey = deriveMarkKey(engine, key);
     this.append(this.segment.salt);
   }
 
-  /** Bytes of the body so far. */
+  /** Bytes of the body so far, those of earlier segments included. */
   get offset(): number {
     return this.#offset;
   }
@@ -252,10 +257,10 @@ export class ArchiveBuilder {
     return this.#pieces;
   }
 
-  /** The body so far, with zeros where room was left. */
+  /** The segment so far, with zeros where room was left. */
   body(): Bytes {
-    const body = new Uint8Array(this.#offset);
-    for (const { offset, bytes } of this.#pieces) body.set(bytes, offset);
+    const body = new Uint8Array(this.#offset - this.#start);
+    for (const { offset, bytes } of this.#pieces) body.set(bytes, offset - this.#start);
     return body;
   }
 }

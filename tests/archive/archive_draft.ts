@@ -6,11 +6,13 @@ import type { Bytes } from "../../src/engine/engine.ts";
 import { type BlockEntry, encodeBlockRows, encodePage, type PageEntry } from "../../src/format/block.ts";
 import { encodeIndex, type PagePlace } from "../../src/format/catalog_index.ts";
 import { FRAME_TYPE, storedForFrameLength } from "../../src/format/frame.ts";
-import type { Header, HeaderCopyName } from "../../src/format/header.ts";
+import { type Header, type HeaderCopyName, SEVERAL_SEGMENTS } from "../../src/format/header.ts";
 import { encodeLocator, encodeState, type Locator, RECORD_BYTES, type State } from "../../src/format/locator.ts";
 import type { BlockPlace, Row, Slice } from "../../src/format/row.ts";
-import { provisionalRow } from "../../src/format/rows.ts";
+import { provisionalRow, type RowMark } from "../../src/format/rows.ts";
+import { encodeSegmentTable, type SegmentTable } from "../../src/format/segment_table.ts";
 import type { Slot } from "../../src/format/slots.ts";
+import { encodeSnapshotTable, listedSnapshot, type SnapshotTable } from "../../src/format/snapshot_table.ts";
 import { emptyTally, encodeTrailer, tally, type Trailer } from "../../src/format/tables.ts";
 import { ArchiveBuilder, type BuilderOptions, type FrameDraft, type SealedFrame } from "./archive_builder.ts";
 
@@ -25,9 +27,15 @@ export interface BlockDraft {
   frameBytes?: number;
 }
 
+/** A block of an earlier segment, by its position among that one's. */
+export interface EarlierBlock {
+  readonly segment: number;
+  readonly position: number;
+}
+
 /** An extent whose block may be told by its position among the draft's blocks. */
 export interface ExtentDraft extends Slice {
-  readonly block: number | BlockPlace;
+  readonly block: number | BlockPlace | EarlierBlock;
   readonly shared?: true;
 }
 
@@ -36,6 +44,7 @@ export interface PageEntryDraft {
   row: Row;
   provisional: boolean;
   extents: ExtentDraft[];
+  mark?: RowMark;
 }
 
 /** A page before its blocks have places. */
@@ -66,6 +75,12 @@ export interface Draft {
   padding: FrameDraft[] | undefined;
   onFrame: (frame: FrameDraft, name: FrameName, index: number) => FrameDraft | readonly FrameDraft[];
   onIndex: (pages: PagePlace[]) => PagePlace[];
+  /** The runs below this segment's own, the newest first; none unless it follows another. */
+  runs: readonly number[];
+  /** What the snapshot holds in all, where that is more than the pages here have. */
+  totals: readonly Pick<Row, "kind" | "size">[] | undefined;
+  onSegmentTable: (table: SegmentTable) => SegmentTable;
+  onSnapshotTable: (table: SnapshotTable) => SnapshotTable;
   onTrailer: (trailer: Trailer) => Trailer;
   onLocator: (locator: Locator) => Locator;
   onState: (state: State) => State;
@@ -140,6 +155,10 @@ export function draftOf(items: readonly Item[], blockBytes = 4096, options: Buil
     padding: undefined,
     onFrame: same,
     onIndex: same,
+    runs: [],
+    totals: undefined,
+    onSegmentTable: same,
+    onSnapshotTable: same,
     onTrailer: same,
     onLocator: same,
     onState: same,
@@ -179,9 +198,40 @@ export function encodeBlock({ entries, data }: BlockDraft): Bytes {
   return joined(encodeBlockRows(entries), data);
 }
 
+/** A segment that was sealed, for those that follow. */
+interface SealedSegment {
+  readonly builder: ArchiveBuilder;
+  readonly blocks: readonly SealedFrame[];
+  readonly locator: Locator;
+  /** Its locator as it stands. */
+  readonly record: Bytes;
+  readonly trailer: Trailer;
+}
+
 /** Seals a draft. */
 export function sealDraft(draft: Draft): SealedArchive {
-  const builder = new ArchiveBuilder(draft.options);
+  return sealDrafts([draft]);
+}
+
+/**
+ * Seals an archive of several segments, one for each draft. The header is what the last one says, or the one of that
+ * number: the others are then behind what the header knows.
+ */
+export function sealDrafts(drafts: readonly Draft[], known: number = drafts.length - 1): SealedArchive {
+  const segments: SealedSegment[] = [];
+  for (const draft of drafts) segments.push(sealSegment(draft, segments));
+  return sealHeader(drafts[known] as Draft, segments, known);
+}
+
+function sealSegment(draft: Draft, before: readonly SealedSegment[]): SealedSegment {
+  const last = before.at(-1);
+  const number = before.length;
+  const link = last === undefined ? undefined : last.builder.engine.sha256(last.record);
+  const end = last === undefined ? 0 : last.locator.offset + last.locator.length;
+  const builder = new ArchiveBuilder({
+    ...draft.options,
+    ...(link === undefined ? {} : { seed: number + (draft.options.seed ?? 1), behind: { number, link, offset: end } }),
+  });
   const { level } = draft;
   const put = (name: FrameName, index: number, frame: FrameDraft): SealedFrame => {
     const here = { type: frame.type, frame: builder.nextNumber, offset: builder.offset, frameBytes: 0 };
@@ -197,8 +247,8 @@ export function sealDraft(draft: Draft): SealedArchive {
   );
   const putPages = (name: "page" | "orphanPage", pages: readonly PageDraft[]): PagePlace[] =>
     pages.map((page, i) => {
-      const entries = page.entries.map((entry) => resolveEntry(entry, blocks));
-      const raw = encodePage({ entries, continues: page.continues });
+      const entries = page.entries.map((entry) => resolveEntry(entry, blocks, before, number));
+      const raw = encodePage({ entries, continues: page.continues }, number);
       const place = put(name, i, { type: FRAME_TYPE[name], raw, rows: entries.length, ...compressed });
       return { ...place, firstPath: entries[0]?.row.path ?? "", rows: entries.length };
     });
@@ -206,35 +256,39 @@ export function sealDraft(draft: Draft): SealedArchive {
   putPages("orphanPage", draft.orphans);
   const honest = draft.onIndex(pages);
   const index = put("index", 0, { type: FRAME_TYPE.index, raw: encodeIndex(honest), rows: honest.length });
-  put("segmentTable", 0, { type: FRAME_TYPE.segmentTable, raw: EMPTY });
-  put("snapshotTable", 0, { type: FRAME_TYPE.snapshotTable, raw: EMPTY });
+  const listed = before.map(({ builder, locator, record }) => ({ locator, id: builder.engine.sha256(record) }));
+  const segmentTable = draft.onSegmentTable({ pages: [], rows: listed });
+  const rows = segmentTable.rows.length;
+  put("segmentTable", 0, { type: FRAME_TYPE.segmentTable, raw: encodeSegmentTable(segmentTable), rows });
+  const snapshotTable = draft.onSnapshotTable({
+    pages: [],
+    rows: before.map(({ trailer }) => listedSnapshot(trailer)),
+  });
+  const raw = encodeSnapshotTable(snapshotTable);
+  put("snapshotTable", 0, { type: FRAME_TYPE.snapshotTable, raw, rows: snapshotTable.rows.length });
   draft.extra.forEach((frame, i) => put("extra", i, frame));
   const record = draft.onTrailer(trailerOf(draft, index));
-  const trailer = put("trailer", 0, { type: FRAME_TYPE.trailer, raw: encodeTrailer(record) });
+  const trailer = put("trailer", 0, { type: FRAME_TYPE.trailer, raw: encodeTrailer(record, number) });
   const padding = draft.padding ?? [paddingFrame(builder.offset)];
   padding.forEach((frame, i) => put("padding", i, frame));
   put("end", 0, { type: FRAME_TYPE.end, raw: EMPTY });
-  return sealEnds(draft, builder, index, trailer);
-}
-
-function sealEnds(
-  draft: Draft,
-  builder: ArchiveBuilder,
-  index: SealedFrame,
-  trailer: SealedFrame,
-): SealedArchive {
   const locator = draft.onLocator({
     generation: 1,
     segment: builder.segment,
-    offset: 0,
-    length: builder.offset + RECORD_BYTES,
+    offset: end,
+    length: builder.offset + RECORD_BYTES - end,
     index: { offset: index.offset, frame: index.frame },
     trailer: { offset: trailer.offset, frame: trailer.frame },
     trailerBytes: trailer.frameBytes,
-    snapshots: 1,
+    snapshots: number + 1,
   });
-  const record = draft.onLocatorRecord(builder.record("locator", encodeLocator(locator)));
-  builder.append(record);
+  const locatorRecord = draft.onLocatorRecord(builder.record("locator", encodeLocator(locator)));
+  builder.append(locatorRecord);
+  return { builder, blocks, locator, record: locatorRecord, trailer: record };
+}
+
+function sealHeader(draft: Draft, segments: readonly SealedSegment[], known: number): SealedArchive {
+  const { builder, locator, record } = segments[known] as SealedSegment;
   const state: State = draft.state === "streamed"
     ? { kind: "streamed", generation: 1 }
     : { kind: "known", locator, locatorHash: builder.engine.sha256(record) };
@@ -242,7 +296,7 @@ function sealEnds(
     pages: draft.headerPages,
     suite: builder.keys.suite,
     generation: 1,
-    readFeatures: 0,
+    readFeatures: known > 0 ? SEVERAL_SEGMENTS : 0,
     writeFeatures: 0,
     ignorableFeatures: 0,
     state: builder.record("state", encodeState(draft.onState(state))),
@@ -255,31 +309,40 @@ function sealEnds(
   return {
     // Made when it is asked for: with room left, it may be larger than memory.
     get bytes() {
-      return joined(both, builder.body());
+      return joined(both, ...segments.map(({ builder }) => builder.body()));
     },
     header: both,
     bodyOffset: both.length,
-    frames: builder.frames,
+    frames: segments.flatMap(({ builder }) => builder.frames),
     builder,
   };
 }
 
-function resolveEntry(entry: PageEntryDraft, blocks: readonly BlockPlace[]): PageEntry {
+function resolveEntry(
+  { mark, ...entry }: PageEntryDraft,
+  blocks: readonly BlockPlace[],
+  before: readonly SealedSegment[],
+  segment: number,
+): PageEntry {
   const extents = entry.extents.map((extent) => {
-    const block = typeof extent.block === "number" ? blocks[extent.block] : extent.block;
-    if (block === undefined) throw new Error(`Cannot seal "${entry.row.path}": no such block`);
-    return { ...extent, block: { frame: block.frame, offset: block.offset, frameBytes: block.frameBytes } };
+    const { block } = extent;
+    const place = typeof block === "number"
+      ? blocks[block]
+      : "position" in block
+      ? before[block.segment]?.blocks[block.position]
+      : block;
+    if (place === undefined) throw new Error(`Cannot seal "${entry.row.path}": no such block`);
+    const own = typeof block === "number" ? segment : block.segment ?? segment;
+    const { frame, offset, frameBytes } = place;
+    return { ...extent, block: { ...(own === 0 ? {} : { segment: own }), frame, offset, frameBytes } };
   });
-  return { ...entry, extents };
+  return mark === undefined ? { ...entry, extents } : { ...entry, extents, mark };
 }
 
 function trailerOf(draft: Draft, index: SealedFrame): Trailer {
   const totals = emptyTally();
-  for (const page of draft.pages) {
-    for (const { row } of page.continues ? page.entries.slice(1) : page.entries) {
-      tally(totals, row);
-    }
-  }
+  const rows = draft.pages.flatMap((page) => page.continues ? page.entries.slice(1) : page.entries);
+  for (const row of draft.totals ?? rows.map(({ row }) => row)) tally(totals, row);
   return {
     time: { seconds: 1_700_000_000, nanoseconds: 0 },
     label: "",
@@ -290,6 +353,7 @@ function trailerOf(draft: Draft, index: SealedFrame): Trailer {
     orphanPages: draft.orphans.length,
     partial: draft.orphans.length > 0,
     writer: "",
+    ...(draft.runs.length === 0 ? {} : { runs: draft.runs }),
   };
 }
 

@@ -20,6 +20,12 @@ type Reading =
     readonly released: string;
     readonly warnings: number;
     readonly why: string;
+    /** What reading the content of each snapshot by its places gives. */
+    readonly snapshots: readonly {
+      readonly outcome: string;
+      readonly paths?: readonly string[];
+      readonly released?: string;
+    }[];
   };
 
 function lines<T>(text: string): T[] {
@@ -36,13 +42,20 @@ testWith(SECOND_READER, "the second reader reads every vector as it says", async
     "only recipients may be left out",
   );
   for (const { name, skipped: why } of skipped) console.warn(`skipped: "${name}": ${why}`);
-  const wrong = readings.flatMap((reading) => {
+  const wrong = readings.flatMap((reading): unknown[] => {
     if ("skipped" in reading) return [];
-    const { stream, warnings } = readVector(reading.name);
+    const { stream, seek, warnings, snapshots } = readVector(reading.name);
     const expected = { ...stream, warnings };
     const { outcome, released } = reading;
     const found = { outcome, released, warnings: reading.warnings };
-    return JSON.stringify(found) === JSON.stringify(expected) ? [] : [{ reading, expected }];
+    if (JSON.stringify(found) !== JSON.stringify(expected)) return [{ reading, expected }];
+    // What is whole is read by its places too: the newest snapshot, and each where the vector says what it holds.
+    const newest = reading.snapshots.at(-1);
+    if (outcome === "none" && newest?.outcome !== seek.outcome) return [{ reading, seek }];
+    const held = reading.snapshots.map(({ paths, released }) => ({ paths, released }));
+    return snapshots === undefined || JSON.stringify(held) === JSON.stringify(snapshots)
+      ? []
+      : [{ reading, snapshots }];
   });
   assertEquals(wrong, []);
   assert(readings.length - skipped.length > 400, "hardly any vectors were read");
@@ -122,6 +135,36 @@ for (const to of ["a file", "a pipe"] as const) {
     });
   });
 }
+
+testWith(SECOND_READER, "the second reader restores each snapshot of what the program updates", async () => {
+  await inFolder(async (folder) => {
+    writeTree(folder, { "tree/a": "1", "tree/b/c": randomBytes(300_000), "tree/b/d": "3", "passphrase": PASSPHRASE });
+    const at = { cwd: folder };
+    const archive = `${folder}/archive.coffer`;
+    const trees = [await contentOf(`${folder}/tree`)];
+    await create(archive, ["-C", "tree", "."], at);
+    const changes = [
+      () => writeTree(`${folder}/tree`, { "a": "one", "e": "5" }),
+      () => Deno.renameSync(`${folder}/tree/b/c`, `${folder}/tree/moved`),
+      () => Deno.chmodSync(`${folder}/tree/moved`, 0o600),
+      () => Deno.removeSync(`${folder}/tree/b`, { recursive: true }),
+    ];
+    for (const change of changes) {
+      change();
+      trees.push(await contentOf(`${folder}/tree`));
+      await expectExit(0, ["update", archive, "-C", "tree", "."], at);
+    }
+    const key = ["--passphrase-file", `${folder}/passphrase`];
+    const ids = lines<{ id: string }>((await expectExit(0, ["snapshots", archive, "--json"], at)).out);
+    const listed = lines<Record<string, unknown>>(await python(["list", archive, ...key]));
+    assertEquals(listed.at(-1)?.snapshots, ids.map(({ id }) => id));
+    for (const [i, tree] of trees.entries()) {
+      const target = `${folder}/restored-${i}`;
+      await python(["extract", archive, target, "--snapshot", `${i + 1}`, ...key]);
+      assertEquals(await contentOf(target), tree, `snapshot ${i + 1}`);
+    }
+  });
+});
 
 testWith(
   SECOND_READER,

@@ -3,6 +3,7 @@
  * cases, and not taken from the reader at hand; where the two differ, that is said and the exit code is 1.
  */
 import { encodeHex } from "@std/encoding/hex";
+import type { Key } from "../../src/archive/unlock.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { codeOf, readBySeeking, readByStream, type Reading } from "../archive/reading.ts";
@@ -10,14 +11,18 @@ import { CountedSource } from "../archive/sources.ts";
 import { agreementCases } from "./agreement_cases.ts";
 import { frameCases } from "./frame_cases.ts";
 import { headerCases } from "./header_cases.ts";
+import { newestCases } from "./newest_cases.ts";
 import { rowCases } from "./row_cases.ts";
+import { segmentCases } from "./segment_cases.ts";
 import { sharingCases } from "./sharing_cases.ts";
 import { ARCHIVE_KEY, type Outcome, type VectorCase } from "./vector_case.ts";
-import { type Expected, gzip, type Part, type VectorFile, vectorKey, vectorNames, vectorUrl } from "./vector_file.ts";
+import { type Expected, type ExpectedSnapshot, gzip, type Part, type VectorFile, vectorKey, vectorNames, vectorUrl } from "./vector_file.ts";
 import { zstdCases } from "./zstd_cases.ts";
 
 /** Vectors that others share bytes with: those are not written again. */
 const BASES = ["whole_suite_1_streamed_stored", "whole_suite_1_known_stored", "path_backslash", "shared"];
+/** The same for vectors of several segments. */
+const SEGMENT_BASES = ["segments_three", "stack_8_runs"];
 /** Shared bytes below this are not worth a part. */
 const MIN_SHARED_BYTES = 128;
 /** Bytes by which a shared range is looked for. */
@@ -86,38 +91,61 @@ async function attempt(read: () => Promise<Reading>): Promise<Reading | undefine
   }
 }
 
+async function snapshotsOf(
+  { name, bytes, snapshots = [] }: VectorCase,
+  keys: readonly Key[],
+): Promise<ExpectedSnapshot[]> {
+  return await Promise.all(snapshots.map(async (paths, i) => {
+    const options = { keys, snapshot: { kind: "number" as const, number: i + 1 } };
+    const reading = await readBySeeking(nativeEngine, new CountedSource(bytes), options);
+    const found = reading.entries.map(({ row }) => row.path);
+    if (reading.error !== undefined || found.join("\n") !== paths.join("\n")) {
+      problems.push(`${name}: expected other paths in snapshot ${i + 1} than ${found.join(", ")}`);
+    }
+    return { paths, released: reading.released };
+  }));
+}
+
 async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>): Promise<void> {
-  const { name, about, bytes, keys = [ARCHIVE_KEY], warnings = 0 } = vector;
+  const { name, about, bytes, keys = [ARCHIVE_KEY], warnings = 0, seekWarnings = 0 } = vector;
   const stream = await attempt(() => readByStream(nativeEngine, [bytes], { keys }));
   const seek = await attempt(() => readBySeeking(nativeEngine, new CountedSource(bytes), { keys }));
-  for (const reading of [stream, seek]) {
-    if (reading !== undefined && reading.warnings.length !== warnings) {
-      problems.push(`${name}: expected ${warnings} warnings, and got ${reading.warnings.length}`);
+  for (const [reading, count] of [[stream, warnings], [seek, warnings + seekWarnings]] as const) {
+    if (reading !== undefined && reading.warnings.length !== count) {
+      problems.push(`${name}: expected ${count} warnings, and got ${reading.warnings.length}`);
     }
   }
   const file: VectorFile = {
     about,
     key: vectorKey(keys),
-    archive: BASES.includes(name) ? [{ gzip: await gzip(bytes) }] : await partsOf(bytes, windows),
+    archive: [...BASES, ...SEGMENT_BASES].includes(name) ? [{ gzip: await gzip(bytes) }] : await partsOf(bytes, windows),
     length: bytes.length,
     sha256: hash(bytes),
     warnings,
     stream: expected(name, vector.stream, vector.released?.stream, stream),
-    seek: expected(name, vector.seek, vector.released?.seek, seek),
+    seek: {
+      ...expected(name, vector.seek, vector.released?.seek, seek),
+      ...(seekWarnings === 0 ? {} : { warnings: warnings + seekWarnings }),
+    },
+    ...(vector.snapshots === undefined ? {} : { snapshots: await snapshotsOf(vector, keys) }),
   };
   await Deno.writeTextFile(vectorUrl(name), `${JSON.stringify(file, undefined, 2)}\n`);
 }
 
 async function main(): Promise<number> {
-  const cases = [...await headerCases(), ...frameCases(), ...rowCases(), ...agreementCases(), ...sharingCases(), ...zstdCases()];
+  const first = [...await headerCases(), ...frameCases(), ...rowCases(), ...agreementCases(), ...sharingCases(), ...zstdCases()];
+  const several = [...segmentCases(), ...newestCases()];
+  const cases = [...first, ...several];
   const names = new Set(cases.map(({ name }) => name));
   if (names.size !== cases.length) throw new Error("Cannot write the vectors: two have one name");
-  // Of a window that several have, the last one's counts.
-  const based = cases.filter(({ name }) => BASES.includes(name));
-  const bases = new Map([...based.filter(({ name }) => name === "shared"), ...based].map(({ name, bytes }) => [name, bytes]));
   for (const name of vectorNames()) if (!names.has(name)) await Deno.remove(vectorUrl(name));
-  const windows = windowsOf(bases);
-  for (const vector of cases) await write(vector, windows);
+  for (const [group, baseNames] of [[first, BASES], [several, SEGMENT_BASES]] as const) {
+    // Of a window that several have, the last one's counts.
+    const based = group.filter(({ name }) => baseNames.includes(name));
+    const ordered = [...based.filter(({ name }) => name === "shared"), ...based];
+    const windows = windowsOf(new Map(ordered.map(({ name, bytes }) => [name, bytes])));
+    for (const vector of group) await write(vector, windows);
+  }
   for (const problem of problems) console.error(problem);
   console.log(`${cases.length} vectors, ${problems.length} on which the reader at hand differs`);
   return problems.length === 0 ? 0 : 1;

@@ -24,6 +24,10 @@ export interface VectorCase {
   readonly seek: Outcome;
   /** Header copies that are warned about; none unless given. */
   readonly warnings?: number;
+  /** What a reader with random access warns about besides; nothing unless given. */
+  readonly seekWarnings?: number;
+  /** The paths of each snapshot, where all of them can be read. */
+  readonly snapshots?: readonly (readonly string[])[];
   /** The content given out before the end, where the generator is not to take it from the reader at hand. */
   readonly released?: { readonly stream?: Bytes; readonly seek?: Bytes };
 }

@@ -8,9 +8,12 @@
  *     length     their number
  *     sha256     their SHA-256 in hex
  *     warnings   how many header copies are to be warned about
- *     stream     what reading from front to back gives: the failure class of FORMAT.md, or `none`, and `released`: the
+ *     stream     what reading all of it from front to back gives: the failure class of FORMAT.md, or `none`, and `released`: the
  *                SHA-256 of all content given out before that, slice by slice, of each block in turn
- *     seek       what opening with random access and reading every entry of the catalog in turn gives, likewise
+ *     seek       what opening with random access and reading every entry of the newest catalog in turn gives, likewise;
+ *                `warnings` is how much is to be warned about then, where that is more than the header copies
+ *     snapshots  of an archive of several snapshots that can all be read: the paths of each, and what reading every entry
+ *                in turn releases
  *
  * The files are the truth. `generate.ts` made them and makes new ones; compressed frames may come out differently under
  * another version of zstd, which is why no test makes them again.
@@ -32,6 +35,13 @@ export type Part = { readonly gzip: string } | {
 export interface Expected {
   readonly outcome: Outcome;
   readonly released: string;
+  readonly warnings?: number;
+}
+
+/** What one of several snapshots holds. */
+export interface ExpectedSnapshot {
+  readonly paths: readonly string[];
+  readonly released: string;
 }
 
 /** What is to open a vector's archive, all of it together. */
@@ -50,6 +60,7 @@ export interface VectorFile {
   readonly warnings: number;
   readonly stream: Expected;
   readonly seek: Expected;
+  readonly snapshots?: readonly ExpectedSnapshot[];
 }
 
 const FOLDER = new URL("./", import.meta.url);

@@ -1,11 +1,11 @@
 """A second reader of Coffer archives, written from FORMAT.md alone.
 
-    /usr/bin/python3 -B -m decoder list ARCHIVE KEY...
-    /usr/bin/python3 -B -m decoder extract ARCHIVE DIRECTORY KEY...
+    /usr/bin/python3 -B -m decoder list ARCHIVE [--snapshot N] KEY...
+    /usr/bin/python3 -B -m decoder extract ARCHIVE DIRECTORY [--snapshot N] KEY...
     /usr/bin/python3 -B -m decoder vectors FOLDER
 
 KEY is `--passphrase-file F`, `--key-file F` or `--archive-key HEX`. `list` prints one JSON object for each row, with the
-SHA-256 of each file's content; `extract` writes to a directory that must not exist; `vectors` reads all golden vectors and prints
+SHA-256 of each file's content, of the newest snapshot or the one of a number from 1; `extract` writes to a directory that must not exist; `vectors` reads all golden vectors and prints
 what each gives. Needs Debian's python3-cryptography and python3-zstandard."""
 
 import base64
@@ -20,6 +20,7 @@ from .extract import Extraction
 from .keys import Keys, passphrase_bytes, read_key_file
 from .rows import FILE, Row
 from .segment import WholeReader
+from .snapshots import read_snapshot
 from .values import EXIT_CODES, Failure
 
 KINDS = {1: "file", 2: "directory", 3: "symlink", 4: "hardlink", 5: "fifo"}
@@ -73,37 +74,39 @@ def described(row: Row, hashes):
     }
 
 
-def read_whole(data, keys, sink):
-    """Reads an archive, and gives the content of its files. Where they share it, blocks do not have all of a file."""
-    reader = WholeReader(data, keys, sink)
-    if reader.deduplicated:
-        reader.sink = lambda row, provisional, slices: None
-    whole = reader.read()
-    if reader.deduplicated:
-        reader.give_content(sink)
-    return whole
+def latest(whole):
+    """The number of the newest snapshot that is no checkpoint, from 1."""
+    for number in range(len(whole.segments), 0, -1):
+        if not whole.segments[number - 1].snapshot.checkpoint:
+            return number
+    raise SystemExit("all snapshots are checkpoints: name one with --snapshot")
 
 
-def list_archive(data, keys):
+def list_archive(data, keys, number):
+    whole = WholeReader(data, keys, lambda *_: None).read()
+    number = latest(whole) if number is None else number
     hashes = Hashes()
-    whole = read_whole(data, keys, hashes)
-    for row in whole.catalog:
+    for row in read_snapshot(whole, number - 1, hashes):
         print(json.dumps(described(row, hashes.done)))
+    segment = whole.segments[number - 1]
     print(json.dumps({
-        "snapshot": whole.snapshot_id,
+        "snapshot": segment.hash.hex(),
+        "number": number,
+        "snapshots": [each.hash.hex() for each in whole.segments],
         "streamed": whole.streamed,
         "warnings": whole.warnings,
-        "label": whole.label,
-        "writer": whole.writer,
-        "partial": whole.partial,
-        "orphans": [path.decode() for path in whole.orphans],
+        "label": segment.snapshot.label,
+        "writer": segment.snapshot.writer,
+        "partial": segment.snapshot.partial,
+        "orphans": [path.decode() for path in segment.snapshot.orphans],
     }))
 
 
-def extract_archive(data, keys, directory):
+def extract_archive(data, keys, directory, number):
+    whole = WholeReader(data, keys, lambda *_: None).read()
     extraction = Extraction(directory, len(data))
-    whole = read_whole(data, keys, extraction)
-    return extraction.finish(whole)
+    number = latest(whole) if number is None else number
+    return extraction.finish(read_snapshot(whole, number - 1, extraction))
 
 
 class Vectors:
@@ -144,24 +147,49 @@ class Vectors:
             for _, content in slices:
                 released.update(content)
 
-        outcome, why, warnings = "none", "", 0
+        outcome, why, warnings, snapshots = "none", "", 0, []
         try:
             reader = WholeReader(self.archive(name), keys, sink)
-            warnings = reader.opened.warnings
+            warnings = reader.warnings
             reader.read()
+            snapshots = [self.snapshot(reader, number) for number in range(len(reader.segments))]
         except Failure as failure:
             outcome, why = failure.code, str(failure)
-        return {"outcome": outcome, "released": released.hexdigest(), "warnings": warnings, "why": why}
+        return {
+            "outcome": outcome,
+            "released": released.hexdigest(),
+            "warnings": warnings,
+            "why": why,
+            "snapshots": snapshots,
+        }
+
+    def snapshot(self, whole, number):
+        """The paths of a snapshot and the hash of its content, or why it cannot be read."""
+        released = hashlib.sha256()
+
+        def sink(row, provisional, slices):
+            for _, content in slices:
+                released.update(content)
+
+        try:
+            rows = read_snapshot(whole, number, sink)
+        except Failure as failure:
+            return {"outcome": failure.code, "why": str(failure)}
+        return {"outcome": "none", "paths": [row.path.decode() for row in rows], "released": released.hexdigest()}
 
     def print_all(self):
         for name in sorted(file[: -len(".json")] for file in os.listdir(self.folder) if file.endswith(".json")):
             print(json.dumps({"name": name, **self.read(name)}))
 
 
-def keys_of(arguments):
+def options_of(arguments):
+    """The keys, and the number of a snapshot or None."""
     keys = Keys()
+    number = None
     for option, value in zip(arguments[::2], arguments[1::2]):
-        if option == "--archive-key":
+        if option == "--snapshot":
+            number = int(value)
+        elif option == "--archive-key":
             keys.archive_keys.append(bytes.fromhex(value))
         elif option == "--key-file":
             with open(value, encoding="utf-8") as file:
@@ -171,7 +199,7 @@ def keys_of(arguments):
                 keys.passphrases.append(passphrase_bytes(file.read().removesuffix("\n")))
         else:
             raise ValueError(f"unknown option {option}")
-    return keys
+    return keys, number
 
 
 def mapped(path):
@@ -188,10 +216,11 @@ def main(arguments):
         return 0
     try:
         if verb == "list":
-            list_archive(mapped(target), keys_of(rest))
+            list_archive(mapped(target), *options_of(rest))
             return 0
         if verb == "extract":
-            for problem in extract_archive(mapped(target), keys_of(rest[1:]), rest[0]):
+            keys, number = options_of(rest[1:])
+            for problem in extract_archive(mapped(target), keys, rest[0], number):
                 print(problem, file=sys.stderr)
             return 0
         raise ValueError(f"unknown verb {verb}")

@@ -61,17 +61,13 @@ class Extraction:
         finally:
             os.close(descriptor)
 
-    def finish(self, whole):
+    def finish(self, catalog):
         """Makes the rest from the catalog. Gives a line for all that could not be restored."""
-        for path in whole.orphans:
-            if path in self.files:
-                os.unlink(self.at(path))
-                del self.files[path]
         problems = []
-        for row in whole.catalog:
+        for row in catalog:
             if row.kind == DIRECTORY:
                 self.make_directories(b"" if row.path == b"." else row.path)
-        for row in whole.catalog:
+        for row in catalog:
             self.make_directories(os.path.dirname(row.path))
             if row.kind == HARDLINK:
                 if row.link in self.files:
@@ -80,10 +76,10 @@ class Extraction:
                     problems.append(f"{row.path!r}: a hard link to what is no file")
             elif row.kind == FIFO:
                 os.mkfifo(self.at(row.path), 0o600)
-        for row in whole.catalog:
+        for row in catalog:
             if row.kind == SYMLINK:
                 os.symlink(row.link, self.at(row.path))
-        for row in reversed(whole.catalog):
+        for row in reversed(catalog):
             if row.kind != HARDLINK:
                 self.restore_metadata(row)
         return problems

@@ -15,7 +15,8 @@ MAX_SLOTS = 32
 MAX_PASSPHRASE_SLOTS = 8
 
 
-# The bit of features needed to read that files share content.
+# Bits of features needed to read: more than one segment, and files that share content.
+SEVERAL = 1
 DEDUPLICATED = 4
 
 
@@ -24,6 +25,7 @@ class Copy:
     pages: int
     suite: int
     generation: int
+    several: bool
     deduplicated: bool
     state: bytes
     slots: list
@@ -53,7 +55,8 @@ def decode_copy(data, at, magic):
     need(suite in (1, 2), "newer-version", "another suite")
     generation = reader.unsigned(4)
     features = reader.unsigned(4)
-    need(features in (0, DEDUPLICATED), "newer-version", "a feature that is needed to read")
+    # Recovery layers are not known here.
+    need(features & ~(SEVERAL | DEDUPLICATED) == 0, "newer-version", "a feature that is needed to read")
     reader.take(8)
     count, length = reader.unsigned(2), reader.unsigned(2)
     need(length <= pages * PAGE - 352, "malformed", "slots are too long")
@@ -64,7 +67,8 @@ def decode_copy(data, at, magic):
         pages=pages,
         suite=suite,
         generation=generation,
-        deduplicated=features == DEDUPLICATED,
+        several=features & SEVERAL != 0,
+        deduplicated=features & DEDUPLICATED != 0,
         state=state,
         slots=slots,
         covered=copy[:-64],
@@ -210,6 +214,12 @@ def decode_record(plain, kind):
     reader.zeros(32)
     if kind == 1:
         need(not any(locator_hash), "malformed", "a locator with a hash")
+    check_record(record)
+    return record, locator_hash
+
+
+def check_record(record):
+    """What readers refuse of a locator, a state, and a row of a segment table."""
     end = record.offset + record.length
     need(record.offset % PAGE == 0 and record.length % PAGE == 0, "malformed", "a segment that is not aligned")
     need(record.length > 0 and end <= 2**53 - 2**24, "malformed", "a segment's length")
@@ -217,7 +227,6 @@ def decode_record(plain, kind):
     need(record.trailer_offset + record.trailer_bytes <= end, "malformed", "a trailer beyond its segment")
     need(record.index_frame < record.trailer_frame <= 2**32 - 1, "malformed", "frame numbers do not rise")
     need(record.snapshots >= 1, "malformed", "no snapshots")
-    return record, locator_hash
 
 
 def decode_state(opened):

@@ -59,9 +59,8 @@ class ArchiveKeys:
     def header_mac(self, covered):
         return hmac256(hkdf(self.archive_key, b"", self.info("header")), covered)
 
-    def segment_key(self, salt):
-        """Of segment 0: its number and link are zero."""
-        return hkdf(self.archive_key, salt, self.info("segment") + bytes(8) + bytes(32))
+    def segment_key(self, salt, number, link):
+        return hkdf(self.archive_key, salt, self.info("segment") + number.to_bytes(8, "big") + link)
 
     def open_record(self, name, record):
         """The 208 bytes of a locator or state, or None."""

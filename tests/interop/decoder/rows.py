@@ -54,16 +54,18 @@ class BlockRow(NamedTuple):
     slices: list  # of (offset in the file, length, offset in the data)
 
 
+GONE, KEPT, MOVED = 4, 8, 16
+
+
 class PageRow(NamedTuple):
     row: Row
     provisional: bool
-    extents: list  # of (offset in the file, length, offset in the data, frame number)
-    shared: list  # of the same, in their order among the others: `places` has all of them
-    places: list
+    mark: int  # 0, GONE, KEPT or MOVED
+    extents: list  # of (offset in the file, length, offset in the data, frame number, segment, whether it is shared)
 
 
-def rows_of(found, count):
-    """The rows of a column set, each with whether it is provisional."""
+def rows_of(found, count, marks=False):
+    """The rows of a column set, each with whether it is provisional, and its mark where `marks` allows it one."""
     need(1 in found and 2 in found, "malformed", "no paths or no kinds")
     paths = front_coded(found[1], count)
 
@@ -98,7 +100,8 @@ def rows_of(found, count):
     hashes = [found[14].take(32) if in_range(mark, 0, 1, "a mark") else None for mark in hashed]
     rows = []
     for i in range(count):
-        in_range(flags[i], 0, 3, "flags")
+        mark = flags[i] & ~3
+        need(mark in (0, GONE, KEPT, MOVED) if marks else mark == 0, "malformed", "flags")
         in_range(indexes[i], 0, len(owners) - 1, "an owner")
         row = Row(
             paths[i],
@@ -115,10 +118,13 @@ def rows_of(found, count):
             links[i],
             hashes[i],
         )
-        provisional = flags[i] >= 2
+        provisional = flags[i] & 2 != 0
         check_row(row)
         need(not provisional or (row.kind == FILE and row[2:] == NOTHING), "malformed", "a provisional row says more")
-        rows.append((row, provisional))
+        need(not provisional or mark == 0, "malformed", "a provisional row that is marked")
+        need(mark != GONE or (row.kind == DIRECTORY and row[2:] == NOTHING), "malformed", "a gone row says more")
+        need(mark != MOVED or row.kind == FILE, "malformed", "what has moved is no file")
+        rows.append((row, provisional, mark))
     return rows
 
 
@@ -169,7 +175,7 @@ def decode_block(raw, count):
     at = 0
     block = []
     seen = set()
-    for (row, provisional), number in zip(rows, counts):
+    for (row, provisional, _), number in zip(rows, counts):
         need(row.path not in seen, "malformed", "a path stands in a block twice")
         seen.add(row.path)
         need(number == 0 or row.kind == FILE, "malformed", "slices of what is no file")
@@ -189,21 +195,22 @@ def decode_block(raw, count):
     return block, data
 
 
-def decode_page(raw, count, may_share):
-    """The rows of a page, its block table of (frame number, offset, frame bytes), and whether it continues."""
+def decode_page(raw, count, segment, catalog, may_share):
+    """The rows of a page of a segment, its block table of (frame number, offset, frame bytes, segment), and whether it
+    continues. `catalog` tells a catalog page from an orphan page."""
     need(count <= MAX_PAGE_ROWS and len(raw) <= MAX_PAGE_BYTES, "limit", "a page is too large")
     need(count >= 1, "malformed", "a page without rows")
-    found = columns(raw, ROW_COLUMNS | {24, 25, 26, 27, 29})
+    found = columns(raw, ROW_COLUMNS | {24, 25, 26, 27, 28, 29})
     need(may_share or 29 not in found, "malformed", "shared content where there must be none")
-    rows = rows_of(found, count)
-    blocks = block_table(found)
+    rows = rows_of(found, count, marks=catalog and segment > 0)
+    blocks = block_table(found, segment)
     counts = [found[25].varint() if 25 in found else 0 for _ in range(count)]
     need(sum(counts) == 0 or 26 in found, "malformed", "no extents")
     block = expected = 0
     page = []
-    for (row, provisional), number in zip(rows, counts):
+    for (row, provisional, mark), number in zip(rows, counts):
         need(number == 0 or row.kind == FILE, "malformed", "extents of what is no file")
-        extents, shared, places = [], [], []
+        extents = []
         end = 0
         for _ in range(number):
             reader = found[26]
@@ -219,23 +226,29 @@ def decode_page(raw, count, may_share):
             expected = place + size
             need(size >= 1 and end <= MAX_VALUE, "malformed", "an extent is empty or too far")
             need(place >= 0 and expected <= MAX_FRAME_BYTES, "malformed", "an extent is not in its block")
-            mark = in_range(found[29].u8(), 0, 1, "a mark") if 29 in found else 0
-            places.append((offset, size, place, blocks[block][0]))
-            (shared if mark else extents).append(places[-1])
+            frame, _, _, holder = blocks[block]
+            shared = in_range(found[29].u8(), 0, 1, "a mark") == 1 if 29 in found else False
+            placed = (holder < segment) == (mark != 0) or (shared and mark == 0)
+            need(placed, "malformed", "an extent in another segment than its row's kind has")
+            extents.append((offset, size, place, frame, holder, shared))
         need(provisional or end <= row.size, "malformed", "an extent beyond its file")
-        page.append(PageRow(row, provisional, extents, shared, places))
+        page.append(PageRow(row, provisional, mark, extents))
     continues = 27 in found
     if continues:
         need(found[27].u8() == 1, "malformed", "a mark that is not 1")
         need(count == 1, "malformed", "a continued row does not stand alone")
     end_of(found)
     for before, after in zip(page, page[1:]):
-        check_neighbours(before.row, after.row)
+        check_rising(before.row.path, after.row.path)
+    there = [entry.row for entry in page if entry.mark != GONE]
+    for before, after in zip(there, there[1:]):
+        check_inside(before, after)
     return page, blocks, continues
 
 
-def block_table(found):
+def block_table(found, segment):
     blocks = []
+    back = found.get(28)
     if 24 in found:
         reader = found[24]
         count = reader.varint()
@@ -246,12 +259,16 @@ def block_table(found):
             offset = in_range(end + reader.zigzag(), 0, MAX_VALUE, "a block's offset")
             size = reader.varint()
             end = in_range(offset + size, 0, MAX_VALUE, "a block's end")
-            blocks.append((frame, offset, size))
+            holder = in_range(segment - (back.varint() if back else 0), 0, segment, "a block's segment")
+            blocks.append((frame, offset, size, holder))
     return blocks
 
 
-def check_neighbours(before, after):
-    """Two rows that follow one another in the catalog or in orphan pages."""
-    need(order(before.path) < order(after.path), "unsafe", "paths do not rise")
+def check_rising(before, after):
+    need(order(before) < order(after), "unsafe", "paths do not rise")
+
+
+def check_inside(before, after):
+    """Two rows that follow one another in the catalog or in orphan pages, without those that say that a path is gone."""
     inside = before.path != b"." and after.path.startswith(before.path + b"/")
     need(not inside or before.kind == DIRECTORY, "unsafe", "something stands in what is no directory")

@@ -11,7 +11,8 @@ import zstandard
 
 from .header import decode_record, decode_state, open_header
 from .keys import Aead, hkdf, hmac256, label
-from .rows import FILE, ROW_COLUMNS, block_table, check_neighbours, decode_block, decode_page
+from .rows import FILE, GONE, ROW_COLUMNS, block_table, check_inside, check_rising, decode_block, decode_page
+from .tables import check_segment_table, check_snapshot_table
 from .values import MAX_VALUE, TIMES, Failure, Reader, columns, end_of, front_coded, in_range, need
 
 CHUNK = 65520
@@ -40,13 +41,13 @@ class Frame:
 class Frames:
     """Takes frames one behind the other."""
 
-    def __init__(self, body, keys):
-        need(len(body) >= 32, "truncated", "no salt")
+    def __init__(self, body, keys, start, number, link):
+        self.at = start + 32
+        need(len(body) >= self.at, "truncated", "no salt")
         self.body = body
-        self.at = 32
         self.number = 0
-        self.salt = bytes(body[:32])
-        segment_key = keys.segment_key(self.salt)
+        self.salt = bytes(body[start : self.at])
+        segment_key = keys.segment_key(self.salt, number, link)
         self.aead = Aead(keys.suite, segment_key)
         self.mark_key = hkdf(segment_key, b"", label("mark"))
 
@@ -54,6 +55,9 @@ class Frames:
         need(self.at + size <= len(self.body), "truncated", "a frame is cut off")
         self.at += size
         return self.body[self.at - size : self.at]
+
+    def seek(self, number, offset):
+        self.number, self.at = number, offset
 
     def _open(self, chunk, flag, sealed):
         nonce = self.number.to_bytes(7, "big") + chunk.to_bytes(4, "big") + bytes([flag])
@@ -130,53 +134,99 @@ class Facts:
 
 
 @dataclass
-class Whole:
-    """What was read."""
+class Snapshot:
+    """What a segment says of its snapshot, and its own run of the catalog."""
 
-    warnings: int
-    streamed: bool = False
-    catalog: list = field(default_factory=list)
+    time: tuple
+    label: str
+    writer: str
+    totals: list
+    partial: bool
+    checkpoint: bool
+    below: list  # the numbers of the segments whose runs lie below its own, the newest first
+    rows: list = field(default_factory=list)
     orphans: list = field(default_factory=list)
-    label: str = ""
-    writer: str = ""
-    partial: bool = False
-    snapshot_id: str = ""
+
+
+@dataclass
+class Segment:
+    """A segment that was read."""
+
+    locator: object
+    hash: bytes
+    salt: bytes
+    blocks: dict  # (offset, frame bytes, bytes of data) by frame number
+    tables: dict  # (offset, frame number, frame bytes) of SEGMENTS and SNAPSHOTS
+    snapshot: Snapshot
 
 
 class WholeReader:
     """Reads all of an archive from front to back and checks all that a reader of the whole must.
 
     `sink(row, provisional, slices)` is called with each row of each block, slices being of (offset, bytes). What it
-    gets is right only when `read` returns."""
+    gets is right only when `read` returns. `segments` are then those read, one for each snapshot."""
 
     def __init__(self, data, keys, sink):
         self.sink = sink
         self.opened = open_header(data, keys)
         self.body = data[self.opened.body :]
+        self.warnings = self.opened.warnings
         self.deduplicated = self.opened.copy.deduplicated
-        self.data = {}  # of blocks, where files share it
-        self.places = {}  # of a file's content, then
-        self.whole = Whole(self.opened.warnings)
+        self.segments = []
+        self.streamed = False
+
+    def read(self):
+        while True:
+            segment = SegmentReader(self).read()
+            number = len(self.segments)
+            self.segments.append(segment)
+            state = decode_state(self.opened)
+            self.streamed = state is None
+            need(number == 0 or self.opened.copy.several, "malformed", "a second segment without the feature")
+            if state is None or number >= state[0].number:
+                break
+        need(state is None or state == (segment.locator, segment.hash), "inconsistent", "state and locator disagree")
+        end = segment.locator.offset + segment.locator.length
+        need(end == len(self.body), "trailing-data", "bytes follow the archive")
+        return self
+
+
+class SegmentReader:
+    """Reads and checks the segment that follows those that a WholeReader has read."""
+
+    def __init__(self, whole):
+        self.sink = whole.sink
+        self.opened = whole.opened
+        self.deduplicated = whole.deduplicated
+        self.body = whole.body
+        self.earlier = whole.segments
+        self.number = len(self.earlier)
+        last = self.earlier[-1] if self.earlier else None
+        self.start = last.locator.offset + last.locator.length if last else 0
+        self.link = last.hash if last else bytes(32)
         self.facts = Facts()
         self.blocks = {}
+        self.tables = {}
         self.pages = []
         self.orphan_pages = 0
         self.before = {PAGE: None, ORPHANS: None}
-        self.index = self.trailer = None
+        self.above = {PAGE: None, ORPHANS: None}  # the last row that is not gone
+        self.rows = []
+        self.orphans = []
+        self.index = self.trailer = self.snapshot = None
         self.open_file = None  # the path of a file whose full row has not come, and where its slices end
         self.closed = set()
         self.out_of_order = False
         self.totals = [0] * 6
 
     def read(self):
-        frames = Frames(self.body, self.opened.keys)
+        frames = Frames(self.body, self.opened.keys, self.start, self.number, self.link)
         missing = list(ONCE)
         while missing:
             frame = frames.next()
             self.check_order(frame.type, missing)
             self.take(frame)
-        self.check_end(frames)
-        return self.whole
+        return self.check_end(frames)
 
     def check_order(self, kind, missing):
         """`missing` are those of ONCE that have not come yet."""
@@ -196,7 +246,11 @@ class WholeReader:
         elif frame.type == INDEX:
             self.take_index(frame)
         elif frame.type in (SEGMENTS, SNAPSHOTS):
-            need(frame.rows == 0 and not frame.raw, "malformed", "a table that is not empty")
+            self.tables[frame.type] = (frame.offset, frame.number, frame.size)
+            if frame.type == SEGMENTS:
+                check_segment_table(frame, self.number, self.start, self.link, self.earlier, SEGMENTS)
+            else:
+                check_snapshot_table(frame, self.number, self.start, self.earlier, SNAPSHOTS)
         elif frame.type == CHUNKS:
             self.take_chunks(frame)
         elif frame.type == TRAILER:
@@ -209,8 +263,6 @@ class WholeReader:
     def take_block(self, frame):
         block, data = decode_block(frame.raw, frame.rows)
         self.blocks[frame.number] = (frame.offset, frame.size, len(data))
-        if self.deduplicated:
-            self.data[frame.number] = data
         for row, provisional, slices in block:
             self.follow(row, provisional, slices)
             if not provisional:
@@ -235,55 +287,64 @@ class WholeReader:
             self.closed.add(row.path)
 
     def take_page(self, frame):
-        may_share = self.deduplicated and frame.type == PAGE
-        page, blocks, continues = decode_page(frame.raw, frame.rows, may_share)
-        for number, offset, size in blocks:
-            self.data_length(number, offset, size)
-        for row in page:
-            for _, length, place, block in row.shared:
-                need(place + length <= self.blocks[block][2], "inconsistent", "shared content behind its block")
-            if self.deduplicated and frame.type == PAGE:
-                self.places.setdefault(row.row.path, []).extend(row.places)
+        is_catalog = frame.type == PAGE
+        may_share = self.deduplicated and is_catalog
+        page, blocks, continues = decode_page(frame.raw, frame.rows, self.number, is_catalog, may_share)
+        lengths = {(segment, number): self.data_length(number, offset, size, segment) for number, offset, size, segment in blocks}
+        for entry in page:
+            for _, length, place, number, segment, shared in entry.extents:
+                within = not shared or place + length <= lengths[segment, number]
+                need(within, "inconsistent", "shared content behind its block")
         before = self.before[frame.type]
         first = page[0]
         if continues:
             need(before is not None and before.alone, "malformed", "a page continues what it cannot")
-            same = before.row == first.row and before.provisional == first.provisional
+            same = (before.row, before.provisional, before.mark) == (first.row, first.provisional, first.mark)
             need(same, "malformed", "a page continues another row")
-            need(not first.places or first.places[0][0] >= before.end, "malformed", "continued extents do not rise")
+            need(not first.extents or first.extents[0][0] >= before.end, "malformed", "continued extents do not rise")
         elif before is not None:
-            check_neighbours(before.row, first.row)
+            check_rising(before.row.path, first.row.path)
+        there = [entry.row for entry in page[int(continues) :] if entry.mark != GONE]
+        if there and self.above[frame.type] is not None:
+            check_inside(self.above[frame.type], there[0])
+        if there:
+            self.above[frame.type] = there[-1]
         if frame.type == PAGE:
             self.pages.append((first.row.path, frame.number, frame.offset, frame.size, frame.rows))
         else:
             self.orphan_pages += 1
-        for position, (row, provisional, extents, _, _) in enumerate(page):
+        for position, entry in enumerate(page):
+            row, provisional, mark, extents = entry
             need(not provisional or frame.type == ORPHANS, "malformed", "a provisional row in the catalog")
             need(not provisional or extents, "malformed", "an orphan without extents")
-            for offset, length, place, block in extents:
-                self.facts.change(-1, "slice", row.path, block, offset, length, place)
+            for offset, length, place, block, _, shared in extents:
+                if mark == 0 and not shared:
+                    self.facts.change(-1, "slice", row.path, block, offset, length, place)
             if position == 0 and continues:
+                if frame.type == PAGE:
+                    self.rows[-1].extents.extend(extents)
                 continue
-            if not provisional:
+            if not provisional and mark == 0:
                 self.facts.change(-1, "row", tuple(row))
-            self.take_row(frame.type, row)
+            self.take_row(frame.type, entry)
         last = page[-1]
         end = before.end if continues else 0
-        if last.places:
-            end = last.places[-1][0] + last.places[-1][1]
-        self.before[frame.type] = Last(last.row, last.provisional, len(page) == 1, end)
+        if last.extents:
+            end = last.extents[-1][0] + last.extents[-1][1]
+        self.before[frame.type] = Last(last.row, last.provisional, last.mark, len(page) == 1, end)
 
-    def take_row(self, kind, row):
+    def take_row(self, kind, entry):
         if kind == ORPHANS:
-            self.whole.orphans.append(row.path)
+            self.orphans.append(entry.row.path)
             return
-        self.whole.catalog.append(row)
-        self.totals[row.kind - 1] += 1
-        self.totals[5] = in_range(self.totals[5] + row.size, 0, MAX_VALUE, "the sum of sizes")
+        self.rows.append(entry)
+        if entry.mark != GONE:
+            self.totals[entry.row.kind - 1] += 1
+            self.totals[5] = in_range(self.totals[5] + entry.row.size, 0, MAX_VALUE, "the sum of sizes")
 
     def take_index(self, frame):
         self.index = (frame.offset, frame.number)
-        need(not set(self.whole.orphans) & {row.path for row in self.whole.catalog}, "inconsistent", "an orphan")
+        need(not set(self.orphans) & {entry.row.path for entry in self.rows}, "inconsistent", "an orphan")
         need(not self.out_of_order, "inconsistent", "rows and slices of one file do not follow one another")
         need(self.facts.sum == 0, "inconsistent", "blocks and pages disagree")
         if frame.rows == 0:
@@ -305,9 +366,9 @@ class WholeReader:
         need(offset <= frame.offset, "malformed", "pages end behind their index")
         need(listed == self.pages, "inconsistent", "index and pages disagree")
 
-    def data_length(self, number, offset, size):
+    def data_length(self, number, offset, size, segment):
         """The bytes of data in the block at a place."""
-        there = self.blocks.get(number)
+        there = (self.blocks if segment == self.number else self.earlier[segment].blocks).get(number)
         need(there is not None and there[:2] == (offset, size), "inconsistent", "a place of a block that is none")
         return there[2]
 
@@ -315,7 +376,7 @@ class WholeReader:
         need(frame.rows <= MAX_TABLE_CHUNKS, "limit", "too many chunks in a table")
         found = columns(frame.raw, {1, 2, 3, 4})
         need(set(found) == {1, 2, 3, 4}, "malformed", "a chunk table lacks a column")
-        blocks = block_table({24: found[1]})
+        blocks = block_table({24: found[1]}, self.number)
         need(blocks, "malformed", "a chunk table without blocks")
         counts = [in_range(found[2].varint(), 1, frame.rows, "a count of chunks") for _ in blocks]
         need(sum(counts) == frame.rows, "malformed", "a chunk table has another number of chunks")
@@ -327,36 +388,39 @@ class WholeReader:
         for block, length in zip(blocks, sums):
             need(length <= self.data_length(*block), "inconsistent", "chunks behind their block")
 
-    def give_content(self, sink):
-        """Gives all content of a deduplicated archive that was read, file by file."""
-        for row in self.whole.catalog:
-            if row.kind == FILE:
-                places = self.places.get(row.path, [])
-                sink(row, False, [(at, self.data[block][start : start + size]) for at, size, start, block in places])
-
     def take_trailer(self, frame):
         self.trailer = (frame.offset, frame.number, frame.size)
-        found = columns(frame.raw, {1, 2, 3, 4, 5, 6, 129})
+        found = columns(frame.raw, {1, 2, 3, 4, 5, 6, 7, 129})
         need(set(found) >= {1, 3, 4, 5}, "malformed", "the trailer lacks a column")
-        in_range(found[1].zigzag(), TIMES[0], TIMES[-1], "a time")
-        in_range(found[1].varint(), 0, 999_999_999, "nanoseconds")
+        seconds = in_range(found[1].zigzag(), TIMES[0], TIMES[-1], "a time")
+        time = (seconds, in_range(found[1].varint(), 0, 999_999_999, "nanoseconds"))
+        texts = []
         for column, name, limit in ((2, "label", 1024), (129, "writer", 255)):
             text = found[column].string() if column in found else b""
             need(len(text) <= limit, "malformed", f"the {name} is too long")
-            setattr(self.whole, name, text.decode())
+            texts.append(text.decode())
         index = (found[3].varint(), found[3].varint())
         totals = [found[4].varint() for _ in range(6)]
         frames = [found[5].varint() for _ in range(3)]
-        flags = in_range(found[6].u8(), 0, 3, "flags") if 6 in found else 0
-        self.whole.partial = flags & 1 == 1
-        said = flags & 2 == 2
+        flags = in_range(found[6].u8(), 0, 7, "flags") if 6 in found else 0
+        said = flags & 2 != 0
         need(self.deduplicated or not said, "malformed", "a trailer of shared content, without the feature")
         need(said or not self.deduplicated, "inconsistent", "a trailer that knows of no shared content")
+        below = []
+        while 7 in found and found[7].left > 0:
+            back = found[7].varint()
+            above = below[-1] if below else self.number
+            need(1 <= back <= above, "malformed", "a run in no earlier segment")
+            below.append(above - back)
+            need(len(below) < 8, "limit", "too many runs")
         end_of(found)
         need(index == self.index, "inconsistent", "the trailer names another index")
-        need(totals == self.totals, "inconsistent", "the trailer has other totals")
+        # Those of a stack are counted when the runs are put together.
+        need(below or totals == self.totals, "inconsistent", "the trailer has other totals")
         counted = [len(self.blocks), len(self.pages), self.orphan_pages]
         need(frames == counted, "inconsistent", "the trailer counts other frames")
+        partial, checkpoint = flags & 1 != 0, flags & 4 != 0
+        self.snapshot = Snapshot(time, *texts, totals, partial, checkpoint, below, self.rows, self.orphans)
 
     def check_end(self, frames):
         end = frames.at + 256
@@ -366,20 +430,21 @@ class WholeReader:
         need(plain is not None, "damaged", "the locator does not open")
         locator, _ = decode_record(plain, 1)
         need(locator.generation <= self.opened.copy.generation, "rolled-back", "the header is older than the segment")
-        first = (locator.number, locator.offset, locator.link, locator.snapshots) == (0, 0, bytes(32), 1)
+        placed = (locator.number, locator.offset, locator.link, locator.snapshots) == (
+            self.number,
+            self.start,
+            self.link,
+            self.number + 1,
+        )
         said = (locator.index_offset, locator.index_frame) == self.index and (
             locator.trailer_offset,
             locator.trailer_frame,
             locator.trailer_bytes,
         ) == self.trailer
-        need(first and said and locator.length == end and locator.salt == frames.salt, "inconsistent", "the locator disagrees")
-        state = decode_state(self.opened)
-        self.whole.streamed = state is None
-        if state is not None:
-            hashed = hashlib.sha256(sealed).digest()
-            need(state == (locator, hashed), "inconsistent", "state and locator disagree")
-        need(end == len(self.body), "trailing-data", "bytes follow the archive")
-        self.whole.snapshot_id = hashlib.sha256(sealed).hexdigest()
+        whole = locator.length == end - self.start and locator.salt == frames.salt
+        need(placed and said and whole, "inconsistent", "the locator disagrees")
+        hashed = hashlib.sha256(sealed).digest()
+        return Segment(locator, hashed, frames.salt, self.blocks, self.tables, self.snapshot)
 
 
 @dataclass
@@ -388,5 +453,6 @@ class Last:
 
     row: tuple
     provisional: bool
+    mark: int
     alone: bool
     end: int
