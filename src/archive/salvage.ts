@@ -102,7 +102,7 @@ export class Salvage {
   }
 
   /**
-   * Opens what is left of an archive's first segment: finds its frames and reads its catalog.
+   * Opens what is left of one segment: finds its frames and, of the first one, reads the catalog.
    *
    * @throws {ArchiveError} when no key opens it, or when what its content needs is lost; I/O errors pass through.
    */
@@ -113,7 +113,7 @@ export class Salvage {
     options: Omit<SalvageOptions, "keys">,
   ): Promise<Salvage> {
     const cipher = segmentCipher(start.keys, start.segment);
-    const end = start.locatorAt ?? source.size;
+    const end = start.locatorAt ?? start.end ?? source.size;
     const map = await findFrames(source, cipher, { start: start.firstFrame, end, signal: options.signal });
     const salvage = new Salvage(engine, source, start, cipher, map, options);
     await salvage.#readCatalog();
@@ -267,7 +267,9 @@ export class Salvage {
       const opened = await this.#whole(frame, FRAME_TYPE.page);
       return opened === undefined ? undefined : { raw: opened.raw, rows: opened.head.rows };
     };
-    const isKnown = blocks !== undefined && pagesEnd !== undefined;
+    // Rows of a further segment's run are of others' blocks as well, and say nothing of what those below it have.
+    if (this.start.segment.number > 0) numbers.length = 0;
+    const isKnown = blocks !== undefined && pagesEnd !== undefined && this.start.segment.number === 0;
     this.#catalog = await SalvageCatalog.read(open, numbers, isKnown);
   }
 
@@ -279,7 +281,7 @@ export class Salvage {
     const opened = await this.#whole(index, FRAME_TYPE.index);
     try {
       if (trailer !== undefined) {
-        const decoded = decodeTrailer(trailer.raw);
+        const decoded = decodeTrailer(trailer.raw, this.start.segment.number);
         this.trailer = decoded;
         // What it counts stands before it, or it is not what it should be.
         if (decoded.blocks + decoded.pages >= types.length) return {};
@@ -299,18 +301,23 @@ export class Salvage {
   /** Notes what is damaged besides the blocks' chunks, which are read later. */
   async #noteDamage(): Promise<void> {
     const { badCopies, bodyOffset, segment, header, locatorAt, firstFrame } = this.start;
+    const segmentStart = this.start.segmentStart ?? bodyOffset;
+    const sourceEnd = this.start.end ?? this.#source.size;
     for (const { start, end } of this.#map.gaps) this.#damage.push({ start, end, what: "frames" });
     for (const { start, end } of this.#map.jumps) this.#damage.push({ start, end, what: "order" });
-    if (header === undefined && bodyOffset > 0) this.#damage.push({ start: 0, end: bodyOffset, what: "header" });
-    for (const name of badCopies) {
+    const isFirst = segment.number === 0;
+    if (isFirst && header === undefined && bodyOffset > 0) {
+      this.#damage.push({ start: 0, end: bodyOffset, what: "header" });
+    }
+    for (const name of isFirst ? badCopies : []) {
       const bytes = bodyOffset / 2;
       const start = name === "A" ? 0 : bytes;
       this.#damage.push({ start, end: start + bytes, what: "header" });
     }
-    if (bodyOffset >= 0 && firstFrame > bodyOffset) {
-      const salt = await this.#source.read(bodyOffset, segment.salt.length);
+    if (segmentStart >= 0 && firstFrame > segmentStart) {
+      const salt = await this.#source.read(segmentStart, segment.salt.length);
       if (!this.#engine.equal(salt, segment.salt)) {
-        this.#damage.push({ start: bodyOffset, end: firstFrame, what: "salt" });
+        this.#damage.push({ start: segmentStart, end: firstFrame, what: "salt" });
       }
     }
     for (const [frame, type] of this.#map.types.entries()) {
@@ -323,12 +330,12 @@ export class Salvage {
       this.#noteParts(frame, at, head, damaged, fault);
     }
     const end = locatorAt ?? this.#map.stopped;
-    const locatorEnd = Math.min(end + RECORD_BYTES, this.#source.size);
+    const locatorEnd = Math.min(end + RECORD_BYTES, sourceEnd);
     if (locatorAt === undefined && this.#map.end !== undefined && locatorEnd > end) {
       this.#damage.push({ start: end, end: locatorEnd, what: "locator" });
     }
-    if (this.#map.end !== undefined && locatorEnd < this.#source.size) {
-      this.#damage.push({ start: locatorEnd, end: this.#source.size, what: "trailing bytes" });
+    if (this.#map.end !== undefined && locatorEnd < sourceEnd) {
+      this.#damage.push({ start: locatorEnd, end: sourceEnd, what: "trailing bytes" });
     }
   }
 
@@ -339,7 +346,7 @@ export class Salvage {
       if (type !== FRAME_TYPE.orphanPage) continue;
       const opened = await this.#whole(frame, FRAME_TYPE.orphanPage);
       if (opened === undefined) continue;
-      for (const { row, provisional } of decodeOrphans(opened)) {
+      for (const { row, provisional } of decodeOrphans(opened, this.start.segment.number)) {
         if (!provisional && row.kind === "file") yield { kind: "withdrawn", row };
       }
     }
@@ -408,9 +415,9 @@ function isLink({ kind }: Row): boolean {
   return kind === "symlink" || kind === "hardlink" || kind === "fifo";
 }
 
-function decodeOrphans({ head, raw }: Opened): readonly PageEntry[] {
+function decodeOrphans({ head, raw }: Opened, segment: number): readonly PageEntry[] {
   try {
-    return decodePage(raw, head.rows, "an orphan page").entries;
+    return decodePage(raw, head.rows, "an orphan page", segment).entries;
   } catch (error) {
     if (error instanceof ArchiveError) return [];
     throw error;

@@ -58,6 +58,7 @@ export class SnapshotSalvage {
   readonly #pause = pauseEvery();
   readonly #damage: Damage[] = [];
   readonly #lostPaths: LostPaths[] = [];
+  #isSearched = false;
   readonly #kept = new Map<number, IndexedSalvage | undefined>();
   readonly #states = { whole: new Set<number>(), part: new Set<number>(), lost: new Set<number>() };
 
@@ -87,7 +88,7 @@ export class SnapshotSalvage {
 
   /** See `Salvage.events`. */
   async *events(): AsyncGenerator<SalvageEvent> {
-    await this.#findLostPaths();
+    await this.findLostPaths();
     let file: OpenFile | undefined;
     for await (const entry of this.#entries()) {
       const { row } = entry;
@@ -215,8 +216,22 @@ export class SnapshotSalvage {
     return undefined;
   }
 
+  /** Whether pages of the catalog are lost, and so paths; known when {@linkcode findLostPaths} has been called. */
+  get hasLostPaths(): boolean {
+    return this.#lostPaths.length > 0;
+  }
+
+  /** Whether a path may be one of those. */
+  isLost(path: string): boolean {
+    return this.#lostPaths.some(({ start, end }) =>
+      comparePaths(path, start) >= 0 && (end === undefined || comparePaths(path, end) < 0)
+    );
+  }
+
   /** Reads every page of every run once, and notes of which paths nothing is known when one is lost. */
-  async #findLostPaths(): Promise<void> {
+  async findLostPaths(): Promise<void> {
+    if (this.#isSearched) return;
+    this.#isSearched = true;
     for (const run of this.#archive.runs) {
       for (let page = 0; page < run.pageCount; page++) {
         await this.#pause();

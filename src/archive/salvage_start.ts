@@ -27,6 +27,10 @@ export interface SalvageStart {
   /** Where the body begins; negative when bytes before it are missing. */
   readonly bodyOffset: number;
   readonly segment: SegmentIdentity;
+  /** Where the segment begins, in bytes from the source's start; where the body does, unless given. */
+  readonly segmentStart?: number;
+  /** Where it ends, in bytes from the source's start, when something is known to follow it. */
+  readonly end?: number;
   /** Where the segment's first frame should be, in bytes from the source's start. */
   readonly firstFrame: number;
   /** The segment's locator, from its end or from the state; `undefined` when both are lost. */
@@ -187,7 +191,7 @@ export function openLocatorOr(keys: RecordKeys, record: Bytes): FoundSegment | u
 }
 
 /** The first segment, with the salt that stands where it begins. */
-export async function segmentAt(source: Source, offset: number): Promise<SegmentIdentity | undefined> {
+async function segmentAt(source: Source, offset: number): Promise<SegmentIdentity | undefined> {
   const salt = await source.read(offset, KEY_BYTES);
   if (salt.length < KEY_BYTES) return undefined;
   return { salt: salt.slice(), number: 0, link: new Uint8Array(KEY_BYTES) };

@@ -342,8 +342,9 @@ export const VERBS = {
       "far as anything still names it. ARCHIVE is only read.",
       "A file that lost a part has zeros there. DIR then holds a list, coffer-salvage.damaged, of all that is missing. The " +
       "exit code is 0 when nothing is lost, and 12 when something is, or may be.",
-      "Of several snapshots it is the newest, or what --snapshot names. When what that needs to be read is lost, an earlier one " +
-      "comes out, with a warning.",
+      "Of several snapshots it is the newest, or what --snapshot names. Where the catalog of that is lost, an earlier one comes " +
+      "out, with what was stored later and is intact: of each path the newest version, and also what has been deleted since. " +
+      "A warning says so.",
       "Without its header an archive takes --recovery-words. From standard input, it is first kept, still encrypted, in a " +
       "temporary file beside DIR.",
       NOTE_TRIED,
