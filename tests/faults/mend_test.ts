@@ -5,6 +5,7 @@ import { mendInPlace, mendInto, type MendReport } from "../../src/disk/mend.ts";
 import type { JournalFiles } from "../../src/disk/mend_journal.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { itemsOf, MemoryArchive, update } from "../archive/growing_archive.ts";
 import { asFiles, createInMemory, MemoryFiles } from "../archive/memory_files.ts";
 import { sampleTree } from "../archive/sample_tree.ts";
 import { CountedSource } from "../archive/sources.ts";
@@ -55,6 +56,24 @@ const diskWith = (archive: Bytes, journal?: Bytes) =>
   );
 const archiveOn = (files: FaultyFiles) => files.files().get(PATH) as Uint8Array;
 
+/** Three snapshots, each with regions of its own. */
+const grown = await (async () => {
+  const target = new MemoryArchive(known);
+  await update(target, itemsOf({ a: "2".repeat(60_000), b: "second" }), { level: "store" });
+  await update(target, itemsOf({ a: "2".repeat(60_000), b: "third" }));
+  return target.bytes.slice();
+})();
+
+/** Pages of each snapshot, and of the record of each. */
+function damagedEverywhere(): Uint8Array {
+  const bad = Uint8Array.from(grown);
+  const second = known.length;
+  for (const at of [BODY, second - 4096, second, second + 3 * 4096 + 9, grown.length - 4096, grown.length - 3 * 4096]) {
+    bad.fill(0xab, at, at + 50);
+  }
+  return bad;
+}
+
 /** Two data pages, one of the parity, one of the tables; all that two codewords can spare. */
 function damaged(): Uint8Array {
   const bad = Uint8Array.from(known);
@@ -62,7 +81,14 @@ function damaged(): Uint8Array {
   return bad;
 }
 
-const CASES: readonly (readonly [what: string, bytes: Bytes, pages: readonly [data: number, record: number]])[] = [
+const CASES: readonly (readonly [
+  what: string,
+  bytes: Bytes,
+  pages: readonly [data: number, record: number],
+  good?: Bytes,
+])[] = [
+  ["several snapshots", damagedEverywhere(), [3, 3], grown],
+  ["several snapshots whose end was cut", damagedEverywhere().slice(0, grown.length - 5000), [3, 4], grown],
   ["nothing", known, [0, 0]],
   ["data and record", damaged(), [2, 2]],
   ["an end that was cut within a page", known.slice(0, known.length - 5000), [0, 2]],
@@ -70,7 +96,7 @@ const CASES: readonly (readonly [what: string, bytes: Bytes, pages: readonly [da
   ["bytes behind it", Uint8Array.from([...damaged(), ...new Uint8Array(5000)]), [2, 2]],
 ];
 
-for (const [what, bytes, [dataPages, recordPages]] of CASES) {
+for (const [what, bytes, [dataPages, recordPages], good = known] of CASES) {
   Deno.test(`mendInPlace() mends ${what}; a crash at any moment leaves what a second run mends`, async () => {
     const dry = diskWith(bytes);
     const planned = await mend(dry, true);
@@ -78,7 +104,7 @@ for (const [what, bytes, [dataPages, recordPages]] of CASES) {
     assertEquals(dry.operations, []);
     const files = diskWith(bytes);
     assertEquals(await mend(files), planned);
-    assertEquals(id(archiveOn(files).subarray(0, known.length)), id(known));
+    assertEquals(id(archiveOn(files).subarray(0, good.length)), id(good));
     assertEquals([...files.files().keys()], [PATH]);
     assertEquals(files.openFiles, 0);
     const seen = new Set<string>();
@@ -90,7 +116,7 @@ for (const [what, bytes, [dataPages, recordPages]] of CASES) {
       seen.add(name);
       const again = diskWith(state, journal);
       assertEquals((await mend(again))?.hopeless, [], label);
-      assertEquals(id(archiveOn(again).subarray(0, known.length)), id(known), label);
+      assertEquals(id(archiveOn(again).subarray(0, good.length)), id(good), label);
       assertEquals([...again.files().keys()], [PATH], label);
     }
     assert(what === "nothing" || seen.size > 5);
@@ -174,10 +200,23 @@ Deno.test("mendInto() writes the mended archive elsewhere, and says when it cann
     const report = await mendInto(nativeEngine, new CountedSource(bytes), (piece) => void pieces.push(piece.slice()));
     return { report, whole: new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer()) };
   };
-  for (const [, bytes] of CASES) assertEquals(id((await write(bytes)).whole), id(known));
+  for (const [, bytes, , good = known] of CASES) assertEquals(id((await write(bytes)).whole), id(good));
   const { report } = await write(Uint8Array.from(known).fill(0, BODY, known.length - 4096));
   assertEquals(report?.hopeless.length, 1);
   const bad = new CountedSource(known);
   bad.read = () => Promise.reject(new Error("on purpose"));
   await assertRejects(() => mendInto(nativeEngine, bad, () => {}), Error, "on purpose");
+});
+
+Deno.test("mendInPlace() mends every region but one in which more is damaged than can be mended", async () => {
+  const bad = damagedEverywhere();
+  bad.fill(1, known.length, known.length + 45 * 4096);
+  const files = diskWith(bad);
+  const report = await mend(files);
+  assertEquals(report?.hopeless.map(({ start }) => start), [known.length]);
+  const { end } = report?.hopeless[0] as { end: number };
+  const now = archiveOn(files);
+  assertEquals(id(now.subarray(0, known.length)), id(grown.subarray(0, known.length)));
+  assertEquals(id(now.subarray(known.length, end)), id(bad.subarray(known.length, end)));
+  assertEquals(id(now.subarray(end)), id(grown.subarray(end)));
 });

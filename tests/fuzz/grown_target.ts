@@ -4,6 +4,7 @@
  */
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import type { FrameCipher } from "../../src/archive/frame_cipher.ts";
+import { examineRecovery, findRecoveryRecord } from "../../src/archive/recovery_record.ts";
 import { openSalvage } from "../../src/archive/salvage_open.ts";
 import { segmentCipher } from "../../src/archive/segment_tail.ts";
 import { ArchiveStream } from "../../src/archive/stream_reader.ts";
@@ -13,6 +14,8 @@ import { ArchiveError } from "../../src/format/errors.ts";
 import { CODEC, FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../../src/format/frame.ts";
 import { deriveArchiveId, KEY_BYTES } from "../../src/format/keys.ts";
 import { RECORD_BYTES } from "../../src/format/locator.ts";
+import { physicalLength } from "../../src/recovery/geometry.ts";
+import { decodeTablePage } from "../../src/recovery/table_page.ts";
 import { seededRandom, TEST_KEY } from "../archive/archive_builder.ts";
 import { itemsOf, KEYS, MemoryArchive, TIME, type Tree, update } from "../archive/growing_archive.ts";
 import { asFiles, createInMemory, MemoryFiles } from "../archive/memory_files.ts";
@@ -39,8 +42,11 @@ interface SealedFrame {
 interface Base {
   readonly bytes: Bytes;
   readonly frames: readonly SealedFrame[];
+  /** Where pages of the recovery record's tables stand. */
+  readonly tables: readonly number[];
 }
 
+const PAGE_BYTES = 4096;
 const LARGE = seededRandom(6)(700).toHex();
 
 const HISTORIES: readonly (readonly Tree[])[] = [
@@ -49,16 +55,24 @@ const HISTORIES: readonly (readonly Tree[])[] = [
   Array.from({ length: 12 }, (_, i) => ({ a: `${i}`, [`f${i}`]: `file ${i}`, kept: LARGE })),
 ];
 
-async function grown(history: readonly Tree[]): Promise<Base> {
+async function grown(history: readonly Tree[], recovery: number): Promise<Base> {
   const [first, ...rest] = history.map((tree, i) => itemsOf(tree, TIME - 1000 + i));
   const items = first ?? [];
-  const options = { level: "store" as const, access: new MemoryFiles(items) };
+  const options = {
+    level: "store" as const,
+    access: new MemoryFiles(items),
+    ...(recovery === 0 ? {} : { recovery }),
+  };
   const target = new MemoryArchive((await createInMemory(asFiles(items), options)).known);
   for (const [i, more] of rest.entries()) await update(target, more, { level: "store", random: seededRandom(40 + i) });
-  return { bytes: target.bytes, frames: framesOf(target.bytes) };
+  const { bytes } = target;
+  const pages = Array.from({ length: bytes.length / PAGE_BYTES }, (_, i) => i * PAGE_BYTES);
+  const tables = pages.filter((at) => decodeTablePage(nativeEngine, bytes.subarray(at, at + PAGE_BYTES)) !== undefined);
+  return { bytes, frames: framesOf(bytes, recovery), tables };
 }
 
-function framesOf(bytes: Bytes): SealedFrame[] {
+/** Each segment is so small that its recovery data stands behind it, and nowhere else. */
+function framesOf(bytes: Bytes, recovery: number): SealedFrame[] {
   const keys = {
     engine: nativeEngine,
     suite: 1,
@@ -69,6 +83,7 @@ function framesOf(bytes: Bytes): SealedFrame[] {
   let link: Bytes = new Uint8Array(KEY_BYTES);
   let start = 8192;
   for (let segment = 0; start < bytes.length; segment++) {
+    const segmentStart = start;
     const cipher = segmentCipher(keys, { salt: bytes.slice(start, start + KEY_BYTES), number: segment, link });
     start += KEY_BYTES;
     for (let number = 0;; number++) {
@@ -78,12 +93,15 @@ function framesOf(bytes: Bytes): SealedFrame[] {
       if (head.type === FRAME_TYPE.end) break;
     }
     link = nativeEngine.sha256(bytes.subarray(start, start + RECORD_BYTES));
-    start += RECORD_BYTES;
+    start = segmentStart + physicalLength(recovery, start + RECORD_BYTES - segmentStart);
   }
   return frames;
 }
 
-const BASES: readonly Base[] = await Promise.all(HISTORIES.map(grown));
+const BASES: readonly Base[] = await Promise.all([
+  ...HISTORIES.map((history) => grown(history, 0)),
+  ...HISTORIES.map((history) => grown(history, 5)),
+]);
 
 /** A recipe at random. */
 export function randomGrown(chance: Chance): GrownRecipe {
@@ -93,10 +111,14 @@ export function randomGrown(chance: Chance): GrownRecipe {
 
 /** Makes the archive. */
 export function buildGrown({ base, genes }: GrownRecipe): Bytes {
-  const { bytes, frames } = BASES[base % BASES.length] as Base;
+  const { bytes, frames, tables } = BASES[base % BASES.length] as Base;
   const changed = bytes.slice();
   for (const gene of genes) {
     const chance = new Chance(gene);
+    if (tables.length > 0 && chance.oneIn(2)) {
+      spoilRecord(changed, tables, chance);
+      continue;
+    }
     const content = frames.filter(({ head }) => head.type !== FRAME_TYPE.padding);
     const { cipher, number, start, head } = chance.pick(content);
     const chunks = bytes.subarray(start + FRAME_OVERHEAD, start + frameLength(head.stored));
@@ -107,6 +129,36 @@ export function buildGrown({ base, genes }: GrownRecipe): Bytes {
     changed.set(cipher.seal(number, { head: { ...head, rows, crc: nativeEngine.crc32(raw) }, stored: raw }), start);
   }
   return changed;
+}
+
+/** Changes a page of the tables so that its checksum holds all the same, or any page as a disk does. */
+function spoilRecord(bytes: Bytes, tables: readonly number[], chance: Chance): void {
+  if (chance.oneIn(3)) {
+    const at = 8192 + PAGE_BYTES * chance.below((bytes.length - 8192) / PAGE_BYTES);
+    bytes.fill(chance.below(256), at, at + PAGE_BYTES * (1 + chance.below(4)));
+    return;
+  }
+  const at = chance.pick(tables);
+  const page = bytes.subarray(at, at + PAGE_BYTES);
+  for (let i = 0; i <= chance.below(3); i++) {
+    const field = 4 + chance.below(chance.oneIn(2) ? 28 : PAGE_BYTES - 4);
+    page[field] = chance.pick([0, 1, 2, 127, 128, 255, chance.below(256)]);
+  }
+  new DataView(page.buffer, page.byteOffset).setUint32(0, nativeEngine.crc32(page.subarray(4)));
+}
+
+/** What the recovery record says of an archive: whatever its tables say, in bounds. */
+async function examined(source: CountedSource): Promise<string> {
+  const record = await findRecoveryRecord(nativeEngine, source);
+  if (record === undefined) return "record none";
+  if (record.regions.length > source.size / PAGE_BYTES) throw new Finding("A record has more regions than pages");
+  let hopeless = 0;
+  let mended = 0;
+  for await (const region of examineRecovery(nativeEngine, source, record)) {
+    if (region.mended === undefined) hopeless++;
+    else if (region.mended.length > 0) mended++;
+  }
+  return `record ${Math.min(record.gaps.length, 2)} gaps, ${Math.min(hopeless, 2)} lost, ${Math.min(mended, 2)} mended`;
 }
 
 async function answer(work: () => Promise<unknown>): Promise<string> {
@@ -151,5 +203,5 @@ export async function checkGrown(bytes: Bytes): Promise<readonly string[]> {
     for await (const _ of salvage.events());
     salvage.summary();
   });
-  return [...signs, `salvage ${salvaged}`];
+  return [...signs, `salvage ${salvaged}`, await examined(source)];
 }
