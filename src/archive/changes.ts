@@ -84,6 +84,9 @@ export class ChangeFinder {
   /** The page that {@linkcode isKnown} came to the end of, while it is read. */
   #reading: Promise<void> | undefined;
   readonly #pause = pauseEvery();
+  /** The run and the folder of the row that was known last, until another is taken. */
+  #knownRun: RowReader | undefined;
+  #knownIn = "";
   #knownOwner: Owner | undefined;
   #foundOwner: Owner | undefined;
 
@@ -124,12 +127,23 @@ export class ChangeFinder {
       old === undefined || old.kind !== "file" || old.size !== found.size || old.inode !== found.inode ||
       old.ctime !== found.ctime || old.mtimeSeconds !== found.mtimeSeconds ||
       old.mtimeNanoseconds !== found.mtimeNanoseconds || old.mode !== found.mode || old.changed ||
-      old.mark === "gone" || this.#known.continued || !isPath(old, folder, name) ||
+      old.mark === "gone" || this.#known.continued || !this.#isPath(old, folder, name) ||
       !this.#isOwner(old.owner, found.owner) || this.#options.checksum === true ||
       this.#isRacy(found.mtimeSeconds, found.ctime)
     ) return false;
+    this.#knownIn = folder;
+    this.#knownRun = old;
     this.#reading = this.#known.advance();
     return true;
+  }
+
+  /** Whether a row's path is that of a name in a folder; no, too, where the name is not plain ASCII. */
+  #isPath(row: RowReader, folder: string, name: string): boolean {
+    const { path, length, shared } = row;
+    if (length !== folder.length + name.length || !hasText(path, folder.length, name)) return false;
+    // The row before, of the same run, was a file of this folder.
+    if (row === this.#knownRun && folder === this.#knownIn && shared >= folder.length) return true;
+    return hasText(path, 0, folder);
   }
 
   /** Both sides give few different objects, each many times. */
@@ -176,6 +190,7 @@ export class ChangeFinder {
 
   /** Waits for what {@linkcode isKnown} did not wait for. */
   async #read(): Promise<void> {
+    this.#knownRun = undefined;
     const reading = this.#reading;
     this.#reading = undefined;
     if (reading !== undefined) await reading;
@@ -296,17 +311,12 @@ function equalTimes(a: Time, b: Time): boolean {
   return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds;
 }
 
-/** Whether a row's path is that of a name in a folder; no, too, where it is not plain ASCII. */
-function isPath({ path, length }: RowReader, folder: string, name: string): boolean {
-  if (length !== folder.length + name.length) return false;
-  // Neighbours differ at the end.
-  for (let i = name.length - 1; i >= 0; i--) {
-    const unit = name.charCodeAt(i);
-    if (unit !== path[folder.length + i] || unit >= 0x80) return false;
-  }
-  for (let i = folder.length - 1; i >= 0; i--) {
-    const unit = folder.charCodeAt(i);
-    if (unit !== path[i] || unit >= 0x80) return false;
+/** Whether the bytes from `start` on begin with a text that is plain ASCII. */
+function hasText(path: Uint8Array, start: number, text: string): boolean {
+  // From the end, where neighbours differ.
+  for (let i = text.length - 1; i >= 0; i--) {
+    const unit = text.charCodeAt(i);
+    if (unit !== path[start + i] || unit >= 0x80) return false;
   }
   return true;
 }

@@ -52,6 +52,8 @@ export interface Libc {
   list(folder: number): string[] | undefined;
   /** Opens with `fs.constants` flags; never kept open in a child. */
   open(path: string, flags: number, mode: number): number;
+  /** The same for a name in an open folder that is there. */
+  openIn(folder: number, name: string, flags: number): number;
   close(descriptor: number): number;
   /** Bytes read at a position. */
   read(descriptor: number, into: Bytes, position: number): number;
@@ -249,6 +251,10 @@ class Calls implements Libc {
 
   open(path: string, flags: number, mode: number): number {
     return this.#setPath(path) ? this.#c.openat(AT_FDCWD, this.#path, flags | O_CLOEXEC, mode) : -1;
+  }
+
+  openIn(folder: number, name: string, flags: number): number {
+    return this.#setPath(name) ? this.#c.openat(folder, this.#path, flags | O_CLOEXEC, 0) : -1;
   }
 
   close(descriptor: number): number {

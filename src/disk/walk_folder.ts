@@ -40,6 +40,8 @@ export class WalkFolder implements Disposable {
   readonly #expected: Expected;
   readonly #follow: boolean;
   #descriptor: number | undefined;
+  /** Whether the descriptor is the C library's, and not the runtime's. */
+  #isOwn = false;
 
   /**
    * Opens a folder: `name` in `parent`, or the location `name` of a root. `follow` says whether the name may be a
@@ -115,25 +117,32 @@ export class WalkFolder implements Disposable {
   #open(): void {
     if (!descriptorsWork()) return;
     const flags = fs.constants.O_RDONLY | O_DIRECTORY | (this.#follow ? 0 : O_NOFOLLOW);
-    const descriptor = this.#parent === undefined
+    const parent = this.#parent;
+    const folder = parent === undefined ? undefined : parent.#descriptor;
+    const own = folder === undefined ? -1 : libc()?.openIn(folder, this.#name, flags) ?? -1;
+    // What the library cannot open, the runtime says why.
+    this.#descriptor = own >= 0
+      ? own
+      : parent === undefined
       ? reach(this.#name, (there) => fs.openSync(there, flags))
-      : fs.openSync(this.#parent.reach(this.#name), flags);
+      : fs.openSync(parent.reach(this.#name), flags);
+    this.#isOwn = own >= 0;
     try {
-      const info = lookAtDescriptor(descriptor);
+      const info = lookAtDescriptor(this.#descriptor);
       if (info.dev !== this.#expected.dev || info.ino !== this.#expected.ino) {
         throw new TypeError("it was replaced by another folder meanwhile");
       }
     } catch (error) {
-      fs.closeSync(descriptor);
+      this.#close();
       throw error;
     }
-    this.#descriptor = descriptor;
-    const parent = this.#parent;
     if (parent !== undefined && parent.#depth >= MAX_DESCRIPTORS) parent.#close();
   }
 
   #close(): void {
-    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+    if (this.#descriptor === undefined) return;
+    if (this.#isOwn) libc()?.close(this.#descriptor);
+    else fs.closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
 }
