@@ -572,7 +572,6 @@ function createOptions(common: CommonOptions, typed: TypedFlags, paths: readonly
 function whyWhole(archive: string, typed: TypedFlags): string | undefined {
   if (archive === "-") return "what went into a pipe cannot be gone on with";
   if (typed["stdin-name"] !== undefined) return "standard input cannot be read again";
-  if (typed.recovery !== undefined) return "its recovery record cannot grow";
   return undefined;
 }
 

@@ -6,7 +6,7 @@ import { LockedFile } from "../disk/locked_file.ts";
 import { type Identity, isSameFile } from "../disk/metadata.ts";
 import { splitLocation } from "../disk/temporary_name.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
-import { isDeduplicated } from "../format/header.ts";
+import { isDeduplicated, recoveryPercent } from "../format/header.ts";
 import { DEFAULT_KDF_MEMORY, DEFAULT_KDF_WORK, MAX_PART_BYTES } from "../format/limits.ts";
 import { utf8Length } from "../format/path.ts";
 import type { Slot } from "../format/slots.ts";
@@ -94,7 +94,9 @@ export async function openPartial(
     throw refusal(path, error.message.replace(/^Cannot [^:]*: /, ""), error);
   }
   for await (const { number, checkpoint } of archive.snapshots()) {
-    if (!checkpoint && number < archive.number) throw refusal(path, "it is an archive that has been finished");
+    // What was left at the very end has its last snapshot, and lacks only its name.
+    const isLast = number === archive.number && number > 1;
+    if (!checkpoint && !isLast) throw refusal(path, "it is an archive that has been finished");
   }
   await checkSame(context, options, archive, path);
   return archive;
@@ -106,9 +108,8 @@ function refusal(path: string, why: string, cause?: CommandError): CommandError 
 }
 
 /** What a key that was made for the first run, or the recipient's alone, opens is not known here. */
-function checkCanOpen({ keys, archive, stdinName, recovery }: CreateOptions, path: string): void {
+function checkCanOpen({ keys, archive, stdinName }: CreateOptions, path: string): void {
   if (stdinName !== undefined) throw refusal(path, "standard input is stored as a whole");
-  if (recovery > 0) throw refusal(path, "a recovery record cannot be added to what is there");
   if (keys.passphrases.some(({ kind }) => kind === "generate")) {
     throw new CommandError(
       EXIT.failed,
@@ -128,7 +129,7 @@ function checkCanOpen({ keys, archive, stdinName, recovery }: CreateOptions, pat
 /** Refuses what the options ask for and the archive, which has its header already, is not. */
 async function checkSame(
   context: CommandContext,
-  { keys, suite, kdfLogN, dedup }: CreateOptions,
+  { keys, suite, kdfLogN, dedup, recovery }: CreateOptions,
   { header, opened }: Archive,
   path: string,
 ): Promise<void> {
@@ -136,6 +137,7 @@ async function checkSame(
   if (isDeduplicated(header) !== dedup) {
     throw refusal(path, dedup ? "it was begun without --dedup" : "it was begun with --dedup");
   }
+  if (recoveryPercent(header) !== recovery) throw refusal(path, "its recovery record is another, or there is none");
   const { slots } = header;
   const count = (kind: Slot["kind"]) => slots.filter((slot) => slot.kind === kind).length;
   const recipients = keys.recipients.length === 0

@@ -6,7 +6,7 @@ testWith(
   POSIX,
   "kill -9 at random moments leaves the old or the new archive, and the next run works (a sample)",
   async () => {
-    const counts = [...(await killRounds(10)).values()];
+    const counts = [...(await killRounds(12)).values()];
     assert(counts.reduce((sum, { killed }) => sum + killed, 0) > 0, "no run was killed before its end");
   },
 );

@@ -36,7 +36,9 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
   using target = isPipe ? undefined : await openTarget(context, options);
   using working = new DisposableStack();
   // Begun when the keys are there: who is asked for a passphrase is not shown progress.
+  let hasBegun = false;
   const begin = async (): Promise<Storing> => {
+    hasBegun = true;
     const builder = await builderFor(options.jobs, working);
     const progress = working.use(ui.progress("Storing"));
     return {
@@ -76,7 +78,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
       target.commit();
     }
   } catch (error) {
-    if (target?.file.isKept) tellKept(context, options, target.file);
+    if (hasBegun && target?.file.isKept) tellKept(context, options, target.file);
     throw error;
   }
   report(context, options, plan, written);
