@@ -1,10 +1,12 @@
 /**
- * Which chunks are stored, and where: ids to places, in typed arrays, because a map of objects would take ten times
+ * Which chunks are stored, and where: ids to places, in typed arrays and beyond that on the disk, because a map of objects would take ten times
  * the memory (FORMAT.md, "Deduplication").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { CHUNK_ID_BYTES } from "../format/chunk_table.ts";
 import type { BlockPlace } from "../format/row.ts";
+import { ChunkRuns } from "./chunk_runs.ts";
+import type { SealedSpill } from "./sealed_spill.ts";
 
 /** Chunks that an index remembers unless it is told otherwise: some 13 GB of content, in 110 MB; 165 while it grows. */
 export const MAX_INDEXED_CHUNKS = 3_300_000;
@@ -30,7 +32,10 @@ const MAX_LOAD = 0.8;
 /** Words of an id. */
 const WORDS = CHUNK_ID_BYTES / 4;
 
-/** Chunks by id, in bounded memory: a chunk that it has no room for is stored again when it comes again. */
+/**
+ * Chunks by id, in bounded memory. What it has no room for goes to a temporary file; where there is none, such a chunk is
+ * stored again when it comes again.
+ */
 export class ChunkIndex {
   readonly #most: number;
   readonly #blocks: (BlockPlace | undefined)[] = [];
@@ -43,19 +48,23 @@ export class ChunkIndex {
   #size = 0;
   readonly #words = new Uint32Array(WORDS);
 
-  /** Makes one that remembers at most so many chunks. */
-  constructor(most: number = MAX_INDEXED_CHUNKS) {
+  readonly #spill: (() => SealedSpill) | undefined;
+  #runs: ChunkRuns | undefined;
+
+  /** Makes one that has at most so many chunks in memory, and others where `spill` puts them, or nowhere. */
+  constructor(most: number = MAX_INDEXED_CHUNKS, spill?: () => SealedSpill) {
     this.#most = most;
+    this.#spill = spill;
   }
 
-  /** How many chunks it remembers. */
+  /** How many chunks it has in memory. */
   get size(): number {
     return this.#size;
   }
 
   /** Whether it has no room for another. */
   get isFull(): boolean {
-    return this.#size >= this.#most;
+    return this.#size >= this.#most && this.#spill === undefined;
   }
 
   /** Bytes of memory it takes, but for the places of blocks. */
@@ -82,7 +91,7 @@ export class ChunkIndex {
   find(id: Bytes): ChunkPlace | undefined {
     const slot = this.#slotOf(id);
     const number = this.#block[slot] as number;
-    if (number === 0) return undefined;
+    if (number === 0) return this.#findSpilled();
     return {
       block: number,
       dataOffset: this.#offset[slot] as number,
@@ -102,7 +111,11 @@ export class ChunkIndex {
     }
     let slot = this.#slotOf(id);
     if (this.#block[slot] !== 0) return true;
-    if (this.isFull) return false;
+    if (this.#size >= this.#most) {
+      if (this.#spill === undefined) return false;
+      this.#putAway(this.#spill);
+      slot = this.#slotOf(id);
+    }
     if (this.#size + 1 > this.#slots * MAX_LOAD) {
       this.#grow();
       slot = this.#slotOf(id);
@@ -113,6 +126,38 @@ export class ChunkIndex {
     this.#length[slot] = length;
     this.#size++;
     return true;
+  }
+
+  /** The chunk of the id at hand, if it was put away. */
+  #findSpilled(): ChunkPlace | undefined {
+    if (this.#runs === undefined) return undefined;
+    const [first, second, third, fourth] = this.#words as unknown as [number, number, number, number];
+    const found = this.#runs.find(first, second, third, fourth);
+    return found && { block: found[4], dataOffset: found[5], length: found[6] };
+  }
+
+  /** Puts all chunks away, and keeps the memory for others. */
+  #putAway(spill: () => SealedSpill): void {
+    const slots = new Uint32Array(this.#size);
+    let count = 0;
+    for (let slot = 0; slot < this.#slots; slot++) if (this.#block[slot] !== 0) slots[count++] = slot;
+    this.#runs ??= new ChunkRuns(spill());
+    this.#runs.add(count, (i) => {
+      const slot = slots[i] as number;
+      const at = slot * WORDS;
+      const ids = this.#ids;
+      return [
+        ids[at] as number,
+        ids[at + 1] as number,
+        ids[at + 2] as number,
+        ids[at + 3] as number,
+        this.#block[slot] as number,
+        this.#offset[slot] as number,
+        this.#length[slot] as number,
+      ];
+    });
+    this.#block.fill(0);
+    this.#size = 0;
   }
 
   /** The slot that holds the id, or the free one where it belongs; its words are then at hand. */

@@ -8,6 +8,7 @@ import { pauseEvery } from "./pause.ts";
 import { Reporter, type StoreOptions } from "./storing.ts";
 import { PART_BYTES, type SharingWriter, writeShared } from "./write_shared.ts";
 import { rowsOfWhole } from "./whole_files.ts";
+import { spillOf } from "./segment_writer.ts";
 import { ArchiveWriter, type Sink, type WriterOptions, type WrittenArchive } from "./writer.ts";
 
 /** What creating an archive is told. */
@@ -33,7 +34,8 @@ export async function createArchive(
     writer.start().catch(() => {
       // Met again by whoever waits for it, and that is not later than the first block.
     });
-    await storeEntries(entries, builder, writer, options);
+    const index = () => Promise.resolve(new ChunkIndex(options.indexedChunks, spillOf(engine, options)));
+    await storeEntries(entries, builder, writer, options, index);
     options.signal?.throwIfAborted();
     if (options.isPartial?.()) writer.markPartial();
     // It may have to wait for the keys.
@@ -51,7 +53,7 @@ export async function storeEntries(
   builder: BlockBuilder,
   writer: SharingWriter,
   options: StoreOptions,
-  index: () => Promise<ChunkIndex> = () => Promise.resolve(new ChunkIndex()),
+  index: () => Promise<ChunkIndex>,
 ): Promise<void> {
   const { blockBytes } = options;
   const { sharing, width } = builder;

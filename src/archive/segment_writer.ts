@@ -2,7 +2,7 @@
  * Writes one segment: blocks as they are built, then the catalog, the tables, the trailer and the locator (FORMAT.md,
  * "Segment"). It only ever appends.
  */
-import type { Bytes } from "../engine/engine.ts";
+import type { Bytes, Engine } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import type { ChunkedBlock } from "../format/chunk_table.ts";
@@ -44,6 +44,7 @@ import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
 import { padmeLength } from "./padding.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
+import { SealedSpill, type SpillFile } from "./sealed_spill.ts";
 
 /** Where an archive's bytes go, in order. */
 export interface Sink {
@@ -61,6 +62,8 @@ export interface SegmentOptions {
   readonly pad?: boolean;
   /** Stores equal content once. An archive's further snapshots do as its first. */
   readonly dedup?: boolean;
+  /** Makes a temporary file for what is known of stored content, when memory does not suffice; removing it is the caller's. */
+  readonly spill?: () => SpillFile;
   /** A label for the snapshot. */
   readonly label?: string;
   /** When the snapshot began; now unless given. */
@@ -156,7 +159,7 @@ export class SegmentWriter {
     const { engine, suite, archiveKey, id } = keys;
     this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, place.segment);
     this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
-    this.#chunks = new ChunkTables(engine, this.level);
+    this.#chunks = new ChunkTables(engine, this.level, spillOf(engine, options));
     const { number } = place.segment;
     this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page, number);
     this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage, number);
@@ -489,6 +492,11 @@ export class SegmentWriter {
     const head = { type: FRAME_TYPE.end, codec: CODEC.stored, raw: 0, stored: 0, rows: 0, crc: 0 };
     return { length, end: this.#cipher.seal(this.#numbers.take(), { head, stored: new Uint8Array(0) }) };
   }
+}
+
+/** What puts away, sealed, what there is no room for in memory; `undefined` where nothing does. */
+export function spillOf(engine: Engine, { spill }: SegmentOptions): (() => SealedSpill) | undefined {
+  return spill && (() => new SealedSpill(engine, spill()));
 }
 
 /** An entry's places in file order: slices of the block, and what is shared. */

@@ -27,6 +27,8 @@ export interface StoreOptions {
   readonly isPartial?: () => boolean;
   /** Makes what builds the blocks; without it they are built here, one after the other. */
   readonly builder?: (setting: BlockSetting) => BlockBuilder;
+  /** Chunks that are remembered in memory, for tests. */
+  readonly indexedChunks?: number;
   /** Content bytes of one block, for tests. */
   readonly blockBytes?: number;
   /** The source of randomness, for tests. */

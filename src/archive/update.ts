@@ -32,6 +32,7 @@ import {
   type Inheritance,
   type SegmentOptions,
   SegmentWriter,
+  spillOf,
   sumOf,
   type WrittenSegment,
 } from "./segment_writer.ts";
@@ -106,7 +107,7 @@ export async function updateArchive(
     throw new ArchiveError("limit", `Cannot update the archive: it has ${MAX_SEGMENTS} snapshots; make a copy`);
   }
   const entries = new EntryQueue(finder.changes(found));
-  const work: Work = { engine, target, random, finder, options, entries, chunks: chunksOf(archive) };
+  const work: Work = { engine, target, random, finder, options, entries, chunks: chunksOf(engine, archive, options) };
   try {
     let opened = await settle(target, archive, random);
     let stored: Totals = emptyTally();
@@ -127,11 +128,11 @@ export async function updateArchive(
 }
 
 /** Reads the chunks of an archive when they are first asked for. */
-function chunksOf({ segments }: Archive): () => Promise<ChunkIndex> {
+function chunksOf(engine: Engine, { segments }: Archive, options: UpdateOptions): () => Promise<ChunkIndex> {
   let index: ChunkIndex | undefined;
   return async () => {
     if (index !== undefined) return index;
-    index = new ChunkIndex();
+    index = new ChunkIndex(options.indexedChunks, spillOf(engine, options));
     await loadChunks(segments, index);
     return index;
   };

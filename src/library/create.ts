@@ -75,8 +75,8 @@ export interface CreateOptions extends NewKeyOptions, StoreOptions {
   readonly recovery?: number | undefined;
   /**
    * Whether content that is in several places, also in parts of files, is stored once, in this archive and its updates.
-   * Anyone sees that it is. It cannot be read in one pass. A few gigabytes of different content are remembered: what comes
-   * again after that is stored again.
+   * Anyone sees that it is. It cannot be read in one pass. Some 13 GB of different content are remembered: what comes
+   * again of more is stored again.
    */
   readonly dedup?: boolean | undefined;
 }

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { encodeHex } from "@std/encoding/hex";
 import { chunkId, ChunkIndex } from "../../src/archive/chunk_index.ts";
 import { CHUNK_ID_BYTES } from "../../src/format/chunk_table.ts";
+import { SealedSpill, type SpilledPiece, type SpillFile } from "../../src/archive/sealed_spill.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { seededRandom } from "./archive_builder.ts";
@@ -78,4 +80,51 @@ Deno.test("chunkId() is the first half of HMAC-SHA-256 of the chunk, and so anot
   assertEquals(id.toHex(), "b0344c61d8db38535ca8afceaf0bf12b");
   const other = chunkId(nativeEngine, new Uint8Array(20).fill(0x0c), new TextEncoder().encode("Hi There"));
   assert(other.toHex() !== id.toHex());
+});
+
+/** A file in memory that says how long it is. */
+class MemorySpill implements SpillFile {
+  bytes: Bytes = new Uint8Array(0);
+  append(bytes: Bytes): void {
+    const grown = new Uint8Array(this.bytes.length + bytes.length);
+    grown.set(this.bytes);
+    grown.set(bytes, this.bytes.length);
+    this.bytes = grown;
+  }
+  read(offset: number, into: Bytes): void {
+    into.set(this.bytes.subarray(offset, offset + into.length));
+  }
+}
+
+Deno.test("find() gives every chunk's place when most of them were put away, sealed, and none for others", () => {
+  const file = new MemorySpill();
+  const index = new ChunkIndex(3000, () => new SealedSpill(nativeEngine, file));
+  const known = ids(10_000, 6);
+  const numbers = [1, 2, 3].map((frame) => index.addBlock(block(frame)));
+  const place = (i: number) => ({ block: numbers[i % 3] as number, dataOffset: i, length: 1 + (i % 16_384) });
+  for (const [i, id] of known.entries()) {
+    assert(index.add(id, place(i).block, place(i).dataOffset, place(i).length));
+    if (i === 2999) assertEquals(file.bytes.length, 0);
+  }
+  assertFalse(index.isFull);
+  assertEquals(index.size, 1000);
+  for (const [i, id] of known.entries()) assertEquals(index.find(id), place(i));
+  for (const id of ids(10_000, 7)) assertEquals(index.find(id), undefined);
+  // Three runs of 3,000 chunks, each in 64 buckets with a tag each; no id can be read in them.
+  assertEquals(file.bytes.length, 3 * (3000 * 28 + 64 * 16));
+  const text = encodeHex(new Uint8Array(file.bytes));
+  for (const id of known.slice(0, 20)) assertFalse(text.includes(encodeHex(new Uint8Array(id.slice(0, 8)))));
+});
+
+Deno.test("SealedSpill gives back every piece, and refuses what was changed", () => {
+  const file = new MemorySpill();
+  const spill = new SealedSpill(nativeEngine, file);
+  const put = [spill.put([ids(1, 8)[0] as Bytes]), spill.put([new Uint8Array(0)]), spill.put([ids(1, 9)[0] as Bytes])];
+  assertEquals(put.map(({ number }) => number), [0, 1, 2]);
+  assertEquals(spill.take(put[2] as SpilledPiece), ids(1, 9)[0]);
+  assertEquals(spill.take(put[0] as SpilledPiece), ids(1, 8)[0]);
+  assertEquals(spill.take(put[1] as SpilledPiece).length, 0);
+  assertThrows(() => spill.take({ ...put[0] as SpilledPiece, number: 2 }), Error, "was changed by something else");
+  file.bytes[3] = (file.bytes[3] as number) ^ 1;
+  assertThrows(() => spill.take(put[0] as SpilledPiece), Error, "was changed by something else");
 });

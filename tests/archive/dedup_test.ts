@@ -4,6 +4,7 @@ import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { plannedCopies } from "../../src/archive/copy.ts";
 import { ArchiveStream, SharedContentError } from "../../src/archive/stream_reader.ts";
 import type { AppendableSource } from "../../src/archive/update.ts";
+import { SpillFiles } from "../../src/disk/spill_files.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
@@ -212,4 +213,26 @@ Deno.test("every snapshot holds what was stored when files are edited at random"
     assertEquals(await contentsOf(target, { snapshot: { kind: "number", number: i + 1 } }), expected(items), `${i}`);
   }
   await verify(target);
+});
+
+Deno.test("content is found again when the index is on the disk, and each snapshot is what was stored", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    using spills = new SpillFiles(`${folder}/archive`);
+    const options = { spill: () => spills.make(), indexedChunks: 50, blockBytes: BLOCK_BYTES };
+    const items = files({ a: random(30, 900_000), b: random(31, 900_000), c: random(30, 900_000) });
+    const { known } = await createInMemory(asFiles(items), { access: new MemoryFiles(items), dedup: true, ...options });
+    const target = new MemoryArchive(known);
+    assert(target.size < 2_000_000, `${target.size} bytes`);
+    const more = files({ a: random(31, 900_000), b: joined(random(32, 99), random(31, 900_000)) }, TIME + 10);
+    const { size } = target;
+    await update(target, more, options);
+    assert(target.size - size < 200_000, `${target.size - size} bytes were added`);
+    assertEquals(await contentsOf(target), expected(more));
+    assertEquals(await contentsOf(target, { snapshot: { kind: "first" } }), expected(items));
+    await verify(target);
+    assertEquals([...Deno.readDirSync(folder)], []);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

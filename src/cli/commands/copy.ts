@@ -1,4 +1,5 @@
 /** `coffer copy` */
+import { tmpdir } from "node:os";
 import { Archive } from "../../archive/archive.ts";
 import { plannedCopies } from "../../archive/copy.ts";
 import { appendCopy } from "../../archive/copy_snapshots.ts";
@@ -12,6 +13,7 @@ import { nativeEngine } from "../../engine/native/engine.ts";
 import type { Totals } from "../../format/tables.ts";
 import { builderFor } from "../block_builders.ts";
 import { recoveryPercent } from "../../format/header.ts";
+import { SpillFiles } from "../../disk/spill_files.ts";
 import type { CommandContext } from "../command.ts";
 import { UsageError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
@@ -120,7 +122,9 @@ async function copyAll(
   const { system, signal } = context;
   const [first, ...others] = numbers as [number, ...number[]];
   let previous = await snapshotAt(opened, first);
+  using spills = new SpillFiles(file?.temporaryPath ?? `${tmpdir()}/standard-output`);
   const storing = {
+    spill: () => spills.make(),
     level: options.store ? "store" as const : options.level,
     pad: options.pad,
     writer: `coffer ${VERSION}`,

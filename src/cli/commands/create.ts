@@ -1,4 +1,5 @@
 /** `coffer create` */
+import { tmpdir } from "node:os";
 import { createArchive } from "../../archive/create.ts";
 import type { AtomicFile } from "../../disk/atomic_file.ts";
 import { fileContent } from "../../disk/content.ts";
@@ -7,6 +8,7 @@ import type { Bytes } from "../../engine/engine.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { DEFAULT_MAX_EXPANSION, FREE_EXPANSION_BYTES } from "../../format/limits.ts";
 import { builderFor } from "../block_builders.ts";
+import { SpillFiles } from "../../disk/spill_files.ts";
 import type { CommandContext } from "../command.ts";
 import { CommandError, UsageError } from "../command_error.ts";
 import { type Created, createFile, newArchive, openTarget, type Storing } from "../create_file.ts";
@@ -41,7 +43,9 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
     hasBegun = true;
     const builder = await builderFor(options.jobs, working);
     const progress = working.use(ui.progress("Storing"));
+    const spills = working.use(new SpillFiles(isPipe ? `${tmpdir()}/standard-output` : options.archive));
     return {
+      spill: () => spills.make(),
       level: options.store ? "store" : options.level,
       pad: options.pad,
       label: options.label ?? "",

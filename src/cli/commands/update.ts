@@ -8,6 +8,7 @@ import { systemReason } from "../../disk/system_error.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
 import { isAtOrBelow } from "../../format/path.ts";
 import { builderFor } from "../block_builders.ts";
+import { SpillFiles } from "../../disk/spill_files.ts";
 import type { CommandContext } from "../command.ts";
 import { CommandError } from "../command_error.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
@@ -53,6 +54,7 @@ export async function run(context: CommandContext, options: UpdateOptions): Prom
   using builders = new DisposableStack();
   const builder = await builderFor(options.jobs, builders);
   using progress = ui.progress("Storing");
+  using spills = new SpillFiles(options.archive);
   const written = await (
     updateArchive(nativeEngine, file, archive, finder, found, {
       level: options.store ? "store" : options.level,
@@ -61,6 +63,7 @@ export async function run(context: CommandContext, options: UpdateOptions): Prom
       time: { seconds: Math.floor(begun / 1000), nanoseconds: (begun % 1000) * 1_000_000 },
       writer: `coffer ${VERSION}`,
       access: fileContent,
+      spill: () => spills.make(),
       always: options.always,
       checkpointBytes: options.checkpointBytes,
       onCheckpoint: ({ number, id }) => ui.detail(`checkpoint ${number}: ${id.toHex()}`),
