@@ -52,8 +52,8 @@ export class ChunkIndex {
   #runs: ChunkRuns | undefined;
 
   /** Makes one that has at most so many chunks in memory, and others where `spill` puts them, or nowhere. */
-  constructor(most: number = MAX_INDEXED_CHUNKS, spill?: () => SealedSpill) {
-    this.#most = most;
+  constructor(most?: number, spill?: () => SealedSpill) {
+    this.#most = most ?? MAX_INDEXED_CHUNKS;
     this.#spill = spill;
   }
 

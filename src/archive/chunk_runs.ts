@@ -67,8 +67,9 @@ export class ChunkRuns {
       const pieces: Bytes[] = [];
       for (let one = bucket; one < Math.min(buckets, bucket + WRITTEN_TOGETHER); one++) {
         const words = new Uint32Array(((before[one + 1] as number) - (before[one] as number)) * RECORD_WORDS);
-        for (let at = before[one] as number, word = 0; at < (before[one + 1] as number); at++, word += RECORD_WORDS) {
-          words.set(record(order[at] as number), word);
+        const start = before[one] as number;
+        for (let at = start; at < (before[one + 1] as number); at++) {
+          words.set(record(order[at] as number), (at - start) * RECORD_WORDS);
         }
         pieces.push(new Uint8Array(words.buffer));
       }
