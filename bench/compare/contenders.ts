@@ -51,6 +51,8 @@ export interface Contender {
   readonly keyNote: string;
   /** Whether every run derives a key from a passphrase, which is then measured and subtracted. */
   readonly derives: boolean;
+  /** Whether it takes part in second runs and in nothing else. */
+  readonly onlyUpdates?: true;
   version(coffer: Stage): Promise<string | undefined>;
   /** Before `create`, untimed: an empty repository. `encrypted` is false only to measure the key derivation. */
   init?(place: Place, encrypted: boolean): Promise<void>;
@@ -67,9 +69,10 @@ async function versionLine(command: Stage, pattern: RegExp): Promise<string | un
   return said === undefined ? undefined : pattern.exec(said)?.[1] ?? "unknown";
 }
 
-const coffer: Contender = {
-  name: "coffer",
-  title: "Coffer",
+/** Coffer with options of `create`. */
+const cofferWith = (name: string, title: string, options: readonly string[]): Contender => ({
+  name,
+  title,
   programs: [],
   speed: "fast",
   keyNote: "a key file: no derivation",
@@ -85,7 +88,7 @@ const coffer: Contender = {
       ...(verb === "create" ? { sync: [archive] } : {}),
     });
     const of: Record<Action, () => Pipeline> = {
-      create: () => run("create", ".", ...threads),
+      create: () => run("create", ".", ...options, ...threads),
       extract: () => run("extract", "-C", target, ...threads),
       list: () => run("list"),
       one: () => run("cat", corpus.sample),
@@ -101,7 +104,11 @@ const coffer: Contender = {
       cwd: corpus.folder,
     };
   },
-};
+});
+
+const coffer = cofferWith("coffer", "Coffer", []);
+/** Those that it is compared with in second runs store equal content once, too. */
+const cofferDedup: Contender = { ...cofferWith("coffer-dedup", "Coffer --dedup", ["--dedup"]), onlyUpdates: true };
 
 /** `tar`, then a compressor if any, then age; and the way back. */
 function ageContender(name: string, title: string, compress: Stage | undefined): Contender {
@@ -327,6 +334,7 @@ const dar: Contender = {
 /** All of them, in the order of the tables. */
 export const CONTENDERS: readonly Contender[] = [
   coffer,
+  cofferDedup,
   ageContender("age", "tar | age", undefined),
   ageContender("zstd1-age", "tar | zstd -1 | age", ["zstd", "-1", "-T0", "-q"]),
   ageContender("zstd3-age", "tar | zstd -3 | age", ["zstd", "-3", "-T0", "-q"]),

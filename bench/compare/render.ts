@@ -84,7 +84,8 @@ function contenderRow(results: Comparison, { name, title }: Taker, corpus: Corpu
 }
 
 function contendersTable(results: Comparison, corpus: CorpusName): string {
-  const takers = results.takers.filter(({ version }) => version !== undefined);
+  const hasCells = (name: string) => results.cells.some((cell) => cell.corpus === corpus && cell.contender === name);
+  const takers = results.takers.filter(({ name, version }) => version !== undefined && hasCells(name));
   return table([
     [corpus, ...ACTIONS.map((action) => ACTION_NAMES[action]), "archive", "MiB, create", "extract", "verify"],
     ...takers.map((taker) => contenderRow(results, taker, corpus)),

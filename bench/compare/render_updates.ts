@@ -4,6 +4,8 @@ import type { Comparison } from "./results.ts";
 import { table } from "./tables.ts";
 import { netSeconds, type UpdateRow, type Updates } from "./updates.ts";
 
+/** They keep the newest version of each file and no other: what they add is nothing to compare with. */
+const WITHOUT_VERSIONS = ["7zz"];
 /** How many times as long as `find` a run may take that finds nothing changed. */
 const WALK_LIMIT = 2;
 
@@ -23,7 +25,7 @@ function bestOther(
   let best: { readonly name: string; readonly least: number } | undefined;
   for (const row of rows) {
     const own = value(row);
-    if (row.contender === "coffer" || own === undefined) continue;
+    if (isOwn(row) || own === undefined) continue;
     if (best === undefined || own < best.least) best = { name: row.contender, least: own };
   }
   return best;
@@ -53,7 +55,7 @@ ${changedFiles} of them, ${
       kilobytes(changedBytes)
     } in all. Seconds on the wall, medians of ${find.length} rounds (of fewer, in
 parentheses), less what the same command takes over a tree of one file, which is the program's start and its key: the
-last column. Measured on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno},
+last column. 7zz keeps no earlier versions, so its bytes are not compared. Measured on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno},
 ${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before.`,
     table([
       ["", "nothing changed", "1 % changed", "bytes added", "start and key"],
@@ -61,35 +63,51 @@ ${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before.`,
       ["`find -printf`", threeDigits(walk), "–", "–", "–"],
     ]),
   ];
-  const own = rows.find(({ contender }) => contender === "coffer");
-  const aims: string[] = [];
-  const nothing = own === undefined ? undefined : netSeconds(own, "nothing");
-  if (nothing !== undefined) {
-    const ratio = nothing / walk;
-    aims.push(
-      `nothing changed, at most ${WALK_LIMIT} times \`find\`: ${ratio.toFixed(2)} ${mark(ratio <= WALK_LIMIT)}`,
-    );
-  }
-  const changed = own === undefined ? undefined : netSeconds(own, "changed");
-  const fastest = bestOther(updates, (row) => netSeconds(row, "changed"));
-  if (changed !== undefined && fastest !== undefined) {
-    const ratio = changed / fastest.least;
-    aims.push(
-      `1 % changed, time of ${titleOf(fastest.name)}, the fastest other: ${ratio.toFixed(2)} ${mark(ratio <= 1)}`,
-    );
-  }
-  const added = own === undefined ? undefined : addedBytes(own);
-  const smallest = bestOther(updates, addedBytes);
-  if (added !== undefined && smallest !== undefined) {
-    const ratio = added / smallest.least;
-    aims.push(`bytes added, of ${titleOf(smallest.name)}, the least other: ${ratio.toFixed(2)} ${mark(ratio <= 1)}`);
-  }
-  if (aims.length > 0) parts.push(`Aims: ${aims.join("; ")}.`);
+  const aims = rows.filter(isOwn).map((own) => aimsOf(own, updates, titleOf)).filter((text) => text !== "");
+  if (aims.length > 0) parts.push(`Aims. ${aims.join(" ")}`);
   const failed = rows.filter(({ error }) => error !== undefined);
   if (failed.length > 0) {
     parts.push(`Failed: ${failed.map(({ contender, error }) => `${titleOf(contender)} (\`${error}\`)`).join(", ")}.`);
   }
   return parts.join("\n\n");
+}
+
+function isOwn({ contender }: UpdateRow): boolean {
+  return contender.startsWith("coffer");
+}
+
+/** What one way to use Coffer was to reach, and whether it does. */
+function aimsOf(own: UpdateRow, updates: Updates, titleOf: (name: string) => string): string {
+  const aims: string[] = [];
+  const nothing = netSeconds(own, "nothing");
+  if (nothing !== undefined) {
+    const ratio = nothing / summarize(updates.find).median;
+    aims.push(
+      `nothing changed, at most ${WALK_LIMIT} times \`find\`: ${ratio.toFixed(2)} ${mark(ratio <= WALK_LIMIT)}`,
+    );
+  }
+  const changed = netSeconds(own, "changed");
+  const fastest = bestOther(updates, (row) => netSeconds(row, "changed"));
+  if (changed !== undefined && fastest !== undefined) {
+    const ratio = changed / fastest.least;
+    aims.push(
+      `1 % changed, at most the time of ${titleOf(fastest.name)}, the fastest other: ${ratio.toFixed(2)} ${
+        mark(ratio <= 1)
+      }`,
+    );
+  }
+  const added = addedBytes(own);
+  const smallest = bestOther(
+    updates,
+    (row) => WITHOUT_VERSIONS.includes(row.contender) ? undefined : addedBytes(row),
+  );
+  if (added !== undefined && smallest !== undefined) {
+    const ratio = added / smallest.least;
+    aims.push(
+      `at most the bytes of ${titleOf(smallest.name)}, the least other: ${ratio.toFixed(2)} ${mark(ratio <= 1)}`,
+    );
+  }
+  return aims.length === 0 ? "" : `${titleOf(own.contender)}: ${aims.join("; ")}.`;
 }
 
 function mark(isReached: boolean): string {

@@ -78,10 +78,11 @@ export class Session {
     try {
       await this.#enter();
       if (this.#options.onlyUpdates) return await this.#measureUpdates();
-      const fast = this.#present.filter(({ speed }) => speed === "fast");
+      const all = this.#present.filter(({ onlyUpdates }) => onlyUpdates !== true);
+      const fast = all.filter(({ speed }) => speed === "fast");
       // Whoever takes longest comes last, so that what it leaves no time for is itself.
       const isLast = ({ name }: Contender) => Number(name === "7zz");
-      const slow = this.#present.filter(({ speed }) => speed === "slow").toSorted((a, b) => isLast(a) - isLast(b));
+      const slow = all.filter(({ speed }) => speed === "slow").toSorted((a, b) => isLast(a) - isLast(b));
       let roundSeconds = 0;
       for (const corpus of corpora) {
         await this.#floor(corpus);
@@ -165,7 +166,7 @@ export class Session {
       passphrase,
     };
     await Deno.writeTextFile(keys.passphraseFile, `${passphrase}\n`);
-    if (this.#present.some(({ name }) => name === "coffer")) {
+    if (this.#present.some(({ name }) => name.startsWith("coffer"))) {
       await prepare([...coffer, "keygen", "--output", keys.cofferKey], { cwd: folder });
     }
     if (!this.#present.some(({ programs }) => programs.includes("age"))) return { ...keys, ageRecipient: "" };

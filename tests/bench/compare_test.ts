@@ -159,6 +159,7 @@ Deno.test("readmePart() shows second runs without their start, beside find and t
     rows: [
       { contender: "coffer", ...row },
       { contender: "zpaq", ...row, start: [0.1], nothing: samples(0.6), changed: samples(1.1), addedBytes: [4e4] },
+      { contender: "7zz", ...row, changed: samples(9), addedBytes: [1e3] },
       { contender: "borg", start: [1], nothing: [], changed: [], addedBytes: [], error: "exit code 2" },
     ],
     find: [0.2, 0.2, 0.1],
@@ -168,7 +169,7 @@ Deno.test("readmePart() shows second runs without their start, beside find and t
   assertStringIncludes(part, "| zpaq (1) | 0.500 | 1.00 | 40.0 KB | 0.100 |");
   assertStringIncludes(part, "| borg (0) | failed | failed | failed | 1.00 |");
   assertStringIncludes(part, "nothing changed, at most 2 times `find`: 1.50 ✓");
-  assertStringIncludes(part, "the fastest other: 0.80 ✓; bytes added, of zpaq, the least other: 1.50 ✗.");
+  assertStringIncludes(part, "the fastest other: 0.80 ✓; at most the bytes of zpaq, the least other: 1.50 ✗.");
   assertStringIncludes(part, "Failed: borg (`exit code 2`)");
   assertStringIncludes(comparisonDocument({ ...results, updates }), "## Second runs");
 });
