@@ -89,12 +89,14 @@ export async function measureUpdates(
       const row = { contender: contender.name, start: [], nothing: [], changed: [], addedBytes: [] };
       const side = { contender, row, place: await tools.place(contender, tree, "changing") };
       sides.push(side);
+      say(`update: ${contender.title}: its start, and the first run`);
       await attempt(side, tools, "what it takes to start", () => measureStart(side, tools));
       await attempt(side, tools, "the first run", () => create(side, tools));
     }
     for (let round = 0; round < rounds; round++) {
       const turns = sides.map((_, i) => sides[(i + round) % sides.length] as Side)
         .filter(({ contender, row }) => row.error === undefined && round < (ROUNDS[contender.name] ?? rounds));
+      say(`update: round ${round + 1}: ${turns.map(({ contender }) => contender.title).join(", ")}`);
       await settle(signal);
       const options = tools.shell(undefined, undefined);
       find.push((await runPipeline(findPipeline(tree), options)).seconds);

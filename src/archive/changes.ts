@@ -134,6 +134,8 @@ export class ChangeFinder {
     this.#knownIn = folder;
     this.#knownRun = old;
     this.#reading = this.#known.advance();
+    // Whoever waits for it meets its failure, unless the work ended for another reason before.
+    this.#reading?.catch(() => {});
     return true;
   }
 
