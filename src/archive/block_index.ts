@@ -1,17 +1,21 @@
 /** A block with its entries by path, for readers with random access: what a catalog says of a slice is checked here. */
 import type { Bytes } from "../engine/engine.ts";
-import type { Block, BlockEntry } from "../format/block.ts";
-import { decodeBlock } from "../format/decoded_block.ts";
+import { decodeBlock, type DecodedBlock } from "../format/decoded_block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { BlockPlace, Extent, Row, Slice } from "../format/row.ts";
-import { equalRows, type RowMark } from "../format/rows.ts";
+import type { RowMark } from "../format/rows.ts";
 import type { OpenedFrame } from "./frame_source.ts";
+
+/** Rows that are looked at for a path before an index of all is made. */
+const NEAR_ROWS = 8;
 
 /** A decoded block and its entries by path. */
 export class IndexedBlock {
-  readonly #block: Block;
-  readonly #byPath: ReadonlyMap<string, BlockEntry>;
+  readonly #block: DecodedBlock;
   readonly #place: BlockPlace;
+  /** Where the next path is looked for first: they are mostly asked for in the order in which they lie. */
+  #next = 0;
+  #indexes: ReadonlyMap<string, number> | undefined;
 
   /**
    * Decodes the block at a place.
@@ -21,15 +25,28 @@ export class IndexedBlock {
   constructor(place: BlockPlace, { head, raw }: OpenedFrame) {
     this.#place = place;
     this.#block = decodeBlock(raw, head.rows);
-    this.#byPath = new Map(this.#block.entries.map((entry) => [entry.row.path, entry]));
+  }
+
+  #indexOf(path: string): number | undefined {
+    const { count, paths } = this.#block.rows;
+    const end = Math.min(count, this.#next + NEAR_ROWS);
+    let index: number | undefined = this.#next;
+    while (index < end && paths.text(index) !== path) index++;
+    if (index === end) {
+      this.#indexes ??= new Map(Array.from({ length: count }, (_, i) => [paths.text(i), i]));
+      index = this.#indexes.get(path);
+    }
+    if (index !== undefined) this.#next = index;
+    return index;
   }
 
   /** The entry whose slices have the byte at a data offset: slices lie in the order of their entries. */
-  #holderOf(dataOffset: number): BlockEntry | undefined {
-    return this.#block.entries.find(({ slices }) => {
+  #holderOf(dataOffset: number): number | undefined {
+    const index = this.#block.slices.findIndex((slices) => {
       const last = slices.at(-1);
       return last !== undefined && dataOffset < last.dataOffset + last.length;
     });
+    return index < 0 ? undefined : index;
   }
 
   /**
@@ -41,10 +58,11 @@ export class IndexedBlock {
    */
   slice(row: Row, extent: Extent, mark?: RowMark): Bytes {
     if (extent.shared) return this.#shared(row, extent);
-    const found = mark === "moved" ? this.#holderOf(extent.dataOffset) : this.#byPath.get(row.path);
-    const slice = found === undefined ? undefined : sliceAt(found.slices, extent.dataOffset);
+    const { rows, slices } = this.#block;
+    const found = mark === "moved" ? this.#holderOf(extent.dataOffset) : this.#indexOf(row.path);
+    const slice = found === undefined ? undefined : sliceAt(slices[found] as readonly Slice[], extent.dataOffset);
     const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
-      slice.length === extent.length && (mark !== undefined || found.provisional || equalRows(found.row, row));
+      slice.length === extent.length && (mark !== undefined || rows.isProvisional(found) || rows.equals(found, row));
     if (same && this.#isAt(extent.block)) return this.#bytesOf(extent);
     throw disagreement(row, extent);
   }

@@ -1,6 +1,7 @@
 /** Parts of the catalog: paths that begin alike lie together in path order, so only their pages are read. */
 import { comparePaths, ROOT_PATH } from "../format/path.ts";
 import type { Archive, CatalogEntry } from "./archive.ts";
+import type { EntryKind } from "../format/row.ts";
 import type { EntryCursor } from "./catalog_cursor.ts";
 
 /**
@@ -35,6 +36,30 @@ export async function visitBeginning(
       if (reading === undefined) continue;
       await reading;
       await pause();
+    }
+  }
+}
+
+/**
+ * Calls `visit` with each entry of the wanted kinds that {@linkcode entriesBeginning} gives, and with whether a further
+ * piece of it follows. It is waited for only when it returns a promise.
+ */
+export async function visitEntries(
+  archive: Archive,
+  prefixes: readonly string[],
+  wanted: ReadonlySet<EntryKind>,
+  visit: (entry: CatalogEntry, more: boolean) => Promise<void> | undefined,
+): Promise<void> {
+  for (const prefix of apart(prefixes)) {
+    const cursor = archive.cursor(prefix === "" ? undefined : prefix);
+    await cursor.advance();
+    while (cursor.path?.startsWith(prefix)) {
+      const entry = cursor.kind !== undefined && wanted.has(cursor.kind) ? cursor.current : undefined;
+      const reading = cursor.advance();
+      if (reading !== undefined) await reading;
+      if (entry === undefined) continue;
+      const visiting = visit(entry, cursor.continued && cursor.path === entry.row.path);
+      if (visiting !== undefined) await visiting;
     }
   }
 }

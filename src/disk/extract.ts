@@ -6,7 +6,7 @@
 import type { Archive, CatalogEntry } from "../archive/archive.ts";
 import type { BlockOpener, OpenSetting } from "../archive/block_opener.ts";
 import { pauseEvery } from "../archive/pause.ts";
-import { entriesBeginning } from "../archive/ranges.ts";
+import { visitEntries } from "../archive/ranges.ts";
 import type { ArchiveStream } from "../archive/stream_reader.ts";
 import type { Bytes } from "../engine/engine.ts";
 import type { Block, BlockEntry, PageEntry } from "../format/block.ts";
@@ -14,7 +14,7 @@ import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
 import { isAtOrBelow } from "../format/path.ts";
-import type { Row } from "../format/row.ts";
+import type { EntryKind, Row } from "../format/row.ts";
 import { TargetError } from "./atomic_file.ts";
 import type { PartFile, RestoreTarget } from "./restore.ts";
 import { isFatal, systemReason } from "./system_error.ts";
@@ -86,6 +86,11 @@ export interface ExtractReport {
 
 type Piece = { readonly fileOffset: number; readonly bytes: Bytes };
 
+/** What is made on the first way through the catalog. */
+const CONTENT: ReadonlySet<EntryKind> = new Set(["file", "directory"]);
+/** What is made or finished on the second. */
+const FINISHED: ReadonlySet<EntryKind> = new Set(["directory", "symlink", "hardlink", "fifo"]);
+
 /** Runs of zeros at least this long become holes when they are restored: they are free, and so no bomb. */
 const MIN_ZERO_RUN = 4096;
 
@@ -110,32 +115,43 @@ export async function extractArchive(
   const isTurn = everySoManyCalls();
   const crew = options.crew?.(restorer.host(archive, turn));
   try {
-    for await (const { entry, more } of withContinuations(entriesBeginning(archive, options.prefixes))) {
-      options.signal?.throwIfAborted();
-      if (isTurn()) await turn();
+    const restore = (entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
       const path = options.place(entry.row);
-      if (path === undefined) continue;
-      if (entry.row.kind === "directory") restorer.directory(entry.row, path);
-      if (entry.row.kind !== "file") continue;
+      if (path === undefined) return undefined;
+      if (entry.row.kind === "directory") {
+        restorer.directory(entry.row, path);
+        return undefined;
+      }
       const taken = crew?.take(entry, more, path) ?? false;
       // Most entries are taken at once, and awaiting nothing costs more than that.
-      if (taken === true) continue;
-      if (taken === false || await taken === false) await restoreFile(archive, restorer, entry, more, path, turn);
-    }
+      return taken === true ? undefined : restoreUnlessTaken(taken, archive, restorer, entry, more, path, turn);
+    };
+    await visitEntries(archive, options.prefixes, CONTENT, (entry, more) => {
+      options.signal?.throwIfAborted();
+      return isTurn() ? turn().then(() => restore(entry, more)) : restore(entry, more);
+    });
     await crew?.finish();
   } finally {
     await crew?.stop();
   }
-  for await (const entry of entriesBeginning(archive, options.prefixes)) {
-    options.signal?.throwIfAborted();
-    if (isTurn()) await turn();
-    if (entry.continued) continue;
+  const finish = (entry: CatalogEntry): Promise<void> | undefined => {
     const path = options.place(entry.row);
-    if (path === undefined) continue;
-    const linked = restorer.finishEntry(entry.row, path);
-    if (!linked) await copyLinked(archive, restorer, entry.row, path, turn);
-  }
+    if (path === undefined || restorer.finishEntry(entry.row, path)) return undefined;
+    return copyLinked(archive, restorer, entry.row, path, turn);
+  };
+  await visitEntries(archive, options.prefixes, FINISHED, (entry) => {
+    options.signal?.throwIfAborted();
+    if (entry.continued) return undefined;
+    return isTurn() ? turn().then(() => finish(entry)) : finish(entry);
+  });
   return restorer.done();
+}
+
+async function restoreUnlessTaken(
+  taken: boolean | Promise<boolean>,
+  ...[archive, restorer, entry, more, path, turn]: Parameters<typeof restoreFile>
+): Promise<void> {
+  if (!(await taken)) await restoreFile(archive, restorer, entry, more, path, turn);
 }
 
 /** Gives the event loop its turn between pieces of work, one large file included, and ends the work on a signal. */

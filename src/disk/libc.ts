@@ -8,7 +8,7 @@
  */
 import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
-import { descriptorsWork, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } from "./descriptors.ts";
+import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } from "./descriptors.ts";
 
 const SYMBOLS = {
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
@@ -109,6 +109,16 @@ const STATX_BASIC_STATS = 0x7ff;
 const STATX_BYTES = 256;
 const LIST_BYTES = 2 ** 16;
 const LONGEST_PATH = 4096;
+
+const FOLDER = descriptorPath(0).slice(0, -1);
+
+/** The open folder that a path starts at, by its descriptor, if a name in it follows. */
+function folderOf(path: string): number | undefined {
+  if (!path.startsWith(FOLDER)) return undefined;
+  const end = path.indexOf("/", FOLDER.length);
+  const digits = path.slice(FOLDER.length, Math.max(end, 0));
+  return /^[0-9]{1,9}$/.test(digits) && end + 1 < path.length && path[end + 1] !== "/" ? Number(digits) : undefined;
+}
 
 /** The status that was asked for last: its numbers where the system put them, since most looks want a few of them. */
 class Status implements SystemStatus {
@@ -250,7 +260,10 @@ class Calls implements Libc {
   }
 
   open(path: string, flags: number, mode: number): number {
-    return this.#setPath(path) ? this.#c.openat(AT_FDCWD, this.#path, flags | O_CLOEXEC, mode) : -1;
+    const folder = folderOf(path);
+    // The same place, without the system's way through /proc, which costs a third of all that making a file takes.
+    const name = folder === undefined ? path : path.slice(path.indexOf("/", FOLDER.length) + 1);
+    return this.#setPath(name) ? this.#c.openat(folder ?? AT_FDCWD, this.#path, flags | O_CLOEXEC, mode) : -1;
   }
 
   openIn(folder: number, name: string, flags: number): number {

@@ -23,6 +23,8 @@ import {
   checkMarked,
   COLUMN,
   decodeOwnerTable,
+  equalHashes,
+  equalOwners,
   FLAG_CHANGED,
   FLAG_GONE,
   FLAG_PROVISIONAL,
@@ -152,6 +154,16 @@ export class RowTable {
       changed: this.isChanged(index),
       contentHash: this.hashes?.[index],
     };
+  }
+
+  /** Whether a row has the canonical value of another, as `equalRows` says it of two objects. */
+  equals(index: number, row: Row): boolean {
+    return this.sizes[index] === row.size && this.seconds[index] === row.mtime.seconds &&
+      this.nanoseconds[index] === row.mtime.nanoseconds && this.modes[index] === row.mode &&
+      this.inodes[index] === row.inode && this.ctimes[index] === row.ctime && this.devs[index] === row.dev &&
+      this.kind(index) === row.kind && this.isChanged(index) === row.changed &&
+      (this.links === undefined ? "" : this.links[index]) === row.link && this.paths.text(index) === row.path &&
+      equalOwners(this.owner(index), row.owner) && equalHashes(this.hashes?.[index], row.contentHash);
   }
 
   /** A row as an object, and what is said of it. */

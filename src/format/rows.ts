@@ -385,7 +385,8 @@ export function equalOwners(a: Owner | undefined, b: Owner | undefined): boolean
   return a.uid === b.uid && a.gid === b.gid && a.user === b.user && a.group === b.group;
 }
 
-function equalHashes(a: Bytes | undefined, b: Bytes | undefined): boolean {
+/** Whether two content hashes are one. */
+export function equalHashes(a: Bytes | undefined, b: Bytes | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -20,6 +20,7 @@ import {
   encodeCanonicalRow,
   encodePaths,
   encodeRows,
+  equalRows,
   provisionalRow,
   ROW_COLUMNS,
   rowFault,
@@ -384,4 +385,26 @@ Deno.test("provisionalRow() knows path and kind when nothing else is known", () 
   const row = provisionalRow("a", "file");
   assertEquals([row.path, row.kind, rowFault(row)], ["a", "file", undefined]);
   assertNotEquals(row, provisionalRow("b", "file"));
+});
+
+Deno.test("equals() says of a row of a table what equalRows() says of two objects", () => {
+  let equal = 0;
+  let different = 0;
+  fc.assert(
+    fc.property(carriedRows, carriedRows, fc.nat(20), (rows, others, field) => {
+      const bytes = encode(rows);
+      const table = decodeRowTable(decodeColumns(bytes, new Set(ROW_COLUMNS), "the test"), rows.length, "the test");
+      rows.forEach(({ row }, i) => {
+        assert(table.equals(i, row));
+        const other = others[i % others.length]?.row as Row;
+        const key = Object.keys(row)[field % Object.keys(row).length] as keyof Row;
+        for (const changed of [other, { ...row, [key]: other[key] }]) {
+          assertEquals(table.equals(i, changed), equalRows(row, changed), key);
+          if (equalRows(row, changed)) equal++;
+          else different++;
+        }
+      });
+    }),
+  );
+  assert(equal > 20 && different > 100);
 });
