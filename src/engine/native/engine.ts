@@ -21,7 +21,8 @@ import {
 import { constants, crc32, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
 import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
-import { isLoneZstdFrame, MAX_WINDOW_BYTES, wholeBlocksOf } from "../zstd_frame.ts";
+import { isLoneZstdFrame, wholeBlocksOf } from "../zstd_frame.ts";
+import { canDecodeInto, decodeInto, DECODER_PARAMS } from "./zstd_decoder.ts";
 
 /** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
 type AeadName = "chacha20-poly1305";
@@ -114,6 +115,7 @@ function compress(raw: Bytes, level: number): Bytes {
 function decompress(stored: Bytes, out: Bytes): boolean {
   if (!isLoneZstdFrame(stored, out.length)) return false;
   if (out.length === 0) return true;
+  if (canDecodeInto()) return decodeInto(stored, out);
   let result: WithInfo;
   try {
     result = zstdDecompressSync(stored, {
@@ -121,7 +123,7 @@ function decompress(stored: Bytes, out: Bytes): boolean {
       maxOutputLength: out.length,
       // One piece of output: gathering it from smaller ones costs a quarter of the speed.
       chunkSize: Math.max(out.length, MIN_CHUNK_BYTES),
-      params: { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) },
+      params: DECODER_PARAMS,
     }) as unknown as WithInfo;
   } catch {
     return false;
@@ -140,7 +142,7 @@ function decompressBeginning(beginning: Bytes, out: Bytes): number {
     const content = zstdDecompressSync(frame, {
       maxOutputLength: out.length,
       chunkSize: Math.max(out.length, MIN_CHUNK_BYTES),
-      params: { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) },
+      params: DECODER_PARAMS,
     });
     out.set(content);
     return content.length;

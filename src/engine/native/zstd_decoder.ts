@@ -1,0 +1,98 @@
+/**
+ * Decompressing zstd straight into memory that is there. What `node:zlib` exports makes a decoder and a buffer as large
+ * as the content for each call, fills it with zeros, and copies out of it: two fifths of the time, and garbage of four
+ * megabytes a block that no collector hurries to take. The handle under its streams takes the buffer it is given.
+ *
+ * Nothing depends on that handle: a trial says whether it does what this file believes, and where it does not, the
+ * exported function is used.
+ */
+import { constants, createZstdDecompress, type ZstdOptions } from "node:zlib";
+import type { Bytes } from "../engine.ts";
+import { MAX_WINDOW_BYTES } from "../zstd_frame.ts";
+
+/** A stream of `node:zlib` and what it has inside. */
+interface Stream {
+  readonly _handle: {
+    reset(): void;
+    writeSync(
+      flush: number,
+      from: Bytes,
+      fromOffset: number,
+      fromLength: number,
+      to: Bytes,
+      toOffset: number,
+      toLength: number,
+    ): void;
+  };
+  /** Bytes without use: of the output, and of the input. An error leaves them as they were. */
+  readonly _writeState: Uint32Array;
+  on(event: "error", listener: () => void): void;
+  destroy(): void;
+}
+
+/** zlib takes no smaller chunks than this. */
+const MIN_CHUNK_BYTES = 64;
+
+/** How frames are decoded, whichever way. */
+export const DECODER_PARAMS: NonNullable<ZstdOptions["params"]> = {
+  [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES),
+};
+
+/** `coffer `, 40 times, as one frame. */
+const TRIAL_FRAME = "28b52ffd60180075000038636f666665722001000e528b11";
+const TRIAL_TEXT = "coffer ".repeat(40);
+
+let stream: Stream | undefined;
+/** Whether it can be used; `undefined` before the first use. Each thread has its own. */
+let works: boolean | undefined;
+
+/** Whether {@linkcode decodeInto} does here what it says. */
+export function canDecodeInto(): boolean {
+  works ??= passes();
+  return works;
+}
+
+/** Decodes a frame into a buffer; whether it was taken as a whole and filled the buffer. Only where it can be used. */
+export function decodeInto(frame: Bytes, out: Bytes): boolean {
+  stream ??= start();
+  const { _handle: handle, _writeState: left } = stream;
+  left.fill(1);
+  try {
+    handle.reset();
+    handle.writeSync(constants.ZSTD_e_end, frame, 0, frame.length, out, 0, out.length);
+  } catch {
+    left.fill(1);
+  }
+  if (left[0] === 0 && left[1] === 0) return true;
+  // One that has met an error is of no more use.
+  stream.destroy();
+  stream = undefined;
+  return false;
+}
+
+function start(): Stream {
+  const started: unknown = createZstdDecompress({ chunkSize: MIN_CHUNK_BYTES, params: DECODER_PARAMS });
+  // An error is thrown, or told by what is left. Told as an event that nobody hears, it would end the program.
+  (started as Stream).on("error", () => {});
+  return started as Stream;
+}
+
+/** Whether whole frames are decoded, and anything else is noticed. */
+function passes(): boolean {
+  const frame = Uint8Array.from(TRIAL_FRAME.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+  const expected = new TextEncoder().encode(TRIAL_TEXT);
+  const { length } = expected;
+  const takes = (bytes: Bytes, size: number) => decodeInto(bytes, new Uint8Array(size));
+  const isWhole = () => {
+    const out = new Uint8Array(length);
+    return decodeInto(frame, out) && out.every((byte, i) => byte === expected[i]);
+  };
+  try {
+    return isWhole() && !takes(frame.subarray(0, -1), length) && !takes(frame, length - 1) &&
+      !takes(frame, length + 1) && !takes(new Uint8Array([...frame, ...frame]), length) &&
+      !takes(frame.subarray(1), length) && isWhole();
+  } catch {
+    stream = undefined;
+    return false;
+  }
+}
