@@ -13,7 +13,8 @@
  * | copy snapshots under a new key | {@linkcode copyArchive} |
  * | see what it takes to open one | {@linkcode inspectArchive} |
  *
- * A page with a content security policy needs `'wasm-unsafe-eval'` to read compressed archives; all else works without.
+ * A page with a content security policy needs `script-src 'wasm-unsafe-eval'` and `connect-src data:` to read compressed
+ * archives, because that is how their decoder is loaded; all else works without.
  *
  * @module
  */
