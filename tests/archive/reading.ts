@@ -4,7 +4,7 @@ import type { Bytes, Engine } from "../../src/engine/engine.ts";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { type BlockOpener, blockOpening, type OpenSetting } from "../../src/archive/block_opener.ts";
 import type { Source } from "../../src/archive/source.ts";
-import { ArchiveStream } from "../../src/archive/stream_reader.ts";
+import { ArchiveStream, type SegmentChoice } from "../../src/archive/stream_reader.ts";
 import type { Block } from "../../src/format/block.ts";
 import { ByteWriter } from "../../src/format/bytes.ts";
 import { ArchiveError, type ArchiveErrorCode } from "../../src/format/errors.ts";
@@ -40,6 +40,7 @@ export function codeOf({ error }: Reading): ArchiveErrorCode | "none" {
 }
 
 type Options = Omit<OpenOptions, "onWarning">;
+type WholeOptions = Options & { readonly segments?: SegmentChoice };
 
 /** Runs `read` and turns an `ArchiveError` into a result; anything else that is thrown is a bug and passes through. */
 async function collect(
@@ -77,12 +78,11 @@ export function wideOpener(engine: Engine, width: number): (setting: OpenSetting
 export function readByStream(
   engine: Engine,
   pieces: Iterable<Bytes>,
-  options: Options,
+  options: WholeOptions,
   width?: number,
 ): Promise<Reading> {
   return collect(async (take, onWarning, entries) => {
-    // All of them: what shares content may be checked in one pass, though not restored.
-    const stream = await ArchiveStream.open(engine, pieces, { ...options, onWarning, segments: "all" });
+    const stream = await ArchiveStream.open(engine, pieces, { ...options, onWarning });
     const content = new Map<string, Piece[]>();
     let last = "";
     for await (const event of width === undefined ? stream.events() : stream.events(wideOpener(engine, width))) {

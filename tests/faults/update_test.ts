@@ -27,12 +27,26 @@ function item(path: string, seed: number, length: number): Item {
   };
 }
 
-const ONE = [item("a", 1, 5000), item("b", 2, 300), item("c", 3, 7000)];
-const TWO = [item("a", 1, 5000), item("b", 4, 9000), item("d", 5, 6000)];
-const THREE = [item("a", 1, 5000), item("b", 4, 9000), item("e", 6, 100)];
+/** A file that begins as another one does. */
+function grownItem(path: string, from: number, length: number, seed: number, more: number): Item {
+  const { row, content } = item(path, seed, length + more);
+  const whole = (content as Bytes).slice();
+  whole.set(seededRandom(from)(length));
+  return { row, content: whole };
+}
 
-async function archiveOf(state: "known" | "streamed", recovery = 0): Promise<Bytes> {
-  const options = { access: new MemoryFiles(ONE), blockBytes: BLOCK_BYTES, ...(recovery === 0 ? {} : { recovery }) };
+const ONE = [item("a", 1, 5000), item("b", 2, 300), item("c", 3, 7000)];
+// `d` and `e` have content of others at their start, where content is shared.
+const TWO = [item("a", 1, 5000), item("b", 4, 9000), grownItem("d", 3, 7000, 5, 6000)];
+const THREE = [item("a", 1, 5000), item("b", 4, 9000), grownItem("e", 4, 9000, 6, 100)];
+
+async function archiveOf(state: "known" | "streamed", recovery = 0, dedup = false): Promise<Bytes> {
+  const options = {
+    access: new MemoryFiles(ONE),
+    blockBytes: BLOCK_BYTES,
+    dedup,
+    ...(recovery === 0 ? {} : { recovery }),
+  };
   return (await createInMemory(asFiles(ONE), options))[state];
 }
 
@@ -90,9 +104,18 @@ async function checkMendable(bytes: Bytes, label: string): Promise<void> {
 
 const contentOf = (files: FaultyFiles) => files.files().get(PATH) as Bytes;
 
-for (const [state, recovery] of [["known", 0], ["streamed", 0], ["known", 5], ["streamed", 5]] as const) {
-  Deno.test(`an update cut off anywhere, with any page lost, leaves every earlier snapshot and can go on (${state}, ${recovery} %)`, async () => {
-    const files = filesWith(await archiveOf(state, recovery));
+const KINDS = [
+  ["known", 0, false],
+  ["streamed", 0, false],
+  ["known", 5, false],
+  ["streamed", 5, false],
+  ["known", 0, true],
+] as const;
+
+for (const [state, recovery, dedup] of KINDS) {
+  const kind = `${state}, ${recovery} %${dedup ? ", content stored once" : ""}`;
+  Deno.test(`an update cut off anywhere, with any page lost, leaves every earlier snapshot and can go on (${kind})`, async () => {
+    const files = filesWith(await archiveOf(state, recovery, dedup));
     await update(files, TWO);
     const seen = new Set<string>();
     let states = 0;

@@ -7,6 +7,7 @@ import type { Slot } from "../../src/format/slots.ts";
 import { seededRandom, TEST_KEY } from "../archive/archive_builder.ts";
 import { type Draft, draftOf, type Item } from "../archive/archive_draft.ts";
 import { directory, file, row, sampleTree } from "../archive/sample_tree.ts";
+import { sharingDraft } from "../vectors/sharing_cases.ts";
 
 /** Cheap enough for thousands a second, dear enough to be scrypt. */
 const COST = { logN: 10, r: 1, p: 1 };
@@ -130,6 +131,8 @@ const BASES: readonly (() => Draft)[] = [
     slots: [SLOTS[1] as Slot],
   }),
   () => draftOf([file("big", BIG), file("small", "s")], 70_000),
+  () => sharingDraft(),
+  () => ({ ...sharingDraft(), state: "known" }),
 ];
 
 /** How many there are. */

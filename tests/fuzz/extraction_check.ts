@@ -1,7 +1,7 @@
 /** Extracts and salvages archives to real folders, and looks at what is there afterwards: inside and beside. */
 import { Archive } from "../../src/archive/archive.ts";
 import { openSalvage } from "../../src/archive/salvage_open.ts";
-import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
+import { ArchiveStream, SeveralSnapshotsError, SharedContentError } from "../../src/archive/stream_reader.ts";
 import { TargetError } from "../../src/disk/atomic_file.ts";
 import { extractArchive, extractStream } from "../../src/disk/extract.ts";
 import { RestoreTarget } from "../../src/disk/restore.ts";
@@ -68,6 +68,7 @@ export class ExtractionGround implements Disposable {
     } catch (error) {
       if (error instanceof ArchiveError) outcome = error.code;
       else if (error instanceof SeveralSnapshotsError) outcome = "several snapshots";
+      else if (error instanceof SharedContentError) outcome = "shared content";
       else if (error instanceof TargetError || isSystemError(error)) outcome = "system";
       else throw error;
     }

@@ -55,12 +55,20 @@ const HISTORIES: readonly (readonly Tree[])[] = [
   Array.from({ length: 12 }, (_, i) => ({ a: `${i}`, [`f${i}`]: `file ${i}`, kept: LARGE })),
 ];
 
-async function grown(history: readonly Tree[], recovery: number): Promise<Base> {
+/** Files that share content with others, earlier ones too. */
+const SHARING: readonly Tree[] = [
+  { a: LARGE, b: `${LARGE}!`, d: undefined, "d/x": LARGE },
+  { a: `new ${LARGE}`, b: `${LARGE}!`, c: LARGE.slice(9) + LARGE, d: undefined, "d/x": LARGE },
+  { a: `new ${LARGE}`, c: "", "e": LARGE },
+];
+
+async function grown(history: readonly Tree[], recovery: number, dedup = false): Promise<Base> {
   const [first, ...rest] = history.map((tree, i) => itemsOf(tree, TIME - 1000 + i));
   const items = first ?? [];
   const options = {
     level: "store" as const,
     access: new MemoryFiles(items),
+    dedup,
     ...(recovery === 0 ? {} : { recovery }),
   };
   const target = new MemoryArchive((await createInMemory(asFiles(items), options)).known);
@@ -101,6 +109,7 @@ function framesOf(bytes: Bytes, recovery: number): SealedFrame[] {
 const BASES: readonly Base[] = await Promise.all([
   ...HISTORIES.map((history) => grown(history, 0)),
   ...HISTORIES.map((history) => grown(history, 5)),
+  grown(SHARING, 0, true),
 ]);
 
 /** A recipe at random. */

@@ -211,7 +211,8 @@ export function changeExtents(draft: Draft, chance: Chance): void {
   const extents: ExtentDraft[] = [...entry.extents];
   const at = chance.below(extents.length);
   const extent = extents[at] as ExtentDraft;
-  switch (chance.below(5)) {
+  const isSharing = entries.some(({ extents }) => extents.some(({ shared }) => shared));
+  switch (chance.below(isSharing ? 6 : 5)) {
     case 0:
       extents.splice(at, 1);
       break;
@@ -226,8 +227,13 @@ export function changeExtents(draft: Draft, chance: Chance): void {
       extents[at] = { ...extent, block: changeNumbers(place, ["frame", "offset", "frameBytes"], chance) };
       break;
     }
-    default:
+    case 4:
       extents[at] = changeNumbers(extent, SLICE_FIELDS, chance);
+      break;
+    default: {
+      const { shared, ...rest } = extent;
+      extents[at] = shared ? rest : { ...rest, shared: true };
+    }
   }
   entry.extents = extents;
 }

@@ -108,7 +108,7 @@ async function snapshotsOf(
 
 async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>): Promise<void> {
   const { name, about, bytes, keys = [ARCHIVE_KEY], warnings = 0, seekWarnings = 0 } = vector;
-  const stream = await attempt(() => readByStream(nativeEngine, [bytes], { keys }));
+  const stream = await attempt(() => readByStream(nativeEngine, [bytes], { keys, segments: "all" }));
   const seek = await attempt(() => readBySeeking(nativeEngine, new CountedSource(bytes), { keys }));
   for (const [reading, count] of [[stream, warnings], [seek, warnings + seekWarnings]] as const) {
     if (reading !== undefined && reading.warnings.length !== count) {

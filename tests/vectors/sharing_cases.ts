@@ -22,7 +22,7 @@ const SHARED_COLUMN = 29;
  * The small tree, and files that share content: `e` is a part of `a/b.txt` with holes around it, `f` has a slice of its own
  * between what it takes from two blocks, one of which holds `f` itself.
  */
-function sharingDraft(change: (draft: Draft) => void = () => {}): Draft {
+export function sharingDraft(change: (draft: Draft) => void = () => {}): Draft {
   const draft = smallDraft();
   const last = draft.blocks.length - 1;
   const block = draft.blocks[last] as Draft["blocks"][number];
