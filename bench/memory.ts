@@ -1,8 +1,8 @@
 /**
- * Measures memory: the most that is resident while one large file, and a tree of very many small ones, are stored,
- * restored and verified, on one thread and on two. A key file is used, so that no key is derived from a passphrase.
+ * Measures memory: the most that is resident while one large file, a system's own files, and a tree of very many small
+ * ones are stored, restored and verified, on one thread and on two. A key file is used, so that no key is derived from a passphrase.
  *
- *     deno run -A bench/memory.ts                1 GiB of text, 1 GiB of random bytes, 200,000 files: some minutes
+ *     deno run -A bench/memory.ts                1 GiB of text, 1 GiB of random bytes, 1 GB of system files, 200,000 files: minutes
  *     deno run -A bench/memory.ts --scale 0.01   a quick look
  *
  * Options: `--scale N`, `--dir D` (work there; else in memory where there is such a folder), `--out FILE` (save there;
@@ -12,6 +12,7 @@
  * @module
  */
 import { dirname, fromFileUrl, join, resolve } from "@std/path";
+import { copySystemFiles } from "./compare/corpora.ts";
 import { prepare, runPipeline } from "./compare/shell.ts";
 import { randomChunks, smallFiles, textChunks } from "./corpora.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
@@ -22,6 +23,7 @@ const ROOT = fromFileUrl(new URL("../", import.meta.url));
 /** What a run may have resident, whatever it stores. */
 const BOUND_BYTES = 300 * 2 ** 20;
 const LARGE_BYTES = 2 ** 30;
+const MIXED_BYTES = 1e9;
 const FILES = 200_000;
 /** Content does not matter here, only the number of files. */
 const SMALL_FILE_BYTES = 256;
@@ -49,6 +51,7 @@ const COLUMNS: readonly Column[] = [
 const MAKERS: Readonly<Record<string, (folder: string, scale: number) => Promise<void>>> = {
   text: (folder, scale) => write(join(folder, "text.log"), textChunks(scaled(scale))),
   random: (folder, scale) => write(join(folder, "random.bin"), randomChunks(scaled(scale))),
+  mixed: (folder, scale) => Promise.resolve(copySystemFiles(folder, MIXED_BYTES * scale)),
   tree: (folder, scale) => {
     let last = "";
     for (const { path, bytes } of smallFiles(Math.ceil(FILES * scale))) {

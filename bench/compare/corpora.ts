@@ -109,8 +109,8 @@ function makeSmall(folder: string, count: number): void {
   }
 }
 
-/** Regular files only, in path order, until each folder has given its share. */
-function copySystemFiles(folder: string, bytes: number): void {
+/** Copies this system's regular files, in path order, until each folder has given its share. */
+export function copySystemFiles(folder: string, bytes: number): void {
   for (const [source, share] of SYSTEM_FOLDERS) {
     let left = bytes * share;
     for (const path of walkFiles(source)) {

@@ -7,7 +7,9 @@ import { isLoneZstdFrame } from "../../src/engine/zstd_frame.ts";
 import { seededRandom } from "../archive/archive_builder.ts";
 
 const random = seededRandom(77);
-const number = (below: number) => new DataView(random(4).buffer).getUint32(0) % below;
+const numbers = new DataView(random(2 ** 16).buffer);
+let next = 0;
+const number = (below: number) => numbers.getUint32(next = (next + 4) % numbers.byteLength) % below;
 
 /** Words in any order: what compresses, with blocks of every kind. */
 function content(length: number): Bytes {
@@ -38,8 +40,8 @@ Deno.test("canDecodeInto() is true in the runtime that the program is made for",
 Deno.test("decodeInto() takes frames that were altered exactly when the exported function does, and gives the same", () => {
   let taken = 0;
   let refused = 0;
-  for (let run = 0; run < 400; run++) {
-    const raw = content(1 + number(400_000));
+  for (let run = 0; run < 300; run++) {
+    const raw = content(1 + number(40_000));
     const pledged = { pledgedSrcSize: raw.length, chunkSize: 2 * raw.length + 256 };
     const frame = new Uint8Array(zstdCompressSync(raw, {
       ...pledged,
