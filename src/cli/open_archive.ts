@@ -31,9 +31,10 @@ export interface OpenedFile extends Disposable {
 const HINT_COPY = "coffer repair writes it anew";
 const HINT_RESTORE = "coffer keys restore writes it anew: from a backup, or with --recovery-words";
 
-/** Whether a warning is about a header that is gone altogether. */
-function isLost(warning: string): boolean {
-  return warning.startsWith(LOST_HEADER);
+/** What to do about a bad header; other warnings say it themselves. */
+function hintFor(warning: string): string | undefined {
+  if (warning.startsWith(LOST_HEADER)) return HINT_RESTORE;
+  return warning.startsWith("header copy") ? HINT_COPY : undefined;
 }
 
 /** How keys open an archive. */
@@ -44,7 +45,7 @@ function openOptions(context: CommandContext, options: OpeningOptions, keys: rea
     keys,
     kdfLimits: options.kdfLimits,
     goWithoutHeader: options.keys.recoveryWords !== undefined,
-    onWarning: (warning) => context.ui.warn(warning, isLost(warning) ? HINT_RESTORE : HINT_COPY),
+    onWarning: (warning) => context.ui.warn(warning, hintFor(warning)),
   };
 }
 

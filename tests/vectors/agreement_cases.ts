@@ -332,7 +332,7 @@ function trailerCases(): VectorCase[] {
     column("time_too_late", "The trailer's time is in the year 10000", (columns) =>
       setColumn(columns, 1, joined(zigzag(253_402_300_800), varint(0)))),
     column("no_time", "The trailer has no time", (columns) => columns.splice(0, 1)),
-    column("flags", "The trailer has an unknown flag", (columns) => setColumn(columns, 6, varint(2))),
+    column("flags", "The trailer has an unknown flag", (columns) => setColumn(columns, 6, varint(8))),
     column("unknown", "The trailer has an unknown column that may not be passed over", (columns) =>
       setColumn(columns, 9, varint(2))),
   ];

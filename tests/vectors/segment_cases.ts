@@ -148,6 +148,11 @@ function honestCases(): VectorCase[] {
     third.pages = [{ entries: [gone("a"), gone("a/b.txt"), gone("a/link")], continues: false }];
     third.totals = [directory(".").row, second, added];
   });
+  const checkpoint = (at: 0 | 2) =>
+    threeDrafts((drafts) => {
+      const { onTrailer } = drafts[at];
+      drafts[at].onTrailer = (trailer) => ({ ...onTrailer(trailer), checkpoint: true });
+    });
   const empty = draftOf([], BLOCK_BYTES);
   empty.runs = [0];
   empty.totals = smallTree().map(({ row }) => row);
@@ -159,6 +164,8 @@ function honestCases(): VectorCase[] {
       ...LISTINGS.slice(0, 2),
       [".", "c.txt", "e"],
     ]),
+    honest("checkpoint_newest", "A third snapshot that is a checkpoint: the second is the latest", checkpoint(2)),
+    honest("checkpoint_first", "Three snapshots of which the first is a checkpoint", checkpoint(0)),
     honest("segments_empty_update", "A second snapshot that has all of the first, and no rows of its own", [
       draftOf(smallTree(), BLOCK_BYTES),
       empty,
@@ -314,6 +321,10 @@ function tableCases(): VectorCase[] {
       "inconsistent",
       "none",
     ], "snapshotTable", (columns) => setColumn(columns, 4, Uint8Array.of(1))),
+    table("snapshot_table_checkpoint", "A snapshot table calls a snapshot a checkpoint that is none", [
+      "inconsistent",
+      "none",
+    ], "snapshotTable", (columns) => setColumn(columns, 4, Uint8Array.of(4))),
     table("snapshot_table_flags", "A snapshot table has a flag that nobody knows", "malformed", "snapshotTable", (columns) =>
       setColumn(columns, 4, Uint8Array.of(2))),
     table("snapshot_table_late", "A snapshot table has a time beyond the year 9999", "malformed", "snapshotTable", (columns) =>
