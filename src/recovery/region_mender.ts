@@ -78,8 +78,9 @@ class Examination {
     const firstHalf = data * CELL_BYTES;
     const secondHalf = firstHalf + halfBytes + parityCells(this.#shape) * CELL_BYTES;
     const pages = new Uint8Array(2 * halfBytes);
-    pages.set(await this.#read(firstHalf, halfBytes));
-    pages.set(await this.#read(secondHalf, halfBytes), halfBytes);
+    // A page that is cut off is none, whatever stood in what is missing.
+    pages.set(wholeCells(await this.#read(firstHalf, halfBytes)));
+    pages.set(wholeCells(await this.#read(secondHalf, halfBytes)), halfBytes);
     const tables = decodeTables(this.#engine, this.#identity, this.#shape, pages);
     await this.#takeCells(0, data, 0, tables.checksums);
     await this.#takeCells(data, parityCells(this.#shape), firstHalf + halfBytes, tables.checksums);
@@ -189,6 +190,10 @@ class Examination {
     }
     return mended;
   }
+}
+
+function wholeCells(bytes: Bytes): Bytes {
+  return bytes.subarray(0, Math.floor(bytes.length / CELL_BYTES) * CELL_BYTES);
 }
 
 /** A good parity cell is taken as it is. */

@@ -2,7 +2,7 @@
  * Reads archives with a second reader, in Python, that was written from FORMAT.md alone: all golden vectors, and what
  * the program makes. What is wrong with that document, two readers do not get wrong in the same way.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, equal } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { encodeKeyText } from "../../src/text/key_text.ts";
 import { inFolder, testWith } from "../e2e/conditions.ts";
@@ -20,6 +20,8 @@ type Reading =
     readonly released: string;
     readonly warnings: number;
     readonly why: string;
+    /** As the vector has it. */
+    readonly mended?: string;
     /** What reading the content of each snapshot by its places gives. */
     readonly snapshots: readonly {
       readonly outcome: string;
@@ -44,11 +46,12 @@ testWith(SECOND_READER, "the second reader reads every vector as it says", async
   for (const { name, skipped: why } of skipped) console.warn(`skipped: "${name}": ${why}`);
   const wrong = readings.flatMap((reading): unknown[] => {
     if ("skipped" in reading) return [];
-    const { stream, seek, warnings, snapshots } = readVector(reading.name);
+    const { stream, seek, warnings, snapshots, mended } = readVector(reading.name);
     const expected = { ...stream, warnings };
     const { outcome, released } = reading;
     const found = { outcome, released, warnings: reading.warnings };
     if (JSON.stringify(found) !== JSON.stringify(expected)) return [{ reading, expected }];
+    if (reading.mended !== mended) return [{ reading, mended }];
     // What is whole is read by its places too: the newest snapshot, and each where the vector says what it holds.
     const newest = reading.snapshots.at(-1);
     if (outcome === "none" && newest?.outcome !== seek.outcome) return [{ reading, seek }];
@@ -196,6 +199,32 @@ testWith(
         const { code, err } = await runPython(["list", `${folder}/${archive}`, ...keys]);
         assertEquals(code, expected, `${archive} ${keys.join(" ")}: ${err}`);
       }
+    });
+  },
+);
+
+testWith(
+  SECOND_READER,
+  "the second reader reads an archive with a recovery record, and mends it bit for bit",
+  async () => {
+    await inFolder(async (folder) => {
+      const cwd = folder;
+      writeTree(folder, { "in/noise": randomBytes(700_000), "in/text": "text", "passphrase": PASSPHRASE });
+      await create("x.coffer", ["--recovery", "5", "in"], { cwd });
+      writeTree(folder, { "in/more": randomBytes(30_000) });
+      await expectExit(0, ["update", "x.coffer", "in"], { cwd });
+      const good = Deno.readFileSync(`${folder}/x.coffer`);
+      const key = ["--passphrase-file", `${folder}/passphrase`];
+      const listed = lines<Record<string, unknown>>(await python(["list", `${folder}/x.coffer`, ...key]));
+      assertEquals(listed.length - 1, 4);
+      const bad = good.slice().fill(1, 300_000, 340_000).fill(2, good.length - 30_000, good.length - 20_000);
+      Deno.writeFileSync(`${folder}/x.coffer`, bad.subarray(0, bad.length - 5000));
+      await python(["mend", `${folder}/x.coffer`, `${folder}/y.coffer`]);
+      assert(equal(Deno.readFileSync(`${folder}/y.coffer`), good));
+      // The header is not needed for it.
+      Deno.writeFileSync(`${folder}/z.coffer`, bad.fill(0, 0, 8192));
+      await python(["mend", `${folder}/z.coffer`, `${folder}/w.coffer`]);
+      assert(equal(Deno.readFileSync(`${folder}/w.coffer`).subarray(8192), good.subarray(8192)));
     });
   },
 );

@@ -3,8 +3,16 @@
  * bit for bit. README's section on tests has them.
  */
 import { assert, assertEquals } from "@std/assert";
+import { findRecoveryRecord } from "../../src/archive/recovery_record.ts";
+import { mendInto } from "../../src/disk/mend.ts";
+import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
-import { fullRegion } from "../../src/recovery/geometry.ts";
+import { fullRegion, regionBytes } from "../../src/recovery/geometry.ts";
+import { seededRandom } from "../archive/archive_builder.ts";
+import { joined } from "../archive/archive_draft.ts";
+import { itemsOf, MemoryArchive, update } from "../archive/growing_archive.ts";
+import { asFiles, createInMemory, MemoryFiles } from "../archive/memory_files.ts";
+import { CountedSource } from "../archive/sources.ts";
 import { apply, CELL, encodedRegion, examine, sequence } from "../recovery/regions.ts";
 
 const PERCENT = 5;
@@ -57,4 +65,60 @@ Deno.test("scattered bad sectors are mended, up to a number that chance decides"
     if (permille <= 15) assertEquals(mended, ROUNDS);
   }
   console.log(mendedOf.join("\n"));
+});
+
+Deno.test("six snapshots are mended after a burst in each of their regions at once, and after scattered bad sectors", async () => {
+  const names = ["a", "b", "c", "d", "e", "f"];
+  const tree: Record<string, string> = { a: seededRandom(1)(6_000_000).toBase64() };
+  const items = itemsOf(tree);
+  const options = { access: new MemoryFiles(items), level: "store" as const, recovery: PERCENT };
+  const target = new MemoryArchive((await createInMemory(asFiles(items), options)).known);
+  for (const [i, name] of names.slice(1).entries()) {
+    tree[name] = seededRandom(i + 2)(1_000_000 * (i + 1)).toBase64();
+    await update(target, itemsOf(tree), { level: "store" });
+  }
+  const whole = target.bytes;
+  const digest = nativeEngine.sha256(whole);
+  const record = await findRecoveryRecord(nativeEngine, new CountedSource(whole));
+  assert(record !== undefined);
+  const next = sequence(7);
+  const tries = async (spoil: (bad: Bytes) => void): Promise<boolean> => {
+    const bad = whole.slice();
+    spoil(bad);
+    const pieces: Bytes[] = [];
+    const report = await mendInto(nativeEngine, new CountedSource(bad), (piece) => void pieces.push(piece.slice()));
+    if (report === undefined || report.hopeless.length > 0) return false;
+    assertEquals(nativeEngine.sha256(joined(...pieces)), digest);
+    return true;
+  };
+  let bursts = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const mended = await tries((bad) => {
+      for (const { shape, offset } of record.regions) {
+        const bytes = regionBytes(shape);
+        const length = Math.floor(bytes * PERCENT / 100);
+        const at = record.bodyOffset + offset + next() % (bytes - length);
+        bad.fill(0x5a, at, at + length);
+      }
+    });
+    if (mended) bursts++;
+  }
+  assertEquals(bursts, ROUNDS);
+  const sectors = (whole.length - record.bodyOffset) / CELL;
+  const told: string[] = [];
+  for (const permille of [2, 5, 10, 15]) {
+    const count = Math.floor(sectors * permille / 1000);
+    let mended = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const isMended = await tries((bad) => {
+        for (let i = 0; i < count; i++) {
+          const at = record.bodyOffset + CELL * (next() % sectors);
+          bad.fill(0x5a, at, at + CELL);
+        }
+      });
+      if (isMended) mended++;
+    }
+    told.push(`${count} of ${sectors} sectors: ${mended} of ${ROUNDS}`);
+  }
+  console.log(`${record.regions.length} regions, ${bursts} of ${ROUNDS} with a burst in each\n${told.join("\n")}`);
 });

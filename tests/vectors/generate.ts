@@ -12,6 +12,8 @@ import { agreementCases } from "./agreement_cases.ts";
 import { frameCases } from "./frame_cases.ts";
 import { headerCases } from "./header_cases.ts";
 import { newestCases } from "./newest_cases.ts";
+import { mendedBy } from "./mended.ts";
+import { recoveryCases } from "./recovery_cases.ts";
 import { rowCases } from "./row_cases.ts";
 import { segmentCases } from "./segment_cases.ts";
 import { sharingCases } from "./sharing_cases.ts";
@@ -23,6 +25,8 @@ import { zstdCases } from "./zstd_cases.ts";
 const BASES = ["whole_suite_1_streamed_stored", "whole_suite_1_known_stored", "path_backslash", "shared"];
 /** The same for vectors of several segments. */
 const SEGMENT_BASES = ["segments_three", "stack_8_runs"];
+/** The same of those with a recovery layer. */
+const RECOVERY_BASES = ["recovery_whole", "recovery_two_cells", "recovery_several", "recovery_several_ahead"];
 /** Shared bytes below this are not worth a part. */
 const MIN_SHARED_BYTES = 128;
 /** Bytes by which a shared range is looked for. */
@@ -106,6 +110,13 @@ async function snapshotsOf(
   }));
 }
 
+async function mendedOf({ name, bytes, mended }: VectorCase): Promise<string> {
+  const stated = mended instanceof Uint8Array ? hash(mended) : "no";
+  const found = await mendedBy(nativeEngine, bytes);
+  if (found !== stated) problems.push(`${name}: expected to be mended otherwise, and got ${found}`);
+  return stated;
+}
+
 async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>): Promise<void> {
   const { name, about, bytes, keys = [ARCHIVE_KEY], warnings = 0, seekWarnings = 0 } = vector;
   const stream = await attempt(() => readByStream(nativeEngine, [bytes], { keys, segments: "all" }));
@@ -118,7 +129,7 @@ async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>):
   const file: VectorFile = {
     about,
     key: vectorKey(keys),
-    archive: [...BASES, ...SEGMENT_BASES].includes(name) ? [{ gzip: await gzip(bytes) }] : await partsOf(bytes, windows),
+    archive: [...BASES, ...SEGMENT_BASES, ...RECOVERY_BASES].includes(name) ? [{ gzip: await gzip(bytes) }] : await partsOf(bytes, windows),
     length: bytes.length,
     sha256: hash(bytes),
     warnings,
@@ -127,6 +138,7 @@ async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>):
       ...expected(name, vector.seek, vector.released?.seek, seek),
       ...(seekWarnings === 0 ? {} : { warnings: warnings + seekWarnings }),
     },
+    ...(vector.mended === undefined ? {} : { mended: await mendedOf(vector) }),
     ...(vector.snapshots === undefined ? {} : { snapshots: await snapshotsOf(vector, keys) }),
   };
   await Deno.writeTextFile(vectorUrl(name), `${JSON.stringify(file, undefined, 2)}\n`);
@@ -135,11 +147,12 @@ async function write(vector: VectorCase, windows: ReturnType<typeof windowsOf>):
 async function main(): Promise<number> {
   const first = [...await headerCases(), ...frameCases(), ...rowCases(), ...agreementCases(), ...sharingCases(), ...zstdCases()];
   const several = [...segmentCases(), ...newestCases()];
-  const cases = [...first, ...several];
+  const recovery = recoveryCases();
+  const cases = [...first, ...several, ...recovery];
   const names = new Set(cases.map(({ name }) => name));
   if (names.size !== cases.length) throw new Error("Cannot write the vectors: two have one name");
   for (const name of vectorNames()) if (!names.has(name)) await Deno.remove(vectorUrl(name));
-  for (const [group, baseNames] of [[first, BASES], [several, SEGMENT_BASES]] as const) {
+  for (const [group, baseNames] of [[first, BASES], [several, SEGMENT_BASES], [recovery, RECOVERY_BASES]] as const) {
     // Of a window that several have, the last one's counts.
     const based = group.filter(({ name }) => baseNames.includes(name));
     const ordered = [...based.filter(({ name }) => name === "shared"), ...based];

@@ -61,7 +61,8 @@ export function threeDrafts(change: (drafts: [Draft, Draft, Draft]) => void = ()
   return drafts;
 }
 
-const LISTINGS = [
+/** The paths of each of the three snapshots. */
+export const LISTINGS: readonly (readonly string[])[] = [
   [".", "a", "a/b.txt", "a/link", "c.txt", "d"],
   [".", "a", "a/b.txt", "a/link", "c.txt", "e"],
   [".", "a", "a/link", "c.txt", "e", "f"],

@@ -28,6 +28,8 @@ export interface VectorCase {
   readonly seekWarnings?: number;
   /** The paths of each snapshot, where all of them can be read. */
   readonly snapshots?: readonly (readonly string[])[];
+  /** The archive as its recovery layer mends it, or `no` when some of it cannot be; nothing where that is not asked. */
+  readonly mended?: Bytes | "no";
   /** The content given out before the end, where the generator is not to take it from the reader at hand. */
   readonly released?: { readonly stream?: Bytes; readonly seek?: Bytes };
 }

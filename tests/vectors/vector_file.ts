@@ -14,6 +14,8 @@
  *                `warnings` is how much is to be warned about then, where that is more than the header copies
  *     snapshots  of an archive of several snapshots that can all be read: the paths of each, and what reading every entry
  *                in turn releases
+ *     mended     of an archive with a recovery layer: the SHA-256 of what repairing by it gives, which takes no key; or
+ *                `no`, when some of it cannot be mended
  *
  * The files are the truth. `generate.ts` made them and makes new ones; compressed frames may come out differently under
  * another version of zstd, which is why no test makes them again.
@@ -61,6 +63,7 @@ export interface VectorFile {
   readonly stream: Expected;
   readonly seek: Expected;
   readonly snapshots?: readonly ExpectedSnapshot[];
+  readonly mended?: string;
 }
 
 const FOLDER = new URL("./", import.meta.url);

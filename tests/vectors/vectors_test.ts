@@ -7,6 +7,7 @@ import { encodeHex } from "@std/encoding/hex";
 import { codeOf, readBySeeking, readByStream, type Reading } from "../archive/reading.ts";
 import { atRandomSplits, CountedSource, inPieces } from "../archive/sources.ts";
 import { ENGINES } from "../engine/engines.ts";
+import { mendedBy } from "./mended.ts";
 import { archiveOf, type Expected, keysOf, readVector, vectorNames, vectorUrl } from "./vector_file.ts";
 
 const NAMES = vectorNames();
@@ -35,6 +36,7 @@ for (const engine of ENGINES) {
         assertReading(reading, { outcome: "none", released }, vector.warnings);
         assertEquals(reading.entries.map(({ row }) => row.path), paths);
       }
+      if (vector.mended !== undefined) assertEquals(await mendedBy(engine, bytes), vector.mended);
       for (const pieces of [[bytes], inPieces(bytes, 1), atRandomSplits(bytes, bytes.length)]) {
         assertReading(await readByStream(engine, pieces, whole), vector.stream, vector.warnings);
       }

@@ -2,10 +2,12 @@
 
     /usr/bin/python3 -B -m decoder list ARCHIVE [--snapshot N] KEY...
     /usr/bin/python3 -B -m decoder extract ARCHIVE DIRECTORY [--snapshot N] KEY...
+    /usr/bin/python3 -B -m decoder mend ARCHIVE NEW
     /usr/bin/python3 -B -m decoder vectors FOLDER
 
 KEY is `--passphrase-file F`, `--key-file F` or `--archive-key HEX`. `list` prints one JSON object for each row, with the
-SHA-256 of each file's content, of the newest snapshot or the one of a number from 1; `extract` writes to a directory that must not exist; `vectors` reads all golden vectors and prints
+SHA-256 of each file's content, of the newest snapshot or the one of a number from 1; `extract` writes to a directory that must not exist; `mend` writes what
+the recovery layer makes of a damaged archive, and takes no key; `vectors` reads all golden vectors and prints
 what each gives. Needs Debian's python3-cryptography and python3-zstandard."""
 
 import base64
@@ -17,7 +19,9 @@ import os
 import sys
 
 from .extract import Extraction
+from .header import find_copies
 from .keys import Keys, passphrase_bytes, read_key_file
+from .recovery import mend
 from .rows import FILE, Row
 from .segment import WholeReader
 from .snapshots import read_snapshot
@@ -109,6 +113,13 @@ def extract_archive(data, keys, directory, number):
     return extraction.finish(read_snapshot(whole, number - 1, extraction))
 
 
+def mended(data):
+    """An archive as its recovery layer mends it, which takes no key; None when some of it cannot be."""
+    a, bs, _ = find_copies(data)
+    copy = next((copy for copy in (a, *bs) if copy is not None and copy.checksum_holds), None)
+    return mend(data, None, None) if copy is None else mend(data, copy.percent, 2 * copy.pages * 4096)
+
+
 class Vectors:
     """The golden vectors of a folder; tests/vectors/vector_file.ts says what is in them."""
 
@@ -155,7 +166,12 @@ class Vectors:
             snapshots = [self.snapshot(reader, number) for number in range(len(reader.segments))]
         except Failure as failure:
             outcome, why = failure.code, str(failure)
+        more = {}
+        if "mended" in self.file(name):
+            whole = mended(self.archive(name))
+            more["mended"] = "no" if whole is None else hashlib.sha256(whole).hexdigest()
         return {
+            **more,
             "outcome": outcome,
             "released": released.hexdigest(),
             "warnings": warnings,
@@ -222,6 +238,14 @@ def main(arguments):
             keys, number = options_of(rest[1:])
             for problem in extract_archive(mapped(target), keys, rest[0], number):
                 print(problem, file=sys.stderr)
+            return 0
+        if verb == "mend":
+            whole = mended(mapped(target))
+            if whole is None:
+                print("more is damaged than can be mended, or there is no recovery layer", file=sys.stderr)
+                return EXIT_CODES["damaged"]
+            with open(rest[0], "xb") as file:
+                file.write(whole)
             return 0
         raise ValueError(f"unknown verb {verb}")
     except Failure as failure:

@@ -18,6 +18,8 @@ MAX_PASSPHRASE_SLOTS = 8
 # Bits of features needed to read: more than one segment, and files that share content.
 SEVERAL = 1
 DEDUPLICATED = 4
+# That there is a recovery layer; its percentage stands in bits 8 to 13.
+RECOVERY = 2
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Copy:
     generation: int
     several: bool
     deduplicated: bool
+    percent: int
     state: bytes
     slots: list
     covered: bytes
@@ -55,8 +58,10 @@ def decode_copy(data, at, magic):
     need(suite in (1, 2), "newer-version", "another suite")
     generation = reader.unsigned(4)
     features = reader.unsigned(4)
-    # Recovery layers are not known here.
-    need(features & ~(SEVERAL | DEDUPLICATED) == 0, "newer-version", "a feature that is needed to read")
+    percent = features >> 8 & 63
+    known = SEVERAL | DEDUPLICATED | RECOVERY | (63 << 8 if features & RECOVERY else 0)
+    need(features & ~known == 0, "newer-version", "a feature that is needed to read")
+    need(not features & RECOVERY or 1 <= percent <= 50, "malformed", "a percentage out of range")
     reader.take(8)
     count, length = reader.unsigned(2), reader.unsigned(2)
     need(length <= pages * PAGE - 352, "malformed", "slots are too long")
@@ -69,6 +74,7 @@ def decode_copy(data, at, magic):
         generation=generation,
         several=features & SEVERAL != 0,
         deduplicated=features & DEDUPLICATED != 0,
+        percent=percent if features & RECOVERY else 0,
         state=state,
         slots=slots,
         covered=copy[:-64],
@@ -211,11 +217,12 @@ def decode_record(plain, kind):
         snapshots=reader.unsigned(8),
     )
     locator_hash = reader.take(32)
-    reader.zeros(32)
+    physical = reader.unsigned(8)
+    reader.zeros(24)
     if kind == 1:
-        need(not any(locator_hash), "malformed", "a locator with a hash")
+        need(not any(locator_hash) and physical == 0, "malformed", "a locator with a hash")
     check_record(record)
-    return record, locator_hash
+    return record, locator_hash, physical
 
 
 def check_record(record):
@@ -239,5 +246,11 @@ def decode_state(opened):
         need(not any(plain[1:4]) and not any(plain[8:]), "malformed", "a streamed state that says more")
         return None
     state = decode_record(plain, 2)
+    record, _, physical = state
+    if opened.copy.percent == 0 or record.offset == 0:
+        need(physical == 0, "malformed", "a physical offset where there is none")
+    else:
+        need(physical % PAGE == 0, "malformed", "a physical offset that is not aligned")
+        need(record.offset < physical <= 2**53 - 2**24, "malformed", "a physical offset that cannot be")
     need(state[0].generation <= opened.copy.generation, "rolled-back", "the header is older than its state")
     return state

@@ -13,6 +13,7 @@ from .header import decode_record, decode_state, open_header
 from .keys import Aead, hkdf, hmac256, label
 from .rows import FILE, GONE, ROW_COLUMNS, block_table, check_inside, check_rising, decode_block, decode_page
 from .tables import check_segment_table, check_snapshot_table
+from .recovery import Body
 from .values import MAX_VALUE, TIMES, Failure, Reader, columns, end_of, front_coded, in_range, need
 
 CHUNK = 65520
@@ -170,6 +171,10 @@ class WholeReader:
         self.sink = sink
         self.opened = open_header(data, keys)
         self.body = data[self.opened.body :]
+        self.percent = self.opened.copy.percent
+        self.bytes = len(self.body)
+        if self.percent:
+            self.body = Body(self.body, self.percent)
         self.warnings = self.opened.warnings
         self.deduplicated = self.opened.copy.deduplicated
         self.segments = []
@@ -177,17 +182,22 @@ class WholeReader:
 
     def read(self):
         while True:
+            physical = self.body.start_of_last() if self.percent else 0
             segment = SegmentReader(self).read()
             number = len(self.segments)
             self.segments.append(segment)
             state = decode_state(self.opened)
             self.streamed = state is None
             need(number == 0 or self.opened.copy.several, "malformed", "a second segment without the feature")
-            if state is None or number >= state[0].number:
+            is_last = state is None or number >= state[0].number
+            same = not is_last or state is None or state == (segment.locator, segment.hash, physical)
+            need(same, "inconsistent", "state and locator disagree")
+            end = segment.locator.offset + segment.locator.length
+            if self.percent:
+                end = self.body.end_segment(end)
+            if is_last:
                 break
-        need(state is None or state == (segment.locator, segment.hash), "inconsistent", "state and locator disagree")
-        end = segment.locator.offset + segment.locator.length
-        need(end == len(self.body), "trailing-data", "bytes follow the archive")
+        need(end == self.bytes, "trailing-data", "bytes follow the archive")
         return self
 
 
@@ -428,7 +438,7 @@ class SegmentReader:
         sealed = bytes(self.body[frames.at : end])
         plain = self.opened.keys.open_record("locator", sealed)
         need(plain is not None, "damaged", "the locator does not open")
-        locator, _ = decode_record(plain, 1)
+        locator, _, _ = decode_record(plain, 1)
         need(locator.generation <= self.opened.copy.generation, "rolled-back", "the header is older than the segment")
         placed = (locator.number, locator.offset, locator.link, locator.snapshots) == (
             self.number,
