@@ -51,7 +51,9 @@ export async function copyArchive(
     Archive.openBehind(engine, source, newest.opened, { snapshot, acceptRollback: true });
   const numbers = new Set<number>();
   for (const choice of choices ?? []) numbers.add((await openAt(choice)).number);
-  if (choices === undefined) { for (let number = 1; number <= newest.number; number++) numbers.add(number); }
+  if (choices === undefined) {
+    for await (const { number, checkpoint } of newest.snapshots()) if (!checkpoint) numbers.add(number);
+  }
   const [first, ...others] = [...numbers].sort((a, b) => a - b);
   if (first === undefined) throw new TypeError("Cannot copy no snapshot at all");
   if (others.length > 0 && made.recovery !== undefined) {
@@ -59,7 +61,7 @@ export async function copyArchive(
   }
   try {
     let previous = await openAt({ kind: "number", number: first });
-    const { time, label, partial } = previous.trailer;
+    const { time, label, partial, checkpoint = false } = previous.trailer;
     const sink = { write: (bytes: Uint8Array) => target.append(bytes) };
     const written = await createCore(engine, plannedCopies(previous), sink, {
       ...storing,
@@ -69,7 +71,8 @@ export async function copyArchive(
       time,
       label,
       signal,
-      isPartial: () => partial,
+      // Chosen by name, it is all that there will be of it.
+      isPartial: () => partial || checkpoint,
     });
     await target.write(0, written.header);
     await target.sync();

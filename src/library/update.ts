@@ -63,7 +63,8 @@ export async function updateArchive(
   const intake = new Intake(entries, signal);
   try {
     signal.throwIfAborted();
-    const archive = await abortable(() => Archive.open(engine, target, opening), signal);
+    const newest = { ...opening, snapshot: { kind: "newest" } } as const;
+    const archive = await abortable(() => Archive.open(engine, target, newest), signal);
     const plan = new UpdatePlan(archive, options);
     const finder = new ChangeFinder(engine, archive, { isGone: (path) => plan.isGone(path), access: NO_FILES });
     const planned = plan.checked(plannedEntries(intake, storing.time, signal));

@@ -1,5 +1,12 @@
 /** Snapshots appended, compared and copied through the library, with both engines. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Archive } from "../../src/archive/archive.ts";
+import { Additions } from "../../src/archive/checkpoints.ts";
+import type { PlannedEntry } from "../../src/archive/planner.ts";
+import { updateArchive as updateCore } from "../../src/archive/update.ts";
+import type { Bytes } from "../../src/engine/engine.ts";
+import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { provisionalRow } from "../../src/format/rows.ts";
 import * as browser from "../../browser.ts";
 import * as mod from "../../mod.ts";
 import { ArchiveBuffer, ArchiveError, comparePaths, type Entry, SnapshotError } from "../../mod.ts";
@@ -43,6 +50,43 @@ const TREE: readonly Entry[] = [
   { path: "b/d/e", content: "3" },
   { path: "z", kind: "symlink", link: "a" },
 ];
+
+// deno-lint-ignore require-yield -- it fails before
+function* failing(): Generator<Bytes> {
+  throw new Error("out of reach");
+}
+
+testBoth("a checkpoint is not the latest snapshot, is gone on with, and is left out of copies", async (library) => {
+  const archive = await archiveOf(library, TREE);
+  const core = await Archive.open(nativeEngine, archive, { keys: [{ kind: "archive-key", ...KEY }] });
+  const more = Array.from({ length: 40 }, (_, i) => ({ path: `m${10 + i}`, text: `${i}`.repeat(9000) }));
+  const entries = more.map(({ path, text }): PlannedEntry => ({
+    row: { ...provisionalRow(path, "file"), mode: 0o644 },
+    content: { kind: "bytes", bytes: path === "m49" ? failing() : [new TextEncoder().encode(text)] },
+  }));
+  await assertRejects(
+    () =>
+      updateCore(nativeEngine, archive, core, new Additions(nativeEngine, core), entries, {
+        level: "store",
+        blockBytes: 65_536,
+        checkpointBytes: 100_000,
+      }),
+    Error,
+    "out of reach",
+  );
+  const opened = await library.openArchive(archive, KEY);
+  const flags: boolean[] = [];
+  for await (const { checkpoint } of opened.snapshots()) flags.push(checkpoint);
+  assert(flags.length > 2 && flags[0] === false && flags.slice(1).every((flag) => flag));
+  assertEquals(await contents(library, archive), await contents(library, archive, 1));
+  const copied = new ArchiveBuffer();
+  const all = await library.copyArchive(archive, copied, KEY, { archiveKey: KEY.archiveKey });
+  assertEquals(all.snapshots, 1);
+  const written = await library.updateArchive(archive, [{ path: "n", content: "new" }], KEY);
+  assertEquals([written.appended, written.number], [true, flags.length + 1]);
+  const found = await contents(library, archive);
+  assertEquals([found["n"], found["m10"], found["a"]], ["new", "0".repeat(9000), "1"]);
+});
 
 testBoth("updateArchive() keeps what is not named, and takes away what is", async (library) => {
   const archive = await archiveOf(library, TREE);
