@@ -74,6 +74,7 @@ Deno.test("verify reads a whole archive from a file and from a pipe, and reports
       fifos: 0,
       bytes: 3_005_001,
       partial: false,
+      checkpoint: false,
       against: null,
       differences: [],
     });

@@ -1,5 +1,6 @@
 /** `coffer verify` */
 import type { OpenOptions } from "../../archive/archive.ts";
+import { checkSnapshot } from "../../archive/check_snapshot.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import { orBest } from "../../archive/snapshots.ts";
 import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
@@ -60,7 +61,8 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
     if (snapshot !== undefined) {
       trailer = snapshot.trailer;
       id = snapshot.id.toHex();
-      await compareSnapshot(snapshot, comparison, signal);
+      if (comparison === undefined) await checkSnapshot(snapshot, signal);
+      else await compareSnapshot(snapshot, comparison, signal);
     }
   } catch (error) {
     progress.end();
