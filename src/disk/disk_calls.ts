@@ -135,3 +135,12 @@ function makeFifo(path: string): void {
   }
   throw new Refusal("failed", message === "" ? "mkfifo failed" : message);
 }
+
+/** Writes all of `bytes` at a byte offset. */
+export function writeFully(calls: DiskCalls, descriptor: number, bytes: Bytes, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    const written = calls.write(descriptor, done === 0 ? bytes : bytes.subarray(done), position + done);
+    if (written <= 0) throw Object.assign(new Error("the system took no bytes"), { code: "EIO" });
+    done += written;
+  }
+}

@@ -2,12 +2,11 @@
 import * as fs from "node:fs";
 import type { Row } from "../format/row.ts";
 import { O_NOFOLLOW } from "./descriptors.ts";
-import { type DiskCalls, diskCalls } from "./disk_calls.ts";
+import { type DiskCalls, diskCalls, writeFully } from "./disk_calls.ts";
 import { libc } from "./libc.ts";
 import { millisecondsOf } from "./metadata.ts";
 import type { MetadataSetter } from "./restore_metadata.ts";
 import type { Piece } from "./restore_options.ts";
-import { writeFully } from "./restore_part.ts";
 
 /** Flags that make a file exclusively, never through a symlink. */
 export const CREATE: number = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | O_NOFOLLOW;

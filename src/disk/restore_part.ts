@@ -1,19 +1,10 @@
 /** A file of an extraction target that arrives in parts. */
 import type { Bytes } from "../engine/engine.ts";
 import type { Row } from "../format/row.ts";
-import type { DiskCalls } from "./disk_calls.ts";
+import { type DiskCalls, writeFully } from "./disk_calls.ts";
 import type { MetadataSetter } from "./restore_metadata.ts";
 import type { OpenFolder, TargetFolders } from "./target_folders.ts";
 import type { TargetNames } from "./target_names.ts";
-
-/** Writes all of `bytes` at a byte offset. */
-export function writeFully(calls: DiskCalls, descriptor: number, bytes: Bytes, position: number): void {
-  for (let done = 0; done < bytes.length;) {
-    const written = calls.write(descriptor, done === 0 ? bytes : bytes.subarray(done), position + done);
-    if (written <= 0) throw Object.assign(new Error("the system took no bytes"), { code: "EIO" });
-    done += written;
-  }
-}
 
 /** What the target does for its parts. */
 export interface PartHost {

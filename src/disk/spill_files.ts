@@ -2,8 +2,7 @@
 import * as fs from "node:fs";
 import type { SpillFile } from "../archive/sealed_spill.ts";
 import type { Bytes } from "../engine/engine.ts";
-import { diskCalls } from "./disk_calls.ts";
-import { writeFully } from "./restore_part.ts";
+import { diskCalls, writeFully } from "./disk_calls.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
 
 /** Temporary files beside an archive; disposing closes and removes them. */

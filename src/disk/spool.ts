@@ -1,9 +1,8 @@
 /** Keeps a pipe's bytes in a file, for what has to go back and forth in them. What comes in is ciphertext and stays so. */
 import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
-import { diskCalls } from "./disk_calls.ts";
+import { diskCalls, writeFully } from "./disk_calls.ts";
 import { FileSource } from "./file_source.ts";
-import { writeFully } from "./restore_part.ts";
 import { systemCode, systemReason } from "./system_error.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
 
