@@ -11,7 +11,7 @@ import type { SnapshotChoice } from "./snapshots.ts";
  * it can. The header alone decides: a pipe that need not be kept is not.
  */
 export function whyNotInOnePass(opened: OpenedHeader, choice: SnapshotChoice): string | undefined {
-  if (isDeduplicated(opened.copy.header)) return "is deduplicated: its files need what was stored with others";
+  if (isDeduplicated(opened.copy.header)) return "is deduplicated, and its files need what was stored with others";
   const state = stateOf(opened);
   // What is bad about the state, a reader of the stream tells at its end.
   if (state instanceof ArchiveError) return undefined;
