@@ -243,3 +243,44 @@ for (const overwrite of [false, true]) {
     assertEquals(last?.files, new Map([[TARGET, NEW]]));
   });
 }
+
+Deno.test("AtomicFile that is kept stays when it is not committed, and is taken up to be named", () => {
+  withFolder((folder) => {
+    const [target, kept] = [`${folder}/a.coffer`, `${folder}/a.coffer.partial`];
+    {
+      using file = AtomicFile.create(target);
+      writeNew(file);
+      file.keepAs(kept, false);
+      assertEquals([file.temporaryPath, file.isKept], [kept, true]);
+      assertEquals(modeAt(kept), "600");
+    }
+    assertEquals([...Deno.readDirSync(folder)].map((entry) => entry.name), ["a.coffer.partial"]);
+    AtomicFile.takeUp(target, kept).commit();
+    assertEquals([...Deno.readDirSync(folder)].map((entry) => entry.name), ["a.coffer"]);
+    assertEquals(Deno.readFileSync(target), NEW);
+    assertThrows(() => AtomicFile.takeUp(target, kept), TargetError, "exists already");
+  });
+});
+
+Deno.test("AtomicFile.keepAs() replaces a file when it may, and nothing else", () => {
+  withFolder((folder) => {
+    const [target, kept] = [`${folder}/a.coffer`, `${folder}/a.coffer.partial`];
+    Deno.writeFileSync(kept, OLD);
+    Deno.mkdirSync(`${folder}/folder`);
+    {
+      using file = AtomicFile.create(target);
+      writeNew(file);
+      assertThrows(() => file.keepAs(kept, false), TargetError, "exists already");
+      assertThrows(() => file.keepAs(`${folder}/folder`, true), TargetError, "exists already");
+      assertEquals(file.isKept, false);
+    }
+    assertEquals(Deno.readFileSync(kept), OLD);
+    {
+      using file = AtomicFile.create(target);
+      writeNew(file);
+      file.keepAs(kept, true);
+    }
+    assertEquals(Deno.readFileSync(kept), NEW);
+    assertEquals([...Deno.readDirSync(folder)].map((entry) => entry.name).sort(), ["a.coffer.partial", "folder"]);
+  });
+});
