@@ -102,7 +102,8 @@ export class BodySource implements Source {
     return low;
   }
 
-  #ranges({ offset, length }: ByteRange): ByteRange[] {
+  /** Where a range of logical bytes lies in the file. */
+  inFile({ offset, length }: ByteRange): readonly ByteRange[] {
     const ranges: ByteRange[] = [];
     const end = offset + length;
     for (let at = offset; at < end;) {
@@ -124,7 +125,7 @@ export class BodySource implements Source {
 
   async read(offset: number, length: number): Promise<Bytes> {
     const wanted = Math.max(0, Math.min(length, this.size - offset));
-    const ranges = this.#ranges({ offset, length: wanted });
+    const ranges = this.inFile({ offset, length: wanted });
     const [only] = ranges;
     if (ranges.length === 1 && only !== undefined) return await this.file.read(only.offset, only.length);
     const bytes = new Uint8Array(wanted);

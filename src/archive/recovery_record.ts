@@ -76,7 +76,9 @@ export function bodyOfRecord(source: Source, record: RecoveryRecord): BodySource
   const size = source.size < fileBytes
     ? bodyBytes - lastBytes + left
     : bodyBytes + tailLength(percent, source.size - fileBytes);
-  return new BodySource(source, start, percent, size, [...segments.map((segment) => segment.start), end]);
+  // What stands in a gap is looked for as if it were all of one segment.
+  const starts = [FIRST_SEGMENT, ...segments.map((segment) => segment.start), end];
+  return new BodySource(source, start, percent, size, starts);
 }
 
 /**

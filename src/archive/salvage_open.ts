@@ -8,9 +8,10 @@ import { isDeduplicated } from "../format/header.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { RECORD_BYTES } from "../format/locator.ts";
 import { Archive } from "./archive.ts";
+import { BodySource } from "./body_source.ts";
 import { openAnyway } from "./lost_header.ts";
 import { openRemains } from "./recovery_record.ts";
-import { Salvage, type SalvageOptions } from "./salvage.ts";
+import { type Damage, Salvage, type SalvageOptions } from "./salvage.ts";
 import { LayeredSalvage, type SalvageLayer, type Salvaging } from "./salvage_layers.ts";
 import { type SegmentRemains, segmentsOf } from "./salvage_segments.ts";
 import { orBest } from "./snapshots.ts";
@@ -29,6 +30,26 @@ export type { Salvaging } from "./salvage_layers.ts";
  */
 export async function openSalvage(engine: Engine, file: Source, options: SalvageOptions): Promise<Salvaging> {
   const source = await openRemains(engine, file);
+  const salvaging = await openRest(engine, source, options);
+  if (!(source instanceof BodySource)) return salvaging;
+  return {
+    events: () => salvaging.events(),
+    summary: () => {
+      const summary = salvaging.summary();
+      return { ...summary, damage: summary.damage.flatMap((one) => placesOf(source, one)) };
+    },
+  };
+}
+
+/** Where a damaged range lies in the file, which has recovery data in between. */
+function placesOf(source: BodySource, damage: Damage): Damage[] {
+  const { start, end } = damage;
+  return source.inFile({ offset: start, length: end - start })
+    .map(({ offset, length }) => ({ ...damage, start: offset, end: offset + length }));
+}
+
+/** As {@linkcode openSalvage}, of an archive without its recovery layer. */
+async function openRest(engine: Engine, source: Source, options: SalvageOptions): Promise<Salvaging> {
   const start = await startSalvage(engine, source, options);
   for (const warning of start.warnings) options.onWarning?.(warning);
   const wanted = start.segment.number;

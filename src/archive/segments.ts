@@ -86,7 +86,12 @@ export class Segments {
   /** Where a segment that is known begins. */
   startOf({ offset, length }: Locator): SegmentStart {
     const place = physicalPlace(this.#source, { offset, length });
-    if (place === undefined) throw new RangeError("Cannot read a segment whose place in the file is not known");
+    if (place === undefined) {
+      throw new ArchiveError(
+        "damaged",
+        "Cannot read the archive: where one of its segments stands in the file is lost",
+      );
+    }
     return { offset, physical: place.start };
   }
 

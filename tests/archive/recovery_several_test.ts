@@ -5,6 +5,7 @@ import { openHeader } from "../../src/archive/header_reader.ts";
 import { openAnyway } from "../../src/archive/lost_header.ts";
 import { protectArchive } from "../../src/archive/protect.ts";
 import { examineRecovery, findRecoveryRecord } from "../../src/archive/recovery_record.ts";
+import { openSalvage } from "../../src/archive/salvage_open.ts";
 import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
@@ -271,4 +272,49 @@ Deno.test("places in the file are found over hundreds of segments, of which the 
   const { bytes, regions } = await mended(target.bytes.slice().fill(1, 300_000, 300_000 + CELL));
   assertEquals(regions, 260);
   assert(nativeEngine.equal(bytes, target.bytes));
+});
+
+Deno.test("openSalvage() says where damage lies in the file, in every segment", async () => {
+  const target = await grown(5);
+  const [first, second] = await lengths(target);
+  const two = BODY + physicalLength(5, first?.length as number);
+  const bad = target.bytes.slice().fill(0, two + CELL, two + 2 * CELL);
+  const salvage = await openSalvage(nativeEngine, new CountedSource(bad), KEYS);
+  for await (const _ of salvage.events()) { /* counted by the summary */ }
+  const { damage } = salvage.summary();
+  assert(damage.length > 0 && (second?.length as number) > 2 * CELL);
+  for (const { start, end } of damage) assert(start < two + 2 * CELL && end > two + CELL, `${start} to ${end}`);
+});
+
+Deno.test("salvage comes to an end, and tells what is wrong, whatever is lost of data and tables together", async () => {
+  const { bytes } = await grown(5);
+  const random = seededRandom(12);
+  let came = 0;
+  const isTable = (bad: Bytes, at: number) =>
+    bad[at + 4] === 5 && bad.subarray(at + 32, at + 64).every((byte) => byte === 0);
+  // Of the last segment only tables are left, and of the others only data: nothing says where the second begins.
+  const third = bytes.slice();
+  for (let at = BODY; at < bytes.length - 5 * CELL; at += CELL) if (isTable(third, at)) third.fill(7, at, at + CELL);
+  third.fill(0, bytes.length - 5 * CELL, bytes.length - 4 * CELL);
+  const rest = await openSalvage(nativeEngine, new CountedSource(third), KEYS);
+  for await (const event of rest.events()) if (event.kind === "file" && event.row.path === "big") came += 100;
+  assertEquals(came, 100);
+  for (let round = 0; round < 60; round++) {
+    const [a = 0, b = 0, c = 0, d = 0] = random(4);
+    const bad = bytes.slice();
+    const from = BODY + Math.floor(a / 256 * (bytes.length - BODY));
+    bad.fill(0, from, from + b * 2 * CELL);
+    // All tables are lost, or those of some regions.
+    for (let at = BODY; at < bad.length; at += CELL) {
+      if (isTable(bad, at) && (c % 2 === 0 || (at / CELL + d) % 3 === 0)) bad.fill(7, at, at + CELL);
+    }
+    try {
+      const salvage = await openSalvage(nativeEngine, new CountedSource(bad), KEYS);
+      for await (const event of salvage.events()) if (event.kind === "file") came++;
+      salvage.summary();
+    } catch (error) {
+      assert(error instanceof ArchiveError, String(error));
+    }
+  }
+  assert(came > 130, `${came} files`);
 });
