@@ -83,6 +83,38 @@ Deno.test("restoreInParallel() restores what one thread restores", async () => {
   });
 });
 
+Deno.test("restoreInParallel() restores what files share, large and small, as one thread does", async () => {
+  const root = makeTree();
+  try {
+    await withFolder(async (folder) => {
+      // Small files whose content lies in blocks of others, in turns with some of their own.
+      for (let i = 0; i < 300; i++) {
+        Deno.writeFileSync(
+          `${root}/s${i}`,
+          i % 3 === 0 ? noise(3000 + i) : BALLAST.subarray(9000 * i, 9000 * i + 40_000),
+        );
+      }
+      Deno.writeFileSync(`${root}/ballast`, BALLAST);
+      const turns = Array.from(
+        { length: 60 },
+        (_, i) => [BALLAST.subarray(i * 70_000, i * 70_000 + 30_000), noise(4000)],
+      );
+      Deno.writeFileSync(`${root}/turns`, new Uint8Array(await new Blob(turns.flat()).arrayBuffer()));
+      const path = `${folder}/archive`;
+      Deno.writeFileSync(path, await archiveOf(entriesOf(root), { dedup: true }));
+      const one = await extract(path, 1, `${folder}/one`, { distinctPlaces: true });
+      for (const jobs of [2, 3]) {
+        const several = await extract(path, jobs, `${folder}/${jobs}`, { distinctPlaces: true });
+        assert(several.parallel);
+        assertEquals({ ...several, parallel: false }, one);
+        assertEquals(snapshotOf(`${folder}/${jobs}/tree`), snapshotOf(root));
+      }
+    });
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
+
 Deno.test("restoreInParallel() restores what is chosen, and nothing else", async () => {
   await withFolder(async (folder) => {
     const root = makeTree();
