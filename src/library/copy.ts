@@ -56,9 +56,6 @@ export async function copyArchive(
   }
   const [first, ...others] = [...numbers].sort((a, b) => a - b);
   if (first === undefined) throw new TypeError("Cannot copy no snapshot at all");
-  if (others.length > 0 && made.recovery !== undefined) {
-    throw new TypeError("Cannot copy several snapshots with a recovery record: it cannot grow with them");
-  }
   try {
     let previous = await openAt({ kind: "number", number: first });
     const { time, label, partial, checkpoint = false } = previous.trailer;

@@ -34,8 +34,9 @@ async function contents(
   library: typeof mod | typeof browser,
   archive: ArchiveBuffer,
   snapshot?: number,
+  key: mod.KeyOptions = KEY,
 ): Promise<Record<string, string>> {
-  const opened = await library.openArchive(archive, { ...KEY, snapshot });
+  const opened = await library.openArchive(archive, { ...key, snapshot });
   const found: Record<string, string> = {};
   for await (const entry of opened.list()) {
     found[entry.path] = entry.kind === "file" ? await new Response(opened.read(entry)).text() : `(${entry.kind})`;
@@ -283,7 +284,12 @@ testBoth("copyArchive() copies all snapshots, or some, and nothing that they do 
     () => library.copyArchive(archive, new ArchiveBuffer(), KEY, { ...to, snapshots: [] }),
     TypeError,
   );
-  await assertRejects(() => library.copyArchive(archive, new ArchiveBuffer(), KEY, { ...to, recovery: 5 }), TypeError);
+  const mendable = new ArchiveBuffer();
+  const withRecord = await library.copyArchive(archive, mendable, KEY, { ...to, recovery: 5 });
+  assertEquals([withRecord.snapshots, withRecord.length], [3, mendable.size]);
+  assertEquals((await library.verifyArchive(mendable, to)).id, withRecord.id);
+  await library.updateArchive(mendable, [{ path: "a", content: "fourth" }], to);
+  assertEquals((await contents(library, mendable, undefined, to))["a"], "fourth");
   const bad = archive.bytes();
   bad.fill(0, 9000, 10_000);
   const target = new ArchiveBuffer();
