@@ -2,13 +2,14 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { plannedCopies } from "../../src/archive/copy.ts";
+import { restoreHeader } from "../../src/archive/lost_header.ts";
 import { ArchiveStream, SharedContentError } from "../../src/archive/stream_reader.ts";
 import type { AppendableSource } from "../../src/archive/update.ts";
 import { SpillFiles } from "../../src/disk/spill_files.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
-import { seededRandom } from "./archive_builder.ts";
+import { seededRandom, TEST_KEY } from "./archive_builder.ts";
 import { type Item, joined } from "./archive_draft.ts";
 import { KEYS, MemoryArchive, TIME, update, verify } from "./growing_archive.ts";
 import { asBytes, asFiles, type Behaviour, createInMemory, MemoryFiles } from "./memory_files.ts";
@@ -213,6 +214,22 @@ Deno.test("every snapshot holds what was stored when files are edited at random"
     assertEquals(await contentsOf(target, { snapshot: { kind: "number", number: i + 1 } }), expected(items), `${i}`);
   }
   await verify(target);
+});
+
+Deno.test("restoreHeader() makes a lost header anew as one of an archive whose files share content", async () => {
+  const items = files({ a: random(40, 200_000), b: random(40, 200_000) });
+  const target = await created(items);
+  target.bytes.fill(0, 0, 8192);
+  assertEquals(await contentsOf(target, { goWithoutHeader: true }), expected(items));
+  await restoreHeader(nativeEngine, target, TEST_KEY, [], 1);
+  assertEquals(await contentsOf(target), expected(items));
+  await verify(target);
+  await assertRejects(() => ArchiveStream.open(nativeEngine, [target.bytes], KEYS), SharedContentError);
+  const more = files({ a: random(40, 200_000), c: random(40, 200_000) }, TIME + 10);
+  const { size } = target;
+  await update(target, more, { blockBytes: BLOCK_BYTES });
+  assert(target.size - size < 10_000, `${target.size - size} bytes were added`);
+  assertEquals(await contentsOf(target), expected(more));
 });
 
 Deno.test("content is found again when the index is on the disk, and each snapshot is what was stored", async () => {
