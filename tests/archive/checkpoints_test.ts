@@ -8,7 +8,7 @@ import { ArchiveStream } from "../../src/archive/stream_reader.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { seededRandom } from "./archive_builder.ts";
-import { created, itemsOf, KEYS, MemoryArchive, type Tree, treeOf, update, verify } from "./growing_archive.ts";
+import { created, itemsOf, KEYS, MemoryArchive, TIME, type Tree, treeOf, update, verify } from "./growing_archive.ts";
 import { asFiles, FIXED_OPTIONS, MemoryFiles, MemorySink } from "./memory_files.ts";
 
 const NEWEST = { snapshot: { kind: "newest" } } as const;
@@ -294,4 +294,61 @@ Deno.test("--expect holds for the latest whole snapshot and for the newest check
   for (const expect of [two, newest]) assertEquals(await numberOf(target, { expect }), 2);
   const error = await assertRejects(() => numberOf(target, { expect: one }), ArchiveError);
   assertEquals(error.code, "rolled-back");
+});
+
+/** A random tree: folders, files of some KiB, and hard links to files before them. */
+function randomTree(random: () => number): Tree {
+  const tree: Record<string, string | undefined> = {};
+  const files: string[] = [];
+  const fill = (folder: string, depth: number): void => {
+    for (const name of ["a", "b", "c", "d", "e", "f", "g"]) {
+      const path = folder === "" ? name : `${folder}/${name}`;
+      const kind = random();
+      if (kind < 0.08) continue;
+      if (kind < (depth === 0 ? 0.5 : 0.15) && depth < 2) {
+        tree[path] = undefined;
+        fill(path, depth + 1);
+      } else if (kind > 0.96 && files.length > 0) {
+        tree[path] = `=${files[Math.floor(random() * files.length)]}`;
+      } else {
+        tree[path] = text(Math.floor(random() * 1e6), 100 + Math.floor(random() * 6000));
+        files.push(path);
+      }
+    }
+  };
+  fill("", 0);
+  return tree;
+}
+
+Deno.test("updates of random trees with checkpoints, ended anywhere, come to the tree that they are to hold", async () => {
+  let made = 0;
+  for (let seed = 1; seed <= 25; seed++) {
+    const draw = seededRandom(seed);
+    const random = () => {
+      const [a = 0, b = 0, c = 0] = draw(3);
+      return (a * 65_536 + b * 256 + c) / 2 ** 24;
+    };
+    const trees = [randomTree(random), randomTree(random), randomTree(random)] as const;
+    const target = await created(itemsOf(trees[0]));
+    for (const [i, tree] of trees.slice(1).entries()) {
+      const items = itemsOf(tree, TIME - 900 + i);
+      const bad = Object.keys(tree).filter((path) => tree[path]?.startsWith("=") === false)[Math.floor(random() * 12)];
+      const options = {
+        blockBytes: BLOCK_BYTES,
+        checkpointBytes: 2000 + Math.floor(random() * 6000),
+        onCheckpoint: () => made++,
+      };
+      const failing = new MemoryFiles(items, bad === undefined ? {} : { [bad]: { failsAt: "all" } });
+      await update(target, items, { ...options, access: failing }).catch((error) => {
+        if (!String(error).includes("Cannot open")) throw error;
+      });
+      await verify(target);
+      await treeOf(target, NEWEST);
+      await update(target, items, options);
+      assertEquals(await treeOf(target), tree, `seed ${seed}`);
+    }
+    await verify(target);
+    assertEquals(await treeOf(target, { snapshot: { kind: "first" } }), trees[0]);
+  }
+  assert(made > 40, `only ${made} checkpoints`);
 });
