@@ -269,7 +269,8 @@ export async function checkWhole(
   }
 }
 
-const CHUNK_BYTES = 2 ** 20;
+/** Bytes read at once; no more than stay near the processor until they are copied. */
+const CHUNK_BYTES = 2 ** 18;
 
 /** A file from front to back, as it was long when it was opened; closed at the end, however that comes. */
 async function* readThrough(source: FileSource): AsyncGenerator<Bytes, void, undefined> {
@@ -277,10 +278,11 @@ async function* readThrough(source: FileSource): AsyncGenerator<Bytes, void, und
   yield* readUpTo(open, open.size);
 }
 
-/** The first bytes of a source, from front to back. */
-export async function* readUpTo(source: Source, end: number): AsyncGenerator<Bytes, void, undefined> {
+/** The first bytes of a file, from front to back. **A piece is good until the next one is asked for**: they share memory. */
+async function* readUpTo(source: FileSource, end: number): AsyncGenerator<Bytes, void, undefined> {
+  const memory = new Uint8Array(CHUNK_BYTES);
   for (let offset = 0; offset < end;) {
-    const bytes = await source.read(offset, Math.min(CHUNK_BYTES, end - offset));
+    const bytes = source.readInto(offset, memory.subarray(0, Math.min(CHUNK_BYTES, end - offset)));
     if (bytes.length === 0) return;
     yield bytes;
     offset += bytes.length;

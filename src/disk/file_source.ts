@@ -85,8 +85,12 @@ export class FileSource implements Source, Disposable {
   /** The bytes from `offset`, `length` of them or fewer where the file ends; each call returns fresh memory. */
   // deno-lint-ignore require-await -- an async function, so that I/O errors reject
   async read(offset: number, length: number): Promise<Bytes> {
+    return this.readInto(offset, new Uint8Array(Math.max(0, Math.min(length, this.size - offset))));
+  }
+
+  /** Fills memory with the bytes from `offset`, and returns what of it was filled: less where the file ends. */
+  readInto(offset: number, bytes: Bytes): Bytes {
     if (this.#descriptor === undefined) throw new TypeError(`Cannot read "${this.#path}": it is closed`);
-    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
     let filled = 0;
     while (filled < bytes.length) {
       const read = fs.readSync(this.#descriptor, bytes, filled, bytes.length - filled, offset + filled);
