@@ -4,12 +4,13 @@
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { decodePage, encodePage, encodeWholePage, type PageEntry } from "../format/block.ts";
-import { CODEC, type FRAME_TYPE } from "../format/frame.ts";
+import { CODEC, type FRAME_TYPE, type FrameHead } from "../format/frame.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "../format/limits.ts";
 import { comparePaths, isAtOrBelow, utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import type { FrameContent } from "./frame_cipher.ts";
+import { PageStore, type WaitingPage } from "./page_store.ts";
 
 /** A page that waits to be sealed. */
 export interface ReadyPage extends FrameContent {
@@ -32,7 +33,9 @@ const MERGE_WIDTH = 16;
 
 /** A batch of rows in path order, encoded; and between which paths it lies. */
 interface Batch {
-  readonly page: ReadyPage;
+  readonly head: FrameHead;
+  readonly page: WaitingPage;
+  readonly firstPath: string;
   readonly lastPath: string;
   readonly continues: boolean;
 }
@@ -43,6 +46,7 @@ export class CatalogBuilder {
   readonly #level: Level;
   readonly #type: PageType;
   readonly #segment: number;
+  readonly #store: PageStore;
   readonly #batches: Batch[] = [];
   #pending: PageEntry[] = [];
   #pendingBytes = 0;
@@ -51,12 +55,13 @@ export class CatalogBuilder {
   /** The last row of a path that is not gone. */
   #above: Row | undefined;
 
-  /** Makes a builder of catalog pages, or of orphan pages, of the segment of that number. */
-  constructor(engine: Engine, level: Level, type: PageType, segment = 0) {
+  /** Makes a builder of catalog pages, or of orphan pages, of the segment of that number. Pages wait in `store`. */
+  constructor(engine: Engine, level: Level, type: PageType, segment = 0, store: PageStore = new PageStore()) {
     this.#engine = engine;
     this.#level = level;
     this.#type = type;
     this.#segment = segment;
+    this.#store = store;
   }
 
   /**
@@ -149,7 +154,8 @@ export class CatalogBuilder {
   #prepare(raw: Bytes, rows: number, firstPath: string, lastPath: string, continues: boolean): Batch {
     const content = prepareFrame(this.#engine, { type: this.#type, rows }, raw, this.#level);
     // What compresses makes room for what does not compress, and that room would wait along.
-    return { page: { ...content, stored: content.stored.slice(), firstPath }, lastPath, continues };
+    const page = this.#store.put(content.stored.slice());
+    return { head: content.head, page, firstPath, lastPath, continues };
   }
 
   /**
@@ -159,9 +165,9 @@ export class CatalogBuilder {
    * @throws {TypeError} when a path stands twice, or below something that is no directory.
    */
   *finish(): Generator<ReadyPage> {
-    for (const { page } of this.#inOrder()) {
-      yield page;
-      giveUp(page.stored);
+    for (const { head, page, firstPath } of this.#inOrder()) {
+      yield { head, stored: this.#store.get(page), firstPath };
+      this.#store.giveUp(page);
     }
   }
 
@@ -191,7 +197,7 @@ export class CatalogBuilder {
    * this builder afterwards.
    */
   async joinedWith(others: AsyncIterable<PageEntry>): Promise<CatalogBuilder> {
-    const joined = new CatalogBuilder(this.#engine, this.#level, this.#type, this.#segment);
+    const joined = new CatalogBuilder(this.#engine, this.#level, this.#type, this.#segment, this.#store);
     const own = this.entries();
     let next = own.next();
     for await (const other of others) {
@@ -212,7 +218,7 @@ export class CatalogBuilder {
   }
 
   #merge(runs: readonly (readonly Batch[])[]): readonly Batch[] {
-    const builder = new CatalogBuilder(this.#engine, this.#level, this.#type, this.#segment);
+    const builder = new CatalogBuilder(this.#engine, this.#level, this.#type, this.#segment, this.#store);
     for (const entry of mergeRuns(runs.map((run) => this.#entriesOf(run)))) builder.add(entry);
     return builder.#close();
   }
@@ -220,18 +226,22 @@ export class CatalogBuilder {
   *#entriesOf(run: readonly Batch[]): Generator<PageEntry> {
     for (let i = 0; i < run.length; i++) {
       const batch = run[i] as Batch;
-      const entries = this.readBack(batch.page);
+      const entries = this.#rowsOf(batch);
       if (!run[i + 1]?.continues) {
         yield* entries;
         continue;
       }
       const extents: Extent[] = [...(entries[0] as PageEntry).extents];
       while (run[i + 1]?.continues) {
-        const { page } = run[++i] as Batch;
-        for (const extent of (this.readBack(page)[0] as PageEntry).extents) extents.push(extent);
+        const [more] = this.#rowsOf(run[++i] as Batch);
+        for (const extent of (more as PageEntry).extents) extents.push(extent);
       }
       yield { ...(entries[0] as PageEntry), extents };
     }
+  }
+
+  #rowsOf({ head, page, firstPath }: Batch): readonly PageEntry[] {
+    return this.readBack({ head, stored: this.#store.get(page), firstPath });
   }
 
   /** The entries of a page that waits to be sealed. */
@@ -245,14 +255,6 @@ export class CatalogBuilder {
   }
 }
 
-/**
- * Gives the memory of a page's own bytes back at once. Sealing takes as much again as waited, and garbage is not collected
- * for so little: of a million rows, dozens of megabytes.
- */
-function giveUp({ buffer }: Bytes): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-}
-
 /** Splits batches into runs that rise in path order from end to end. */
 function splitRuns(batches: readonly Batch[]): (readonly Batch[])[] {
   const runs: Batch[][] = [];
@@ -260,7 +262,7 @@ function splitRuns(batches: readonly Batch[]): (readonly Batch[])[] {
     const run = runs.at(-1);
     const before = run?.at(-1);
     const follows = before !== undefined &&
-      (batch.continues || comparePaths(before.lastPath, batch.page.firstPath) < 0);
+      (batch.continues || comparePaths(before.lastPath, batch.firstPath) < 0);
     if (run !== undefined && follows) run.push(batch);
     else runs.push([batch]);
   }

@@ -43,6 +43,7 @@ import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
 import { padmeLength } from "./padding.ts";
+import { PageStore } from "./page_store.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
 import { SealedSpill, type SpillFile } from "./sealed_spill.ts";
 
@@ -161,8 +162,9 @@ export class SegmentWriter {
     this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
     this.#chunks = new ChunkTables(engine, this.level, spillOf(engine, options));
     const { number } = place.segment;
-    this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page, number);
-    this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage, number);
+    const waiting = new PageStore(spillOf(engine, options));
+    this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page, number, waiting);
+    this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage, number, waiting);
   }
 
   /** Writes the segment's salt. Called again, it waits for the first call. */
