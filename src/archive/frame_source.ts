@@ -17,32 +17,41 @@ export interface OpenedFrame {
   readonly frameBytes: number;
 }
 
+/** Where a segment's frames may lie: a place that says otherwise is not even looked at. */
+export interface FrameBounds {
+  /** Where the segment begins, counted from the body's start. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
+}
+
 /** Reads frames of one segment of an archive with random access. */
 export class FrameSource {
   readonly #source: Source;
   readonly #cipher: FrameCipher;
   readonly #bodyOffset: number;
-  readonly #end: number;
+  readonly #bounds: FrameBounds;
   #buffer: Bytes = new Uint8Array(0);
   #bufferOffset = 0;
 
-  /** Reads frames from `source`, whose body begins at `bodyOffset` and whose frames end before `end` (from the body's start). */
-  constructor(source: Source, cipher: FrameCipher, bodyOffset: number, end: number) {
+  /** Reads frames from `source`, whose body begins at `bodyOffset`, within `bounds`. */
+  constructor(source: Source, cipher: FrameCipher, bodyOffset: number, bounds: FrameBounds) {
     this.#source = source;
     this.#cipher = cipher;
     this.#bodyOffset = bodyOffset;
-    this.#end = end;
+    this.#bounds = bounds;
   }
 
   async #bytes(offset: number, length: number, ahead: number): Promise<Bytes> {
     const start = offset - this.#bufferOffset;
     if (start >= 0 && start + length <= this.#buffer.length) return this.#buffer.subarray(start, start + length);
-    if (offset + length > this.#end) {
+    const { start: first, end } = this.#bounds;
+    if (offset < first || offset + length > end) {
       throw new ArchiveError("malformed", "Cannot accept the archive: a frame lies outside its segment", {
         offset: this.#bodyOffset + offset,
       });
     }
-    const wanted = Math.min(Math.max(length, ahead), this.#end - offset);
+    const wanted = Math.min(Math.max(length, ahead), end - offset);
     this.#buffer = await this.#source.read(this.#bodyOffset + offset, wanted);
     this.#bufferOffset = offset;
     if (this.#buffer.length < length) {
@@ -55,7 +64,7 @@ export class FrameSource {
 
   /** Reads ahead when the first `needed` bytes of a range are not at hand: frames that lie in it cost no further reads. */
   async prefetch(offset: number, length: number, needed: number = length): Promise<void> {
-    const most = this.#end - offset;
+    const most = this.#bounds.end - offset;
     await this.#bytes(offset, Math.min(needed, most), Math.min(length, most));
   }
 
@@ -105,20 +114,20 @@ export class FrameSource {
    * @throws {ArchiveError} as {@linkcode head}; `inconsistent` when it is another frame than expected.
    */
   async expected(place: BlockPlace, type: number): Promise<OpenedFrame> {
-    this.#placed(place, () => checkPlace(place, this.#end));
+    this.#placed(place, () => checkPlace(place, this.#bounds));
     const bytes = await this.#bytes(place.offset, place.frameBytes, 0);
     return this.#placed(place, () => openExpected(this.#cipher, place, type, bytes));
   }
 }
 
 /**
- * Checks a place before anything is read or allocated by it. Frames end before `end`, from the body's start.
+ * Checks a place before anything is read or allocated by it.
  *
  * @throws {ArchiveError} `inconsistent` when no frame can be there.
  */
-export function checkPlace({ offset, frame, frameBytes }: BlockPlace, end: number): void {
+export function checkPlace({ offset, frame, frameBytes }: BlockPlace, { start, end }: FrameBounds): void {
   const possible = frameBytes >= FRAME_OVERHEAD && frameBytes <= frameLength(MAX_FRAME_BYTES) &&
-    offset + frameBytes <= end;
+    offset >= start && offset + frameBytes <= end;
   if (!possible) throw unexpected(frame);
 }
 

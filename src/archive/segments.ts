@@ -166,8 +166,10 @@ export class Segments {
     await this.#place(number);
     const { engine, suite, archiveKey, id } = this.keys;
     const key = deriveSegmentKey(engine, archiveKey, suite, id, { number, salt: ref.salt, link: ref.link });
-    const { offset } = this.newest.locator;
-    const frames = new FrameSource(this.#source, new FrameCipher(engine, suite, key), this.bodyOffset, offset);
+    // Where it stands is known only where it had to be found out.
+    const start = this.#source instanceof BodySource ? (await this.get(number)).locator.offset : 0;
+    const bounds = { start, end: this.newest.locator.offset };
+    const frames = new FrameSource(this.#source, new FrameCipher(engine, suite, key), this.bodyOffset, bounds);
     return { ref, frames, number };
   }
 
@@ -213,9 +215,10 @@ export class Segments {
     const { number } = segment.locator.segment;
     const kept = this.#frames.get(number);
     if (kept !== undefined) return kept;
-    const { segmentKey, end } = this.#accessOf(segment);
+    const { segmentKey, end, start } = this.#accessOf(segment);
     const { engine, suite } = this.keys;
-    const frames = new FrameSource(this.#source, new FrameCipher(engine, suite, segmentKey), this.bodyOffset, end);
+    const cipher = new FrameCipher(engine, suite, segmentKey);
+    const frames = new FrameSource(this.#source, cipher, this.bodyOffset, { start: start.offset, end });
     const oldest = this.#frames.keys().next();
     if (this.#frames.size >= KEPT_SEGMENTS && oldest.done !== true) this.#frames.delete(oldest.value);
     this.#frames.set(number, frames);

@@ -102,7 +102,7 @@ class BlockReader {
     let raw: Uint8Array<ArrayBuffer> =
       (this.#kept.length < this.#setup.keptBlocks ? undefined : this.#kept.shift())?.raw ??
         new Uint8Array(0);
-    checkPlace(place, access.end);
+    checkPlace(place, { start: access.start.offset, end: access.end });
     if (this.#cipher?.segment !== segment) {
       this.#cipher = { segment, cipher: new FrameCipher(nativeEngine, this.#setup.suite, access.segmentKey) };
     }
