@@ -184,6 +184,7 @@ Deno.test("info shows without a key what anyone can see, and with one the snapsh
       archiveBytes: length,
       generation: 1,
       recovery: 0,
+      deduplicated: false,
       keys: [{ kind: "passphrase", logN: 15, r: 8, p: 1, memory: 2 ** 25 }],
     };
     assertEquals(jsonLines(json.out), [{ ...outside, snapshot: null }]);
@@ -199,6 +200,7 @@ Deno.test("info shows without a key what anyone can see, and with one the snapsh
     assertEquals(totals, {
       number: 1,
       label: "",
+      checkpoint: false,
       partial: false,
       entries: 3,
       files: 2,

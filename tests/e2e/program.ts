@@ -1,6 +1,6 @@
 /**
  * Runs the program as its users do, as a process of its own: the executable that `COFFER_BIN` names (split into words),
- * or else this checkout's `cli.ts`.
+ * or else this checkout's `cli.ts`, as README installs it.
  */
 import { AssertionError } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -11,7 +11,9 @@ export const CHECKOUT: string = fromFileUrl(new URL("../../", import.meta.url));
 /** The words that start the program. */
 export const PROGRAM: readonly string[] = (() => {
   const words = (Deno.env.get("COFFER_BIN") ?? "").split(/\s+/).filter((word) => word !== "");
-  return words.length > 0 ? words : [Deno.execPath(), "run", "-A", `${CHECKOUT}cli.ts`];
+  return words.length > 0
+    ? words
+    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", `${CHECKOUT}cli.ts`];
 })();
 
 /** A passphrase that raises no warning; in the environment of every run that does not say otherwise. */
