@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { abortable } from "./abortable.ts";
 import { type BlockBuilder, type BlockPart, blockTools, type BuiltBlock, inlineBuilder } from "./block_builder.ts";
 import { ChunkIndex } from "./chunk_index.ts";
-import { BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
+import { BLOCK_BYTES, LARGE_BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import { pauseEvery } from "./pause.ts";
 import { Reporter, type StoreOptions } from "./storing.ts";
 import { PART_BYTES, type SharingWriter, writeShared } from "./write_shared.ts";
@@ -58,7 +58,8 @@ export async function storeEntries(
   const { blockBytes } = options;
   const { sharing, width } = builder;
   if (sharing === undefined) {
-    await writeBlocks(planBlocks(entries, blockBytes ?? BLOCK_BYTES), builder, writer, options);
+    const plans = planBlocks(entries, blockBytes ?? BLOCK_BYTES, blockBytes ?? LARGE_BLOCK_BYTES);
+    await writeBlocks(plans, builder, writer, options);
     return;
   }
   const plans = planBlocks(entries, blockBytes === undefined ? PART_BYTES : 2 * blockBytes);

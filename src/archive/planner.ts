@@ -29,17 +29,27 @@ export type EntryContent =
 
 /** Content bytes of one block. */
 export const BLOCK_BYTES = 2 ** 21;
+/** Content bytes of one block of a large file: longer ones compress better. */
+export const LARGE_BLOCK_BYTES = 2 ** 22;
+/** A file that fills so many of them is large; of smaller ones, several threads have something to do. */
+const LARGE_FILE_BLOCKS = 4;
 /** Rows of one block: those of small files make a page of the catalog. */
 export const BLOCK_ROWS = MAX_PAGE_ROWS;
 /** UTF-8 bytes of the rows' paths and links of one block: with the content they stay well below a frame's limit. */
 export const BLOCK_STRING_BYTES = 2 ** 21;
 
-/** Plans the parts of each block. The iterable may be slow: what is planned is given out as soon as a block is full. */
+/**
+ * Plans the parts of each block: of `blockBytes` of content, and of `largeBlockBytes` for files that are large. The
+ * iterable may be slow: what is planned is given out as soon as a block is full.
+ */
 export async function* planBlocks(
   entries: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
   blockBytes: number = BLOCK_BYTES,
+  largeBlockBytes: number = blockBytes,
 ): AsyncGenerator<readonly BlockPart[]> {
   const gathering = new Gathering(blockBytes);
+  const sizeOf = ({ row }: PlannedEntry) =>
+    row.size >= LARGE_FILE_BLOCKS * largeBlockBytes ? largeBlockBytes : blockBytes;
   if (Symbol.iterator in entries) {
     for (const entry of entries) {
       checkEntry(entry);
@@ -47,12 +57,12 @@ export async function* planBlocks(
       // Most entries by far: nothing is awaited for them, which would cost more than planning them does.
       const full = only === undefined ? undefined : gathering.add(only);
       if (full !== undefined) yield full;
-      if (only === undefined) yield* severalParts(entry, blockBytes, gathering);
+      if (only === undefined) yield* severalParts(entry, sizeOf(entry), gathering);
     }
   } else {
     for await (const entry of entries) {
       checkEntry(entry);
-      yield* severalParts(entry, blockBytes, gathering);
+      yield* severalParts(entry, sizeOf(entry), gathering);
     }
   }
   if (gathering.parts.length > 0) yield gathering.parts;

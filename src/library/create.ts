@@ -58,7 +58,7 @@ export interface StoreOptions {
   readonly pad?: boolean | undefined;
   /** Ends the work, which rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each block of about 2 MiB. */
+  /** Called after each block of about 2 MiB, 4 of a large file. */
   readonly onProgress?: ((progress: CreateProgress) => void) | undefined;
 }
 

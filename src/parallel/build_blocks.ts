@@ -14,7 +14,7 @@ import {
   type UnsealedBlock,
 } from "../archive/block_builder.ts";
 import { contentLength, type CutParts } from "../archive/content_cutter.ts";
-import { BLOCK_BYTES } from "../archive/planner.ts";
+import { LARGE_BLOCK_BYTES } from "../archive/planner.ts";
 import { fileContent } from "../disk/content.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { packParts, packWhole, unpackCuts, unpackOutcomes } from "./block_message.ts";
@@ -37,7 +37,7 @@ const INLINE_BLOCKS = 2;
 /** Blocks given to each worker: one to build, one that waits, so that none is ever idle. */
 const BLOCKS_PER_WORKER = 2;
 /** A sealed block and its rows; a larger one travels in memory of its own. */
-const SLOT_BYTES = BLOCK_BYTES + 2 ** 19;
+const SLOT_BYTES = LARGE_BLOCK_BYTES + 2 ** 19;
 
 /** A builder of an archive's blocks, of files on this disk, with the native engine. */
 export function buildInParallel(setting: BlockSetting, options: BuildOptions): ParallelBuilder {

@@ -39,6 +39,19 @@ Deno.test("planBlocks() lets small files share a block and cuts large ones", asy
   ]);
 });
 
+Deno.test("planBlocks() cuts a file of four large blocks and more into such", async () => {
+  const plan = async (...entries: PlannedEntry[]) => outline(await Array.fromAsync(planBlocks(entries, 100, 200)));
+  assertEquals((await plan(file("a", 799), file("b", 1))).length, 8);
+  assertEquals(await plan(file("a", 801), file("b", 1)), [
+    ["a 0+200"],
+    ["a 200+200"],
+    ["a 400+200"],
+    ["a 600+200"],
+    ["a 800+1.", "b 0+1."],
+  ]);
+  assertEquals((await plan(file("a", 960), file("b", 1))).slice(-2), [["a 800+160."], ["b 0+1."]]);
+});
+
 Deno.test("planBlocks() makes no part more than a size needs at the borders", async () => {
   assertEquals(outline(await plan([file("a", 99)], 100)), [["a 0+99."]]);
   assertEquals(outline(await plan([file("a", 100)], 100)), [["a 0+100."]]);

@@ -91,7 +91,7 @@ Deno.test("an archive of several regions reads the same by stream and by seeking
   const rest = await openSalvage(nativeEngine, new CountedSource(cut), OPTIONS);
   for await (const _ of rest.events()) { /* counted by the summary */ }
   assertEquals(rest.summary().isCutOff, true);
-  assert(rest.summary().blocks - rest.summary().lostBlocks >= 10);
+  assert(rest.summary().blocks - rest.summary().lostBlocks >= 3);
 });
 
 Deno.test("rangesInFile() leaves the header where it is", () => {

@@ -29,7 +29,7 @@ async function createWhile(
   change: (path: string) => void,
 ): Promise<{ code: number; err: string; archive: string }> {
   const path = `${folder}/in/big`;
-  writeTree(folder, { "in/big": randomBytes(24 * MEBIBYTE), "in/other": "unharmed" });
+  writeTree(folder, { "in/big": randomBytes(48 * MEBIBYTE), "in/other": "unharmed" });
   const child = start(["create", "-", ...QUICK, "--store", "--jobs", "2", "in"], { cwd: folder });
   await child.stdin.close();
   const err = new Response(child.stderr).text();
@@ -59,7 +59,7 @@ testWith(
       const rows = jsonLines((await expectExit(0, ["list", "--json", archive])).out);
       assertEquals(rows.map(({ path, size, changed }) => [path, size, changed]), [
         ["in", 0, false],
-        ["in/big", 24 * MEBIBYTE, true],
+        ["in/big", 48 * MEBIBYTE, true],
         ["in/other", 8, false],
       ]);
       const { err: whole } = await expectExit(0, ["verify", archive]);
@@ -74,15 +74,15 @@ testWith(
   "create: a file that shrinks while it is read keeps what was there, then zeros, named, exit 3",
   async () => {
     await inFolder(async (folder) => {
-      const { code, err, archive } = await createWhile(folder, (path) => Deno.truncateSync(path, 13 * MEBIBYTE + 1));
+      const { code, err, archive } = await createWhile(folder, (path) => Deno.truncateSync(path, 29 * MEBIBYTE + 1));
       assertEquals(code, 3, err);
       assertStringIncludes(err, '"in/big" changed while it was read');
       await expectExit(0, ["extract", archive, "-C", `${folder}/out`]);
       const restored = Deno.readFileSync(`${folder}/out/in/big`);
-      // Its last block was planned to begin at 22 MiB: blocks are read on their own, so what has gone before it is zeros.
+      // Its last block was planned to begin at 44 MiB: blocks are read on their own, so what has gone before it is zeros.
       const left = Deno.readFileSync(`${folder}/in/big`);
-      assertEquals(left.length, 13 * MEBIBYTE + 1);
-      assertEquals(restored.length, 22 * MEBIBYTE);
+      assertEquals(left.length, 29 * MEBIBYTE + 1);
+      assertEquals(restored.length, 44 * MEBIBYTE);
       assertEquals(restored.subarray(0, left.length), left);
       assert(restored.subarray(left.length).every((byte) => byte === 0));
     });
