@@ -1,10 +1,9 @@
 /** Creates an archive on a disk, committing what is stored as it grows, so that whoever is interrupted can go on. */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { Archive } from "./archive.ts";
 import { Additions, EntryQueue } from "./checkpoints.ts";
 import { createArchive, type CreateOptions } from "./create.ts";
 import type { PlannedEntry } from "./planner.ts";
-import { type AppendableSource, updateArchive, type UpdateOptions, type WrittenUpdate } from "./update.ts";
+import type { AppendableSource, UpdateOptions, WrittenUpdate } from "./update.ts";
 import type { Sink, WrittenArchive } from "./writer.ts";
 
 /** How an archive is created in parts. */
@@ -55,6 +54,8 @@ export async function createInParts(
       isCheckpoint: () => !queue.ended,
     });
     if (queue.ended) return { ...first, number: 1 };
+    // Most archives have one part: what reads and updates archives is loaded for the others only.
+    const [{ Archive }, { updateArchive }] = await Promise.all([import("./archive.ts"), import("./update.ts")]);
     const target = await begin(first);
     const { id, length, archiveKey, totals } = first;
     onCheckpoint?.({ id, number: 1, addedBytes: length, length, totals });

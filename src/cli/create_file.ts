@@ -1,8 +1,7 @@
 /** Creating an archive in a file: under a temporary name, in parts when it is large, or from where a run stopped. */
 import type { Archive } from "../archive/archive.ts";
-import { ChangeFinder } from "../archive/changes.ts";
 import { createInParts } from "../archive/create_in_parts.ts";
-import { updateArchive, type UpdateOptions as StoringOptions } from "../archive/update.ts";
+import type { UpdateOptions as StoringOptions } from "../archive/update.ts";
 import type { WriterOptions, WrittenArchive } from "../archive/writer.ts";
 import { AtomicFile, TargetError } from "../disk/atomic_file.ts";
 import { fileContent } from "../disk/content.ts";
@@ -169,6 +168,8 @@ async function goOn(
       formatBytes(totals.bytes)
     })`,
   );
+  const { ChangeFinder } = await import("../archive/changes.ts");
+  const { updateArchive } = await import("../archive/update.ts");
   const finder = new ChangeFinder(nativeEngine, archive, {
     isGone: (path) => !plan.isUnseen(path),
     access: fileContent,

@@ -1,5 +1,5 @@
 /** What an interrupted `coffer create` leaves as ARCHIVE.partial, and how the next run goes on from there. */
-import { Archive } from "../archive/archive.ts";
+import type { Archive } from "../archive/archive.ts";
 import { AtomicFile, TargetError } from "../disk/atomic_file.ts";
 import { diskFiles } from "../disk/file_layer.ts";
 import { LockedFile } from "../disk/locked_file.ts";
@@ -14,7 +14,6 @@ import type { CommandContext } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
 import { newKeys } from "./keys.ts";
-import { attempt, peekAt } from "./open_archive.ts";
 import type { CreateOptions } from "./options.ts";
 import { quoteName } from "./ui/escape.ts";
 
@@ -79,13 +78,16 @@ export async function openPartial(
     acceptRollback: false,
     spool: undefined,
   };
+  // What reads archives is loaded only here: hardly any run finds what another one left.
+  const { Archive: Opened } = await import("../archive/archive.ts");
+  const { attempt, peekAt } = await import("./open_archive.ts");
   let archive: Archive;
   try {
     archive = await attempt(
       context,
       opening,
       peekAt(file),
-      (how) => Archive.open(nativeEngine, file, { ...how, snapshot: { kind: "newest" } }),
+      (how) => Opened.open(nativeEngine, file, { ...how, snapshot: { kind: "newest" } }),
     );
   } catch (error) {
     const isOther = error instanceof CommandError &&

@@ -52,6 +52,14 @@ Deno.test("list and cat load nothing that stores or restores, and no threads", a
   }
 });
 
+Deno.test("create loads nothing that reads or updates archives", async () => {
+  const loaded = await loadedWith("src/cli/commands/create.ts");
+  assert(loaded.has("src/archive/create_in_parts.ts"));
+  const unneeded =
+    /^src\/archive\/(?:archive|update|changes|segments|stream_reader|unlock|lost_header)\.ts|^src\/cli\/open_archive\.ts|^src\/parallel\//;
+  assertEquals(matching(loaded, unneeded), []);
+});
+
 Deno.test("create and extract do not load each other's half", async () => {
   assertEquals(matching(await loadedWith("src/cli/commands/create.ts"), /^src\/disk\/(?:restore|extract)|noble/), []);
   assertEquals(

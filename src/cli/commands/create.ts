@@ -13,7 +13,6 @@ import type { CommandContext } from "../command.ts";
 import { CommandError, UsageError } from "../command_error.ts";
 import { type Created, createFile, newArchive, openTarget, type Storing } from "../create_file.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { checkWhole } from "../open_archive.ts";
 import type { CreateOptions } from "../options.ts";
 import { tellKept } from "../partial_archive.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
@@ -99,6 +98,7 @@ async function verifyWritten(
   file: AtomicFile,
   archiveKey: Bytes,
 ): Promise<void> {
+  const { checkWhole } = await import("../open_archive.ts");
   using progress = ui.progress("Verifying");
   // The key itself: a recipient's slot could not be opened here, and scrypt has run once already.
   const keys = [{ kind: "archive-key" as const, archiveKey }];
