@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
 import { Random } from "../../bench/random.ts";
 import { expectExit, jsonLines, QUICK } from "./program.ts";
-import { describeTree } from "./trees.ts";
+import { describeTree, exists } from "./trees.ts";
 
 /** Bytes on and beside the borders of chunks, cells and blocks. */
 const SIZES = [0, 1, 40, 700, 4095, 4096, 4097, 65_520, 65_521, 300_000, 2 ** 21 - 1, 2 ** 21, 2 ** 21 + 5000];
@@ -206,16 +206,6 @@ class Life {
     return [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1).flatMap((
       { name, isFile, isDirectory },
     ) => isDirectory ? this.#filesBelow(`${folder}/${name}`) : isFile ? [`${folder}/${name}`] : []);
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 
