@@ -17,6 +17,7 @@ import { isAtOrBelow } from "../format/path.ts";
 import type { EntryKind, Row } from "../format/row.ts";
 import { TargetError } from "./atomic_file.ts";
 import type { PartFile, RestoreTarget } from "./restore.ts";
+import type { Piece } from "./restore_options.ts";
 import { isFatal, systemReason } from "./system_error.ts";
 
 /** What is restored, and how much of it at most. */
@@ -83,8 +84,6 @@ export interface ExtractReport {
   /** Bytes of file content, holes not counted. */
   readonly bytes: number;
 }
-
-type Piece = { readonly fileOffset: number; readonly bytes: Bytes };
 
 /** What is made on the first way through the catalog. */
 const CONTENT: ReadonlySet<EntryKind> = new Set(["file", "directory"]);
