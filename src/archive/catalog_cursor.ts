@@ -1,6 +1,10 @@
 /** Several runs read as one catalog: of all rows of a path, the newest run's counts. */
+import type { Bytes } from "../engine/engine.ts";
 import { checkRowOrder, type PageEntry } from "../format/block.ts";
+import { decodeUtf8, encodeUtf8 } from "../format/bytes.ts";
+import { MAX_PATH_BYTES } from "../format/limits.ts";
 import { comparePaths } from "../format/path.ts";
+import { comparePathBytes } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
 import type { CatalogEntry } from "./catalog_run.ts";
 
@@ -14,19 +18,30 @@ export interface EntryCursor {
   readonly kind: EntryKind | undefined;
   /** See {@linkcode CatalogEntry}. */
   readonly continued: boolean;
+  /** How its path stands to another one: negative, zero or positive, and above all at the end. */
+  comparePath(other: Bytes): number;
+  /** Puts its path's bytes there, and gives how many they are. */
+  copyPath(into: Bytes): number;
   /** Goes on to the next entry; a promise only when something has to be read. */
   advance(): Promise<void> | undefined;
 }
 
-/** Merges runs, the newest first. Paths that are gone come out with the others, so marked. */
+/** Comes after every path: no text has such a byte. */
+const BEHIND_ALL: Bytes = Uint8Array.of(0xff);
+
+/**
+ * Merges runs, the newest first. Paths that are gone come out with the others, so marked.
+ *
+ * Most rows come from one run, the largest: as long as it comes before all others it is followed by its bytes, since a
+ * string for each path costs more than all the rest.
+ */
 export class MergedCursor<Run extends EntryCursor = EntryCursor> implements EntryCursor {
   readonly #runs: readonly Run[];
   #at: Run | undefined;
   /** Where the run that comes first but for the one at hand is; before it there is nothing to choose. */
-  #next: string | undefined;
+  #next: Bytes = BEHIND_ALL;
   #begun = false;
-  #path: string | undefined;
-  #above: { readonly path: string; readonly kind: EntryKind } | undefined;
+  readonly #above = new RowAbove<Run>();
 
   /** Takes the runs' cursors, which have not been advanced. */
   constructor(runs: readonly Run[]) {
@@ -54,6 +69,14 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
     return this.#at?.continued === true;
   }
 
+  comparePath(other: Bytes): number {
+    return this.#at === undefined ? 1 : this.#at.comparePath(other);
+  }
+
+  copyPath(into: Bytes): number {
+    return this.#at === undefined ? 0 : this.#at.copyPath(into);
+  }
+
   advance(): Promise<void> | undefined {
     if (!this.#begun) return this.#begin();
     const at = this.#at;
@@ -69,14 +92,12 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
     await this.#choose();
   }
 
-  /** The run at hand goes on with the same path, or another row is chosen. */
+  /** The run at hand goes on, or another one's row comes first. */
   #settle(at: Run): Promise<void> | undefined {
-    // A path costs a string to know.
-    if (this.#runs.length === 1) return undefined;
-    const { path } = at;
-    if (at.continued && path === this.#path) return undefined;
-    if (path === undefined || (this.#next !== undefined && comparePaths(path, this.#next) >= 0)) return this.#choose();
-    this.#take(at, path);
+    // A run refuses a row that is continued and is not the one before.
+    if (this.#runs.length === 1 || at.continued) return undefined;
+    if (at.comparePath(this.#next) >= 0) return this.#choose();
+    this.#above.take(at);
     return undefined;
   }
 
@@ -100,17 +121,9 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
     this.#at = first;
     if (first === undefined || path === undefined) return undefined;
     if (repeated) return this.#passOver(first, path);
-    this.#next = next;
-    this.#take(first, path);
+    this.#next = next === undefined ? BEHIND_ALL : encodeUtf8(next);
+    if (this.#runs.length > 1) this.#above.take(first);
     return undefined;
-  }
-
-  #take(run: Run, path: string): void {
-    this.#path = path;
-    const { kind } = run;
-    if (kind === undefined || this.#runs.length === 1) return;
-    if (this.#above !== undefined) checkRowOrder(this.#above, { path, kind });
-    this.#above = { path, kind };
   }
 
   /** Of several rows of a path, the newest run's counts. */
@@ -122,6 +135,28 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
       }
     }
     await this.#choose();
+  }
+}
+
+/** The row that the next one must not lie below, unless it is a directory; paths that are gone do not count. */
+class RowAbove<Run extends EntryCursor> {
+  #run: Run | undefined;
+  #kind: EntryKind = "directory";
+  readonly #path: Bytes = new Uint8Array(MAX_PATH_BYTES);
+  #length = 0;
+
+  /** Takes a run's row, which comes next. */
+  take(run: Run): void {
+    const { kind } = run;
+    if (kind === undefined) return;
+    // A run checks its own rows, and those that were passed over stood for a path that a newer run has.
+    if (this.#run !== run && this.#run !== undefined) {
+      const path = decodeUtf8(this.#path.subarray(0, this.#length), "a path");
+      checkRowOrder({ path, kind: this.#kind }, { path: run.path as string, kind });
+    }
+    this.#run = run;
+    this.#kind = kind;
+    this.#length = run.copyPath(this.#path);
   }
 }
 
@@ -156,6 +191,18 @@ export class ListCursor implements EntryCursor {
 
   get kind(): EntryKind | undefined {
     return this.current?.mark === "gone" ? undefined : this.current?.row.kind;
+  }
+
+  comparePath(other: Bytes): number {
+    if (this.path === undefined) return 1;
+    const bytes = encodeUtf8(this.path);
+    return comparePathBytes(bytes, 0, bytes.length, other);
+  }
+
+  copyPath(into: Bytes): number {
+    const bytes = encodeUtf8(this.path ?? "");
+    into.set(bytes);
+    return bytes.length;
   }
 
   advance(): undefined {

@@ -5,6 +5,7 @@ import type { PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
+import { comparePathBytes, type PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import type { FrameSource } from "./frame_source.ts";
@@ -159,6 +160,27 @@ export class RunCursor {
 
   get continued(): boolean {
     return this.#at >= 0 && this.#page?.continues === true;
+  }
+
+  comparePath(other: Bytes): number {
+    const paths = this.#paths;
+    if (paths === undefined) return 1;
+    const { bytes, starts } = paths;
+    return comparePathBytes(bytes, starts[this.#at] as number, starts[this.#at + 1] as number, other);
+  }
+
+  copyPath(into: Bytes): number {
+    const paths = this.#paths;
+    if (paths === undefined) return 0;
+    const { bytes, starts } = paths;
+    const start = starts[this.#at] as number;
+    const end = starts[this.#at + 1] as number;
+    for (let i = start; i < end; i++) into[i - start] = bytes[i] as number;
+    return end - start;
+  }
+
+  get #paths(): PathTable | undefined {
+    return this.#at < 0 ? undefined : this.#page?.rows.paths;
   }
 
   /** Goes on to the next entry; a promise only when a page has to be read. */

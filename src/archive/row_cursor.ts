@@ -1,4 +1,6 @@
 /** Reads a run of a catalog row by row, and makes an object only of the rows that somebody asks for. */
+import type { Bytes } from "../engine/engine.ts";
+import { comparePathBytes } from "../format/path_table.ts";
 import type { EntryKind } from "../format/row.ts";
 import { RowReader } from "../format/row_reader.ts";
 import type { CatalogEntry, CatalogRun } from "./catalog_run.ts";
@@ -38,6 +40,18 @@ export class RowCursor {
 
   get continued(): boolean {
     return !this.#ended && this.#reader.continued;
+  }
+
+  comparePath(other: Bytes): number {
+    const { path, length } = this.#reader;
+    return this.#ended ? 1 : comparePathBytes(path, 0, length, other);
+  }
+
+  copyPath(into: Bytes): number {
+    const { path, length } = this.#reader;
+    if (this.#ended) return 0;
+    for (let i = 0; i < length; i++) into[i] = path[i] as number;
+    return length;
   }
 
   /** Goes on to the next row; a promise only when a page has to be read. */

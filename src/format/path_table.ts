@@ -196,5 +196,22 @@ function orderOf(bytes: Bytes, previous: number, start: number, end: number, sha
   if (i === before) return bytes[start + i] === SLASH ? ORDER.isBelow : ORDER.rises;
   const x = bytes[previous + i] as number;
   const y = bytes[start + i] as number;
-  return (x === SLASH ? 0 : x) < (y === SLASH ? 0 : y) ? ORDER.rises : ORDER.falls;
+  return rank(x) < rank(y) ? ORDER.rises : ORDER.falls;
+}
+
+/** Compares two paths in path order, as `comparePaths` does, of which one lies among other bytes. */
+export function comparePathBytes(bytes: Bytes, start: number, end: number, other: Bytes): number {
+  const length = end - start;
+  const both = Math.min(length, other.length);
+  let i = 0;
+  while (i < both && bytes[start + i] === other[i]) i++;
+  if (i === length && i === other.length) return 0;
+  if (length === 1 && bytes[start] === DOT) return -1;
+  if (other.length === 1 && other[0] === DOT) return 1;
+  return i === both ? length - other.length : rank(bytes[start + i] as number) - rank(other[i] as number);
+}
+
+/** A byte's place in path order. */
+function rank(byte: number): number {
+  return byte === SLASH ? 0 : byte;
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ByteReader, ByteWriter, encodeUtf8 } from "../../src/format/bytes.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { comparePaths, isAtOrBelow, pathFault } from "../../src/format/path.ts";
-import { decodePathTable, ORDER, type PathTable } from "../../src/format/path_table.ts";
+import { comparePathBytes, decodePathTable, ORDER, type PathTable } from "../../src/format/path_table.ts";
 import { encodePaths } from "../../src/format/rows.ts";
 import { paths } from "./arbitrary_rows.ts";
 
@@ -51,7 +51,7 @@ Deno.test("decodePathTable() takes a path exactly when pathFault() has nothing a
   assert(taken > 100 && refused > 100);
 });
 
-Deno.test("decodePathTable() says how each path stands to the one before as comparePaths() and isAtOrBelow() do", () => {
+Deno.test("decodePathTable() and comparePathBytes() say how paths stand to each other as comparePaths() does", () => {
   const found = [0, 0, 0];
   const related = fc.oneof(
     fc.tuple(paths, paths),
@@ -65,6 +65,9 @@ Deno.test("decodePathTable() says how each path stands to the one before as comp
       const rises = comparePaths(a, b) < 0;
       const expected = !rises ? ORDER.falls : isAtOrBelow(b, a) && a !== "." ? ORDER.isBelow : ORDER.rises;
       assertEquals(order, expected, JSON.stringify([a, b]));
+      const bytes = encodeUtf8(`x${a}y`);
+      const way = comparePathBytes(bytes, 1, bytes.length - 1, encodeUtf8(b));
+      assertEquals(Math.sign(way), Math.sign(comparePaths(a, b)), JSON.stringify([a, b]));
       found[order] = (found[order] as number) + 1;
     }),
     { numRuns: 3000 },
