@@ -87,6 +87,13 @@ export class ChunkIndex {
     return this.#blocks[block - 1];
   }
 
+  /** Makes room for as many more chunks as may come now, so that it grows once and not many times. */
+  expect(more: number): void {
+    let slots = this.#slots;
+    while (Math.min(this.#size + more, this.#most) > slots * MAX_LOAD) slots *= 2;
+    if (slots > this.#slots) this.#grow(slots);
+  }
+
   /** Where the chunk of that id is. */
   find(id: Bytes): ChunkPlace | undefined {
     const slot = this.#slotOf(id);
@@ -101,24 +108,24 @@ export class ChunkIndex {
 
   /**
    * Remembers where a chunk is; of several places the first is kept. `block` is a number that
-   * {@linkcode addBlock} gave.
+   * {@linkcode addBlock} gave. The id begins at `at` of its bytes.
    *
    * @returns Whether the chunk is remembered now.
    */
-  add(id: Bytes, block: number, dataOffset: number, length: number): boolean {
+  add(id: Bytes, block: number, dataOffset: number, length: number, at = 0): boolean {
     if (block < 1 || block > this.#blocks.length || length < 1 || length > 0xffff) {
       throw new RangeError(`Cannot remember a chunk: ${length} bytes in block ${block} are out of range`);
     }
-    let slot = this.#slotOf(id);
+    let slot = this.#slotOf(id, at);
     if (this.#block[slot] !== 0) return true;
     if (this.#size >= this.#most) {
       if (this.#spill === undefined) return false;
       this.#putAway(this.#spill);
-      slot = this.#slotOf(id);
+      slot = this.#slotOf(id, at);
     }
     if (this.#size + 1 > this.#slots * MAX_LOAD) {
-      this.#grow();
-      slot = this.#slotOf(id);
+      this.#grow(2 * this.#slots);
+      slot = this.#slotOf(id, at);
     }
     this.#ids.set(this.#words, slot * WORDS);
     this.#block[slot] = block;
@@ -161,10 +168,10 @@ export class ChunkIndex {
   }
 
   /** The slot that holds the id, or the free one where it belongs; its words are then at hand. */
-  #slotOf(id: Bytes): number {
+  #slotOf(id: Bytes, start = 0): number {
     const words = this.#words;
     for (let i = 0; i < WORDS; i++) {
-      const at = 4 * i;
+      const at = start + 4 * i;
       words[i] = ((id[at] as number) << 24) | ((id[at + 1] as number) << 16) | ((id[at + 2] as number) << 8) |
         (id[at + 3] as number);
     }
@@ -185,9 +192,9 @@ export class ChunkIndex {
     }
   }
 
-  #grow(): void {
+  #grow(slots: number): void {
     const before = { ids: this.#ids, block: this.#block, offset: this.#offset, length: this.#length };
-    this.#slots *= 2;
+    this.#slots = slots;
     this.#ids = new Uint32Array(this.#slots * WORDS);
     this.#block = new Uint32Array(this.#slots);
     this.#offset = new Uint32Array(this.#slots);

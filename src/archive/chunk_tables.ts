@@ -84,6 +84,7 @@ export async function loadChunks(segments: Segments, index: ChunkIndex): Promise
     try {
       for await (const blocks of chunkTablesOf(segments, number)) {
         await pause();
+        index.expect(blocks.reduce((sum, { lengths }) => sum + lengths.length, 0));
         for (const block of blocks) addTo(index, block);
       }
     } catch (error) {
@@ -95,10 +96,11 @@ export async function loadChunks(segments: Segments, index: ChunkIndex): Promise
 function addTo(index: ChunkIndex, { place, lengths, ids }: ChunkedBlock): void {
   const block = index.addBlock(place);
   let dataOffset = 0;
-  for (const [i, length] of lengths.entries()) {
-    const id = ids.subarray(i * CHUNK_ID_BYTES, (i + 1) * CHUNK_ID_BYTES);
-    if (length >= MIN_SHARED_BYTES) index.add(id, block, dataOffset, length);
+  let at = 0;
+  for (const length of lengths) {
+    if (length >= MIN_SHARED_BYTES) index.add(ids, block, dataOffset, length, at);
     dataOffset += length;
+    at += CHUNK_ID_BYTES;
   }
 }
 
