@@ -5,9 +5,11 @@
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import type { Block } from "../format/block.ts";
 import { decodeBlock, type DecodedBlock } from "../format/decoded_block.ts";
+import { ArchiveError } from "../format/errors.ts";
 import type { FrameHead } from "../format/frame.ts";
 import { type BlockFacts, FactFinder } from "./agreement.ts";
 import { FrameCipher } from "./frame_cipher.ts";
+import type { PlacedBytes } from "./placed_queue.ts";
 
 /** What opening the blocks of an archive takes. */
 export interface OpenSetting {
@@ -28,6 +30,14 @@ export interface SealedBlock {
   readonly chunks: Bytes;
 }
 
+/** One block to read and open. */
+export interface PlacedBlock extends Omit<SealedBlock, "chunks"> {
+  /** Where its chunks begin in the archive. */
+  readonly offset: number;
+  /** Bytes of the chunks. */
+  readonly length: number;
+}
+
 /** An opened block. */
 export interface OpenedBlock<B> {
   /** What comes out of it. */
@@ -46,6 +56,12 @@ export interface BlockOpener<B> {
    * @throws {ArchiveError} `damaged`, `malformed`, `unsafe` or `limit`; a promise rejects with the same.
    */
   open(block: SealedBlock): OpenedBlock<B> | Promise<OpenedBlock<B>>;
+  /**
+   * Reads and opens a block, where the archive can be read from anywhere.
+   *
+   * @throws as {@linkcode open}, and `truncated`. I/O errors pass through.
+   */
+  openAt?(block: PlacedBlock): OpenedBlock<B> | Promise<OpenedBlock<B>>;
 }
 
 /**
@@ -68,6 +84,35 @@ export function blockOpening(
 /** Opens each block where it is asked for. */
 export function inlineOpener(engine: Engine, setting: OpenSetting): BlockOpener<Block> {
   return { width: 1, open: blockOpening(engine, setting) };
+}
+
+/**
+ * What reads a block and opens it, into memory that is used again for the next block.
+ *
+ * @throws {ArchiveError} `truncated` where the archive ends before the block does; as {@linkcode BlockOpener.open}.
+ */
+export function placedOpening(
+  engine: Engine,
+  setting: OpenSetting,
+  archive: Pick<PlacedBytes, "readInto">,
+): (block: PlacedBlock) => OpenedBlock<DecodedBlock> {
+  const open = blockOpening(engine, setting);
+  const allocate = reusedMemory();
+  return ({ frame, head, offset, length }) => {
+    const chunks = archive.readInto(offset, allocate(length));
+    if (chunks.length < length) throw endsAt(offset + chunks.length);
+    return open({ frame, head, chunks });
+  };
+}
+
+/** That an archive ends before it should. */
+export function endsAt(offset: number): ArchiveError {
+  return cutOff(`it ends at byte ${offset}`);
+}
+
+/** That an archive is not all there. */
+export function cutOff(why: string): ArchiveError {
+  return new ArchiveError("truncated", `Cannot read the archive: it is cut off; ${why}`);
 }
 
 function reusedMemory(): (length: number) => Bytes {

@@ -19,7 +19,7 @@ import {
   tailBytes,
 } from "../recovery/geometry.ts";
 import { RegionEncoder } from "../recovery/region_encoder.ts";
-import type { ByteQueue } from "./byte_queue.ts";
+import type { Queue } from "./byte_queue.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import { openState } from "./header_state.ts";
 import type { Source } from "./source.ts";
@@ -185,7 +185,7 @@ export function physicalPlace(source: Source, { offset, length }: ByteRange): Ph
 
 /** Takes an archive's body off a stream, and what belongs to the recovery layer out of it. */
 export class BodyQueue {
-  readonly #queue: ByteQueue;
+  readonly #queue: Queue;
   readonly #engine: Engine;
   readonly #percent: number;
   readonly #bodyOffset: number;
@@ -199,7 +199,7 @@ export class BodyQueue {
   #damagedPages = 0;
 
   /** Goes on with a queue whose header was taken; `isChecked` says whether recovery data is computed and compared. */
-  constructor(queue: ByteQueue, engine: Engine, percent: number, isChecked: boolean) {
+  constructor(queue: Queue, engine: Engine, percent: number, isChecked: boolean) {
     this.#queue = queue;
     this.#engine = engine;
     this.#percent = percent;
@@ -238,6 +238,19 @@ export class BodyQueue {
       if (piece.length === 0) break;
     }
     return bytes.subarray(0, filled);
+  }
+
+  /** Whether bytes can be passed over: nothing is computed from them, and they lie together. */
+  get canSkip(): boolean {
+    return this.#percent === 0 && this.#queue.skip !== undefined;
+  }
+
+  /** Takes the next bytes without reading them, and says how many: `length`, or fewer at the end. */
+  skip(length: number): number {
+    if (!this.canSkip || this.#queue.skip === undefined) throw new TypeError("Cannot pass over bytes of this archive");
+    const passed = this.#queue.skip(length);
+    this.#offset += passed;
+    return passed;
   }
 
   #count(bytes: Bytes): Bytes {

@@ -1,8 +1,22 @@
 /** A stream of byte pieces, taken off in lengths that the reader chooses. */
 import type { Bytes } from "../engine/engine.ts";
 
+/** An archive's bytes from front to back. */
+export interface Queue {
+  /** Bytes taken so far. */
+  readonly offset: number;
+  /** The next bytes without taking them: `length`, or fewer at the end. A view, good until the next call. */
+  peek(length: number): Promise<Bytes>;
+  /** Takes the next bytes: `length`, or fewer at the end. A view, good until the next call. */
+  take(length: number): Promise<Bytes>;
+  /** Takes the next bytes without reading them, and says how many: `length`, or fewer at the end. Not every queue can. */
+  skip?(length: number): number;
+  /** Lets the source go, wherever it is. */
+  close(): Promise<void>;
+}
+
 /** Buffers an iterable of pieces of any size. */
-export class ByteQueue {
+export class ByteQueue implements Queue {
   readonly #pieces: AsyncIterator<Bytes> | Iterator<Bytes>;
   #buffer = new Uint8Array(0);
   #start = 0;

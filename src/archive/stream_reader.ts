@@ -13,8 +13,8 @@ import { encodeLocator, type FramePlace, RECORD_BYTES, type State } from "../for
 import type { ListedSegment } from "../format/segment_table.ts";
 import { checkExpected, type OpenOptions } from "./archive.ts";
 import { BodyQueue } from "./body_source.ts";
-import { ByteQueue } from "./byte_queue.ts";
-import { type BlockOpener, inlineOpener, type OpenedBlock, type OpenSetting } from "./block_opener.ts";
+import { ByteQueue, type Queue } from "./byte_queue.ts";
+import { type BlockOpener, cutOff, endsAt, inlineOpener, type OpenedBlock, type OpenSetting } from "./block_opener.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { stateOf } from "./one_pass.ts";
@@ -132,10 +132,10 @@ export class ArchiveStream {
    */
   static async open(
     engine: Engine,
-    pieces: AsyncIterable<Bytes> | Iterable<Bytes> | ByteQueue,
+    pieces: AsyncIterable<Bytes> | Iterable<Bytes> | Queue,
     options: StreamOptions,
   ): Promise<ArchiveStream> {
-    const queue = pieces instanceof ByteQueue ? pieces : new ByteQueue(pieces);
+    const queue = "peek" in pieces ? pieces : new ByteQueue(pieces);
     const opened = await openHeader(engine, (length) => queue.peek(length), options.keys, options.kdfLimits ?? {});
     for (const warning of opened.warnings) options.onWarning?.(warning);
     return await ArchiveStream.openBehind(engine, queue, opened, options);
@@ -148,13 +148,13 @@ export class ArchiveStream {
    */
   static async openBehind(
     engine: Engine,
-    queue: ByteQueue,
+    queue: Queue,
     opened: OpenedHeader,
     options: Omit<StreamOptions, "keys" | "kdfLimits" | "onWarning">,
   ): Promise<ArchiveStream> {
     checkOnly(opened, options.segments);
     const header = await queue.take(opened.bodyOffset);
-    if (header.length < opened.bodyOffset) throw cut("its header is incomplete");
+    if (header.length < opened.bodyOffset) throw cutOff("its header is incomplete");
     const body = new BodyQueue(queue, engine, recoveryPercent(opened.copy.header), options.checkRecovery ?? false);
     return new ArchiveStream(engine, body, opened, options);
   }
@@ -245,8 +245,15 @@ export class ArchiveStream {
 
   async #take(length: number): Promise<Bytes> {
     const bytes = await this.#queue.take(length);
-    if (bytes.length < length) throw cut(`it ends at byte ${this.#queue.offset}`);
+    if (bytes.length < length) throw endsAt(this.#queue.offset);
     return bytes;
+  }
+
+  /** Leaves the next bytes to someone else, who is told where they begin. */
+  #skip(length: number): number {
+    const { fileOffset } = this.#queue;
+    if (this.#queue.skip(length) < length) throw endsAt(this.#queue.offset);
+    return fileOffset;
   }
 
   /** Says of an error where it was found. */
@@ -269,8 +276,10 @@ export class ArchiveStream {
   async #beginBlock(opener: BlockOpener<Block>, head: FrameHead, place: FramePlace): Promise<PendingBlock> {
     const frameBytes = frameLength(head.stored);
     try {
-      const chunks = await this.#take(frameBytes - FRAME_OVERHEAD);
-      const opened = opener.open({ frame: place.frame, head, chunks });
+      const length = frameBytes - FRAME_OVERHEAD;
+      const opened = opener.openAt !== undefined && this.#queue.canSkip
+        ? opener.openAt({ frame: place.frame, head, offset: this.#skip(length), length })
+        : opener.open({ frame: place.frame, head, chunks: await this.#take(length) });
       // Its failure is met when its turn comes, or hidden by an earlier one.
       if (opened instanceof Promise) opened.catch(() => {});
       return { place, frameBytes, opened };
@@ -372,8 +381,4 @@ function checkOnly(opened: OpenedHeader, segments: SegmentChoice = "only"): void
 function isAhead({ locator }: ListedSegment, state: State | ArchiveError): boolean {
   return !(state instanceof ArchiveError) && state.kind === "known" &&
     locator.segment.number > state.locator.segment.number;
-}
-
-function cut(why: string): ArchiveError {
-  return new ArchiveError("truncated", `Cannot read the archive: it is cut off; ${why}`);
 }

@@ -5,11 +5,11 @@ import { findCopies, type OpenedHeader, openHeader, type PeekStart } from "../ar
 import { LOST_HEADER } from "../archive/lost_header.ts";
 import { stateOf } from "../archive/one_pass.ts";
 import { pauseEvery } from "../archive/pause.ts";
+import { PlacedQueue } from "../archive/placed_queue.ts";
 import { ArchiveStream, type StreamOptions } from "../archive/stream_reader.ts";
 import type { Source } from "../archive/source.ts";
 import type { Key } from "../archive/unlock.ts";
 import { FileSource } from "../disk/file_source.ts";
-import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { HeaderCopy } from "../format/header.ts";
@@ -229,7 +229,7 @@ export async function openToCheckBehind(
   const through = archive?.newest.locator.segment.number ?? segmentOf(opened);
   // The key itself: a passphrase's has been derived once already.
   const keys = [{ kind: "archive-key" as const, archiveKey: opened.keys.archiveKey }];
-  const stream = await ArchiveStream.open(nativeEngine, readUpTo(source, end), {
+  const stream = await ArchiveStream.open(nativeEngine, upTo(source, end), {
     keys,
     segments: { through },
     checkRecovery: true,
@@ -258,33 +258,19 @@ export async function checkWhole(
   },
 ): Promise<void> {
   const how = { ...options, checkRecovery: true, segments: "all" as const };
-  const stream = await ArchiveStream.open(nativeEngine, readThrough(FileSource.open(path)), how);
+  using file = FileSource.open(path);
+  const stream = await ArchiveStream.open(nativeEngine, upTo(file, file.size), how);
   const { checkInParallel } = await import("../parallel/check_blocks.ts");
   using checkers = new DisposableStack();
   const pause = pauseEvery();
-  for await (const event of stream.events((setting) => checkers.use(checkInParallel(setting, { jobs })))) {
+  for await (const event of stream.events((setting) => checkers.use(checkInParallel(setting, { jobs, file })))) {
     await pause();
     signal.throwIfAborted();
     if (event.kind === "block") onProgress(event.block.bytes);
   }
 }
 
-/** Bytes read at once; no more than stay near the processor until they are copied. */
-const CHUNK_BYTES = 2 ** 18;
-
-/** A file from front to back, as it was long when it was opened; closed at the end, however that comes. */
-async function* readThrough(source: FileSource): AsyncGenerator<Bytes, void, undefined> {
-  using open = source;
-  yield* readUpTo(open, open.size);
-}
-
-/** The first bytes of a file, from front to back. **A piece is good until the next one is asked for**: they share memory. */
-async function* readUpTo(source: FileSource, end: number): AsyncGenerator<Bytes, void, undefined> {
-  const memory = new Uint8Array(CHUNK_BYTES);
-  for (let offset = 0; offset < end;) {
-    const bytes = source.readInto(offset, memory.subarray(0, Math.min(CHUNK_BYTES, end - offset)));
-    if (bytes.length === 0) return;
-    yield bytes;
-    offset += bytes.length;
-  }
+/** The first bytes of a file, from front to back. */
+function upTo(source: FileSource, size: number): PlacedQueue {
+  return new PlacedQueue({ size, readInto: (offset, bytes) => source.readInto(offset, bytes) });
 }

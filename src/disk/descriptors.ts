@@ -54,6 +54,21 @@ export function descriptorPath(descriptor: number): string {
   return `/proc/self/fd/${descriptor}`;
 }
 
+/**
+ * A path by which other threads can open what a descriptor stands for, to read it; `undefined` where there is none, or
+ * where the file itself may not be opened again, such as one that was handed to this process.
+ */
+export function sharedPath(descriptor: number): string | undefined {
+  if (!descriptorsWork()) return undefined;
+  const path = descriptorPath(descriptor);
+  try {
+    fs.closeSync(fs.openSync(path, fs.constants.O_RDONLY));
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The longest path that is given to the system as it is; Linux takes 4,095 bytes. */
 const LONGEST_PLAIN = 4000;
 

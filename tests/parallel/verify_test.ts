@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { PlacedQueue } from "../../src/archive/placed_queue.ts";
+import type { OpenSetting } from "../../src/archive/block_opener.ts";
 import { ArchiveStream, type StreamEvent } from "../../src/archive/stream_reader.ts";
+import { FileSource } from "../../src/disk/file_source.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
-import { type CheckedBlock, checkInParallel } from "../../src/parallel/check_blocks.ts";
+import { type CheckedBlock, checkInParallel, type CheckOptions } from "../../src/parallel/check_blocks.ts";
+import { WorkerFailure, type WorkerThread } from "../../src/parallel/crew.ts";
 import { openInParallel } from "../../src/parallel/open_blocks.ts";
 import { archiveOf, entriesOf, entry, KEY, makeTree, noise } from "./trees.ts";
 
@@ -16,6 +20,34 @@ async function check(archive: Uint8Array<ArrayBuffer>, jobs: number): Promise<St
   return events;
 }
 
+/** The same for a file, whose blocks are read by who checks them; `meanwhile` happens when its header has been read. */
+async function checkFile(
+  archive: Uint8Array<ArrayBuffer>,
+  options: Omit<CheckOptions, "file">,
+  meanwhile: (path: string) => void = () => {},
+): Promise<StreamEvent<CheckedBlock>[]> {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, archive);
+    using file = FileSource.open(path);
+    const stream = await ArchiveStream.open(nativeEngine, new PlacedQueue(file), { keys: [KEY] });
+    meanwhile(path);
+    const events: StreamEvent<CheckedBlock>[] = [];
+    using checkers = new DisposableStack();
+    for await (
+      const event of stream.events((setting) => checkers.use(checkInParallel(setting, { ...options, file })))
+    ) {
+      events.push(event);
+    }
+    return events;
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+const failing = () =>
+  new Worker(new URL("./failing_worker.ts", import.meta.url), { type: "module" }) as unknown as WorkerThread;
+
 Deno.test("checkInParallel() sees what one thread sees", async () => {
   const root = makeTree();
   try {
@@ -23,6 +55,7 @@ Deno.test("checkInParallel() sees what one thread sees", async () => {
     const one = await check(archive, 1);
     assert(one.filter(({ kind }) => kind === "block").length > 10);
     for (const jobs of [2, 3]) assertEquals(await check(archive, jobs), one);
+    for (const jobs of [1, 2, 3]) assertEquals(await checkFile(archive, { jobs }), one);
   } finally {
     Deno.removeSync(root, { recursive: true });
   }
@@ -72,5 +105,51 @@ Deno.test("checkInParallel() meets the first of several bad frames first, wherev
     const one = await assertRejects(() => check(bad, 1), ArchiveError);
     const two = await assertRejects(() => check(bad, 2), ArchiveError);
     assertEquals([two.code, two.message, two.place], [one.code, one.message, one.place]);
+    for (const jobs of [1, 2, 3]) {
+      const found = await assertRejects(() => checkFile(bad, { jobs }), ArchiveError);
+      assertEquals([found.code, found.message, found.place], [one.code, one.message, one.place]);
+    }
   }
+});
+
+Deno.test("checkInParallel() says where a file ends that is cut off while it is read, and which frame lacks", async () => {
+  const archive = await archiveOf([entry("a", "file", noise(400_000))]);
+  for (const length of [8192 + 32, 8192 + 32 + 20, 30_000, 250_000, archive.length - 4096, archive.length - 1]) {
+    const one = await assertRejects(() => check(archive.slice(0, length), 1), ArchiveError);
+    assert(one.code === "truncated" && one.message.endsWith(`it ends at byte ${length}`), one.message);
+    for (const jobs of [1, 2, 3]) {
+      const cut = (path: string) => Deno.truncateSync(path, length);
+      const found = await assertRejects(() => checkFile(archive, { jobs }, cut), ArchiveError);
+      assertEquals([found.code, found.message, found.place], [one.code, one.message, one.place]);
+    }
+  }
+});
+
+Deno.test("checkInParallel() goes on with the file that was opened when another takes its name", async () => {
+  const archive = await archiveOf([entry("a", "file", noise(400_000))]);
+  const replace = (path: string) => {
+    Deno.writeFileSync(`${path}.new`, noise(archive.length));
+    Deno.renameSync(`${path}.new`, path);
+  };
+  assertEquals(await checkFile(archive, { jobs: 2 }, replace), await check(archive, 1));
+});
+
+Deno.test("checkInParallel() has this thread read a file that others cannot open", async () => {
+  const archive = await archiveOf([entry("a", "file", noise(400_000))]);
+  const file: FileSource = Object.create(FileSource.prototype, { descriptor: { value: 2 ** 30 } });
+  const stream = await ArchiveStream.open(nativeEngine, [archive], { keys: [KEY] });
+  const events: StreamEvent<CheckedBlock>[] = [];
+  using checkers = new DisposableStack();
+  const begin = (setting: OpenSetting) => {
+    const checker = checkers.use(checkInParallel(setting, { jobs: 2, file }));
+    assertEquals(checker.openAt, undefined);
+    return checker;
+  };
+  for await (const event of stream.events(begin)) events.push(event);
+  assertEquals(events, await check(archive, 1));
+});
+
+Deno.test("checkInParallel() ends when a worker fails, whoever reads", async () => {
+  const archive = await archiveOf([entry("a", "file", noise(400_000))]);
+  await assertRejects(() => checkFile(archive, { jobs: 2, start: failing }), WorkerFailure, "it is out of order");
 });

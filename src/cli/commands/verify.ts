@@ -3,7 +3,7 @@ import type { OpenOptions } from "../../archive/archive.ts";
 import { checkSnapshot } from "../../archive/check_snapshot.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import { orBest } from "../../archive/snapshots.ts";
-import type { ArchiveStream, StreamEvent } from "../../archive/stream_reader.ts";
+import type { StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import { ArchiveError } from "../../format/errors.ts";
 import type { Trailer } from "../../format/tables.ts";
@@ -14,7 +14,8 @@ import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { checkFolder } from "../folders.ts";
 import { tellDamage } from "../survey.ts";
 import type { VerifyOptions } from "../options.ts";
-import { openToCheck } from "../piped_archive.ts";
+import type { CheckedFile } from "../open_archive.ts";
+import { openToCheck, type PipedStream } from "../piped_archive.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 
@@ -27,7 +28,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   const checking = options.against === undefined ? { ...options, snapshot: orBest(options.snapshot) } : options;
   using opened = await openToCheck(context, checking, (tried) => how = tried);
   // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
-  const { stream, archive } = opened;
+  const { archive } = opened;
   const inOnePass = archive?.newest.locator.segment.number === 0 && !archive.isDeduplicated;
   const snapshot = inOnePass ? undefined : archive;
   const differences: Difference[] = [];
@@ -45,7 +46,7 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   using checkers = new DisposableStack();
   const pause = pauseEvery();
   try {
-    for await (const event of eventsOf(stream, options, checkers, snapshot === undefined ? comparison : undefined)) {
+    for await (const event of eventsOf(opened, options, checkers, snapshot === undefined ? comparison : undefined)) {
       await pause();
       signal.throwIfAborted();
       if (event.kind === "block") progress.add(event.block.bytes, event.block.entries);
@@ -105,13 +106,15 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
 
 /** What comes out of the archive; compared on the way, which takes its content to this thread, or checked on several. */
 async function* eventsOf(
-  stream: ArchiveStream,
+  opened: CheckedFile | PipedStream,
   { jobs }: VerifyOptions,
   owner: DisposableStack,
   comparison: TreeComparison | undefined,
 ): AsyncGenerator<StreamEvent<CheckedBlock>> {
+  const { stream } = opened;
   if (comparison === undefined) {
-    yield* stream.events((setting) => owner.use(checkInParallel(setting, { jobs })));
+    const options = "source" in opened ? { jobs, file: opened.source } : { jobs };
+    yield* stream.events((setting) => owner.use(checkInParallel(setting, options)));
     return;
   }
   for await (const event of stream.events()) {
