@@ -15,7 +15,13 @@ interface Measurement {
   readonly printed?: true;
 }
 
-function measurements(corpus: Corpus, target: string): Measurement[] {
+/** Where the corpus lies as one file, plain and compressed. */
+interface OneFile {
+  readonly plain: string;
+  readonly compressed: string;
+}
+
+function measurements(corpus: Corpus, target: string, one: OneFile): Measurement[] {
   const cwd = corpus.folder;
   const deno = (...args: string[]): Pipeline => ({ stages: [[Deno.execPath(), "run", "-A", ...args]], cwd });
   const pack = ["tar", "-cf", "-", "."];
@@ -37,6 +43,21 @@ function measurements(corpus: Corpus, target: string): Measurement[] {
       what: "`tar`, `zstd -3 -T0`",
       pipeline: { stages: [pack, ["zstd", "-3", "-T0", "-q", "-c"]], cwd },
     },
+    {
+      name: "zstd3-alone",
+      what: "`zstd -3 -T0` of one tar file in memory",
+      pipeline: { stages: [["zstd", "-3", "-T0", "-q", "-c", one.plain]], cwd },
+    },
+    {
+      name: "unzstd",
+      what: "`zstd -t` of the result, one core",
+      pipeline: { stages: [["zstd", "-t", "-q", one.compressed]], cwd },
+    },
+    {
+      name: "modules",
+      what: "Deno: its start, with `node:fs`, `node:crypto`, `node:zlib`",
+      pipeline: deno(here("modules_floor.ts")),
+    },
     { name: "walk", what: "Deno: read folders, `lstat`", pipeline: deno(here("walk_floor.ts"), cwd), printed: true },
     {
       name: "read",
@@ -52,7 +73,7 @@ function measurements(corpus: Corpus, target: string): Measurement[] {
     },
     {
       name: "seal",
-      what: "the same, all cores",
+      what: "ChaCha20-Poly1305 of 64 KiB records, all cores",
       pipeline: deno(here("seal_floor.ts"), String(corpus.bytes), String(navigator.hardwareConcurrency)),
       printed: true,
     },
@@ -67,7 +88,10 @@ export async function measureFloors(
   options: ShellOptions,
 ): Promise<Floor[]> {
   const target = join(await freshTarget(), "copy");
-  const list = measurements(corpus, target);
+  const one = { plain: join(options.scratch, "floor.tar"), compressed: join(options.scratch, "floor.tar.zst") };
+  await runPipeline({ stages: [["tar", "-cf", one.plain, "."]], cwd: corpus.folder }, options);
+  await runPipeline({ stages: [["zstd", "-3", "-T0", "-q", "-f", one.plain]], cwd: corpus.folder }, options);
+  const list = measurements(corpus, target, one);
   const seconds = new Map<string, number[]>(list.map(({ name }) => [name, []]));
   const errors = new Map<string, string>();
   for (let round = 0; round < rounds; round++) {
@@ -85,6 +109,7 @@ export async function measureFloors(
     }
   }
   await freshTarget();
+  for (const path of [one.plain, one.compressed]) await Deno.remove(path);
   return list.map(({ name, what }) => {
     const error = errors.get(name);
     const floor = { corpus: corpus.name, name, what, seconds: seconds.get(name) ?? [] };

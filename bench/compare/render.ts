@@ -113,6 +113,45 @@ export function floorsTable(results: Comparison): string {
   return table([["seconds", ...results.corpora.map(({ name }) => name)], ...rows, ...own]);
 }
 
+/** Which parts of the work alone bound an action from below, by the names of {@linkcode Floor}. */
+const BOUNDS: Readonly<Record<Action, readonly string[]>> = {
+  create: ["tar", "zstd3-alone"],
+  extract: ["cp", "unzstd"],
+  list: ["modules"],
+  one: ["modules"],
+  verify: ["unzstd", "modules"],
+};
+/** Nothing is compressed of random bytes: all of them are sealed. */
+const BOUNDS_ON_RANDOM: readonly string[] = ["seal", "modules"];
+/** Floors of one core that a program with several threads can share among all. */
+const SHARED = new Set(["unzstd"]);
+
+/** The cells that miss their aim, or do in some rounds: what the aim is in seconds, and what parts of the work take. */
+function missesTable(results: Comparison): string {
+  const rows = AIMS.flatMap((aim) =>
+    results.corpora.flatMap(({ name }) => {
+      const verdict = verdictOf(results, aim, name);
+      if (verdict === undefined || Math.min(verdict.least, verdict.ratio) >= verdict.aim) return [];
+      const goal = verdict.other / verdict.aim;
+      const parts = (name === "random" ? BOUNDS_ON_RANDOM : BOUNDS[aim.action]).flatMap((part) => {
+        const floor = results.floors.find((one) => one.name === part && one.corpus === name);
+        if (floor === undefined || floor.seconds.length === 0) return [];
+        const { median } = summarize(floor.seconds);
+        const seconds = SHARED.has(part) ? median / results.machine.cores : median;
+        const text = `${floor.what}${SHARED.has(part) ? ", shared by all" : ""}: ${threeDigits(seconds)}`;
+        return [seconds > goal ? `**${text}**` : text];
+      });
+      return [[
+        `${ACTION_NAMES[aim.action]}, ${name}`,
+        threeDigits(verdict.own),
+        threeDigits(goal),
+        parts.length === 0 ? NOTHING : parts.join("; "),
+      ]];
+    })
+  );
+  return table([["cell", "Coffer", "aim", "parts of the work alone, those above the aim in bold"], ...rows]);
+}
+
 function machineLine({ machine, date, loadBefore }: Comparison): string {
   return `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno}, ` +
     `${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before`;
@@ -141,6 +180,8 @@ export function profilePart(results: Comparison, starts?: Starts, memory?: Memor
     `Seconds for the same bytes, medians, on ${machineLine(results)}. No archiver that does the same gets below one of
 these rows; one that overlaps them gets close to the largest.`,
     floorsTable(results),
+    `Cells of README's table that miss their aim, or do in some rounds, in seconds:`,
+    missesTable(results),
   ];
   if (starts !== undefined) {
     const empty = starts.results[0]?.seconds.median ?? NaN;

@@ -130,6 +130,30 @@ Deno.test("profilePart() shows floors, and starts and memory against their bound
   assertStringIncludes(part, "| create, jobs: 2 | 310 ✗ | 1 ✓ |");
 });
 
+Deno.test("profilePart() holds the cells that miss their aim against the parts of the work that bound them", () => {
+  const floor = (name: string, what: string, seconds: number) => ({
+    corpus: "small" as const,
+    name,
+    what,
+    seconds: [seconds],
+  });
+  const part = profilePart({
+    ...comparison([...CELLS, cell("zstd1-age", "extract", [1.04])]),
+    floors: [
+      floor("cp", "`cp`", 0.9),
+      floor("unzstd", "`zstd -t`, one core", 0.2),
+      floor("modules", "a start", 0.04),
+      floor("tar", "`tar`", 2),
+    ],
+  });
+  assertMatch(
+    part,
+    /\| extract everything, small \| 1\.00 +\| 0\.800 \| \*\*`cp`: 0\.900\*\*; `zstd -t`, one core, shared by all: 0\.100 \|/,
+  );
+  assertMatch(part, /\| one file out, small +\| 0\.100 \| 0\.0769 \| a start: 0\.0400 \|/);
+  assert(!part.includes("create, small"));
+});
+
 Deno.test("plotOf() draws one bar for each that was measured, the longest in proportion", () => {
   const svg = plotOf(comparison(CELLS), "create", "Seconds <to> create");
   const widths = [...svg.matchAll(/<rect class="(own|bar)"[^>]* width="(\d+)"/g)].map((
