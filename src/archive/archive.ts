@@ -13,7 +13,6 @@ import { type EntryCursor, MergedCursor } from "./catalog_cursor.ts";
 import type { CatalogEntry, CatalogRun } from "./catalog_run.ts";
 import { contentError } from "./content_error.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
-import { openAnyway } from "./lost_header.ts";
 import { findSegment, type NewestSegment } from "./segment_tail.ts";
 import { type SegmentAccess, type SegmentEnd, Segments } from "./segments.ts";
 import { chooseSnapshot, latestComplete, listSnapshots, type Snapshot, type SnapshotChoice } from "./snapshots.ts";
@@ -66,7 +65,10 @@ export interface FrameSetting {
 
 async function readHeader(engine: Engine, source: Source, options: OpenOptions): Promise<OpenedHeader> {
   const { keys, kdfLimits = {} } = options;
-  if (options.goWithoutHeader) return await openAnyway(engine, source, keys, kdfLimits);
+  if (options.goWithoutHeader) {
+    const { openAnyway } = await import("./lost_header.ts");
+    return await openAnyway(engine, source, keys, kdfLimits);
+  }
   return await openHeader(engine, (length) => source.read(0, Math.min(length, source.size)), keys, kdfLimits);
 }
 

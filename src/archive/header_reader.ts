@@ -7,6 +7,9 @@ import type { Slot, SlotLimits } from "../format/slots.ts";
 import { type KdfLimits, type Key, unlock } from "./unlock.ts";
 import type { RecordKeys } from "./record_cipher.ts";
 
+/** How the warning about a header that is gone begins. */
+export const LOST_HEADER = "its header is lost, both copies";
+
 /** Gives the archive's first bytes: `length`, or fewer when it is shorter. */
 export type PeekStart = (length: number) => Promise<Bytes>;
 

@@ -18,7 +18,7 @@ import { HEADER_PAGE_COUNTS, MAX_GENERATION } from "../format/limits.ts";
 import { encodeState, knownState, RECORD_BYTES } from "../format/locator.ts";
 import type { Slot } from "../format/slots.ts";
 import { physicalPlace } from "./body_source.ts";
-import { type OpenedHeader, openHeader, type PeekStart } from "./header_reader.ts";
+import { LOST_HEADER, type OpenedHeader, openHeader, type PeekStart } from "./header_reader.ts";
 import { checkRoom, type WritableSource } from "./key_changes.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
 import { bodyOfRecord, findRecoveryRecord } from "./recovery_record.ts";
@@ -26,9 +26,6 @@ import { Segments } from "./segments.ts";
 import { type FoundSegment, openLocator } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
-
-/** How the warning about a header that is gone begins. */
-export const LOST_HEADER = "its header is lost, both copies";
 
 const SUITES: readonly SuiteId[] = [1, 2];
 

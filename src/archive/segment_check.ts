@@ -20,7 +20,7 @@ import {
   type ListedSnapshot,
   listedSnapshot,
 } from "../format/snapshot_table.ts";
-import { decodeTrailer, emptyTally, tally, type Totals, type Trailer } from "../format/tables.ts";
+import { checkDeduplicated, decodeTrailer, emptyTally, tally, type Totals, type Trailer } from "../format/tables.ts";
 import { Agreement, type BlockFacts, FactFinder } from "./agreement.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 
@@ -283,17 +283,6 @@ export class SegmentCheck {
     const { segments, snapshots } = this.#tables;
     this.#history.tables.push({ segments: segments as BlockPlace, snapshots: snapshots as BlockPlace });
   }
-}
-
-/**
- * Checks that a trailer says of shared content what the header says.
- *
- * @throws {ArchiveError} `malformed` or `inconsistent`.
- */
-export function checkDeduplicated(trailer: Trailer, deduplicated: boolean): void {
-  if ((trailer.deduplicated === true) === deduplicated) return;
-  const code = deduplicated ? "inconsistent" : "malformed";
-  throw new ArchiveError(code, "Cannot accept the archive: its header and its trailer disagree about shared content");
 }
 
 function misplaced(path: string): ArchiveError {

@@ -13,7 +13,6 @@ import { FrameCipher } from "./frame_cipher.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import { openState } from "./header_state.ts";
 import { openRecord, type RecordKeys } from "./record_cipher.ts";
-import { openRemains } from "./recovery_record.ts";
 import type { Source } from "./source.ts";
 
 /** A segment, found and checked. Its id is SHA-256 of its locator as it stands. */
@@ -122,6 +121,7 @@ function follows(
 async function lastSegment(source: Source, header: OpenedHeader): Promise<FoundSegment | undefined> {
   if (!(source instanceof BodySource)) return await lastLocator(source, header);
   // Where segments begin in the file, only the recovery layer itself says now.
+  const { openRemains } = await import("./recovery_record.ts");
   const remains = await openRemains(header.keys.engine, source.file);
   const found = await lastLocator(remains, header);
   const place = found === undefined ? undefined : physicalPlace(remains, found.locator);

@@ -15,14 +15,13 @@ import {
   type TablePage,
 } from "../format/segment_table.ts";
 import { decodeSnapshotTable, type ListedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts";
-import { decodeTrailer, type Trailer } from "../format/tables.ts";
+import { checkDeduplicated, decodeTrailer, type Trailer } from "../format/tables.ts";
 import { physicalLength, type SegmentStart } from "../recovery/geometry.ts";
 import { BodySource, physicalPlace } from "./body_source.ts";
 import { CatalogRun, READ_AHEAD_BYTES } from "./catalog_run.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import type { RecordKeys } from "./record_cipher.ts";
-import { checkDeduplicated } from "./segment_check.ts";
 import type { Source } from "./source.ts";
 
 /** Segments whose frames are kept ready to be read. */

@@ -12,7 +12,7 @@ import { deriveSegmentKey, KEY_BYTES } from "../format/keys.ts";
 import { encodeLocator, type FramePlace, RECORD_BYTES, type State } from "../format/locator.ts";
 import type { ListedSegment } from "../format/segment_table.ts";
 import { checkExpected, type OpenOptions } from "./archive.ts";
-import { BodyQueue } from "./body_source.ts";
+import { BodyQueue } from "./body_queue.ts";
 import { ByteQueue, type Queue } from "./byte_queue.ts";
 import { type BlockOpener, cutOff, endsAt, inlineOpener, type OpenedBlock, type OpenSetting } from "./block_opener.ts";
 import { FrameCipher } from "./frame_cipher.ts";

@@ -14,14 +14,8 @@ import { ArchiveError } from "../format/errors.ts";
 import type { CommandContext } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
-import {
-  attempt,
-  type CheckedFile,
-  openByName,
-  type OpenedFile,
-  openToCheckBehind,
-  openToCheckByName,
-} from "./open_archive.ts";
+import { type CheckedFile, openToCheckBehind, openToCheckByName } from "./check_archive.ts";
+import { attempt, type OpenedFile } from "./open_archive.ts";
 import type { OpeningOptions, SnapshotOptions } from "./options.ts";
 import { quoteName } from "./ui/escape.ts";
 
@@ -50,28 +44,23 @@ interface Pipe {
   readonly kept: Spooled | undefined;
 }
 
-/** Opens an archive for random access: a file, or standard input, which is kept for that. */
-export async function openFile(
+/** Opens the archive on standard input for random access: it is kept for that. */
+export async function openKept(
   context: CommandContext,
   options: OpeningOptions & SnapshotOptions,
 ): Promise<OpenedFile> {
-  if (options.archive !== "-") return await openByName(context, options);
   return await atRandom(
     await openPipe(context, options, { inOnePass: false, withoutHeader: true, folder: tmpdir() }),
     options,
   );
 }
 
-/**
- * Opens an archive to be read: a file with random access, standard input in one pass if the archive allows that.
- * Otherwise it is kept in `folder`, unless an option names another.
- */
-export async function openEitherWay(
+/** Opens the archive on standard input to be read in one pass, or with random access where that is not possible. */
+export async function openInput(
   context: CommandContext,
   options: OpeningOptions & SnapshotOptions,
   folder: string = tmpdir(),
 ): Promise<OpenedFile | PipedStream> {
-  if (options.archive !== "-") return await openByName(context, options);
   const pipe = await openPipe(context, options, { inOnePass: true, withoutHeader: true, folder });
   return pipe.kept === undefined ? await asStream(pipe, options, false) : await atRandom(pipe, options);
 }

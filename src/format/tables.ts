@@ -133,6 +133,17 @@ export function decodeTrailer(raw: Bytes, segment = 0): Trailer {
 /** What the flags of a snapshot say. */
 export type SnapshotFlags = Pick<Trailer, "partial" | "checkpoint">;
 
+/**
+ * Checks that a trailer says of shared content what the header says.
+ *
+ * @throws {ArchiveError} `malformed` or `inconsistent`.
+ */
+export function checkDeduplicated(trailer: Trailer, deduplicated: boolean): void {
+  if ((trailer.deduplicated === true) === deduplicated) return;
+  const code = deduplicated ? "inconsistent" : "malformed";
+  throw new ArchiveError(code, "Cannot accept the archive: its header and its trailer disagree about shared content");
+}
+
 /** The flags of a snapshot as they are stored. */
 export function snapshotFlags({ partial, checkpoint }: SnapshotFlags): number {
   return (partial ? FLAG_PARTIAL : 0) + (checkpoint ? FLAG_CHECKPOINT : 0);

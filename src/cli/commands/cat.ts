@@ -5,7 +5,7 @@ import { storedName } from "../../disk/names.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { nearPath } from "../near_path.ts";
-import { openFile } from "../piped_archive.ts";
+import { openFile } from "../open_file.ts";
 import type { CatOptions } from "../options.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
 import { quoteName } from "../ui/escape.ts";

@@ -21,7 +21,7 @@ import { warnOfCosts } from "../kdf_cost.ts";
 import { newKeys } from "../keys.ts";
 import type { OpenedFile } from "../open_archive.ts";
 import type { CopyOptions } from "../options.ts";
-import { openFile } from "../piped_archive.ts";
+import { openFile } from "../open_file.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";

@@ -98,7 +98,7 @@ async function verifyWritten(
   file: AtomicFile,
   archiveKey: Bytes,
 ): Promise<void> {
-  const { checkWhole } = await import("../open_archive.ts");
+  const { checkWhole } = await import("../check_archive.ts");
   using progress = ui.progress("Verifying");
   // The key itself: a recipient's slot could not be opened here, and scrypt has run once already.
   const keys = [{ kind: "archive-key" as const, archiveKey }];

@@ -14,7 +14,7 @@ import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { checkFolder } from "../folders.ts";
 import type { OpenedFile } from "../open_archive.ts";
 import type { DiffOptions } from "../options.ts";
-import { openFile } from "../piped_archive.ts";
+import { openFile } from "../open_file.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatItems } from "../ui/quantities.ts";
 import { entryJson } from "./entry_json.ts";

@@ -9,7 +9,7 @@ import { excludeGlobs } from "../exclude_globs.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
 import type { ExtractOptions } from "../options.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
-import { openEitherWay } from "../piped_archive.ts";
+import { openEitherWay } from "../open_file.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 import type { Progress } from "../ui/ui.ts";

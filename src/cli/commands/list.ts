@@ -11,7 +11,7 @@ import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { nearPath } from "../near_path.ts";
 import type { OpenedFile } from "../open_archive.ts";
 import type { ListOptions } from "../options.ts";
-import { openEitherWay, openFile } from "../piped_archive.ts";
+import { openEitherWay, openFile } from "../open_file.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { entryJson } from "./entry_json.ts";

@@ -2,7 +2,7 @@
 import type { Snapshot } from "../../archive/snapshots.ts";
 import type { CommandContext } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
-import { openFile } from "../piped_archive.ts";
+import { openFile } from "../open_file.ts";
 import type { SnapshotsOptions } from "../options.ts";
 import { localTime } from "../ui/local_time.ts";
 import { escapeName } from "../ui/escape.ts";

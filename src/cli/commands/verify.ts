@@ -14,7 +14,7 @@ import { EXIT, type ExitCode } from "../exit_codes.ts";
 import { checkFolder } from "../folders.ts";
 import { tellDamage } from "../survey.ts";
 import type { VerifyOptions } from "../options.ts";
-import type { CheckedFile } from "../open_archive.ts";
+import type { CheckedFile } from "../check_archive.ts";
 import { openToCheck, type PipedStream } from "../piped_archive.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
