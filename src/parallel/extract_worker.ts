@@ -1,207 +1,33 @@
-/**
- * A worker thread of {@linkcode restoreInParallel}: reads a block, compares it with the catalog, and writes its files
- * into folders and files that the main thread has opened.
- */
+/** A worker thread of {@linkcode restoreInParallel}: restores groups of files. */
 import * as fs from "node:fs";
-import { IndexedBlock } from "../archive/block_index.ts";
-import { rangesInFile } from "../archive/body_source.ts";
-import { checkPlace, openExpected } from "../archive/frame_source.ts";
-import { FrameCipher } from "../archive/frame_cipher.ts";
-import type { RowMark } from "../format/rows.ts";
-import type { SegmentAccess } from "../archive/segments.ts";
 import { descriptorPath } from "../disk/descriptors.ts";
-import { diskCalls, writeFully } from "../disk/disk_calls.ts";
-import { isFree } from "../disk/extract.ts";
-import { makeFile } from "../disk/restore_file.ts";
-import { type MetadataOptions, MetadataSetter } from "../disk/restore_metadata.ts";
-import type { Piece } from "../disk/restore_options.ts";
-import { isFatal, isSystemError, systemCode } from "../disk/system_error.ts";
-import type { SuiteId } from "../engine/engine.ts";
-import { nativeEngine } from "../engine/native/engine.ts";
-import { ArchiveError } from "../format/errors.ts";
-import { FRAME_TYPE } from "../format/frame.ts";
-import type { BlockPlace, Extent, Row } from "../format/row.ts";
-import { encodeError, type RemoteError } from "./remote_error.ts";
+import { groupRestorer, type RestoreGroup, type RestoreReply, type RestoreSetting } from "./restore_group.ts";
 import { type PackedFiles, unpackFiles } from "./restore_message.ts";
 import { serve } from "./serve.ts";
 
 /** What a worker is told once. */
 export interface RestoreSetup {
-  readonly suite: SuiteId;
-  /** Where the body begins in the archive. */
-  readonly bodyOffset: number;
-  /** The percentage of the recovery layer; 0 without one. */
-  readonly recovery: number;
-  /** Blocks that are kept open; at least 1. */
-  readonly keptBlocks: number;
-  /** The archive, open for reading by position. */
+  readonly setting: RestoreSetting;
+  /** The archive, which the main thread has open for reading by position. */
   readonly descriptor: number;
-  readonly metadata: Pick<MetadataOptions, "sameOwner" | "samePermissions">;
-  /** Not zero when no further file is to be begun. */
-  readonly stop: SharedArrayBuffer;
+  /** An i32: how many groups all workers together are done with. */
+  readonly done: SharedArrayBuffer;
 }
 
 /** Files of one block. */
-export interface RestoreTask {
-  /** The block; `undefined` when none of the files has content. */
-  readonly place: BlockPlace | undefined;
-  /** What opens it. */
-  readonly access: SegmentAccess | undefined;
+export interface RestoreTask extends Omit<RestoreGroup, "files"> {
   readonly files: PackedFiles;
 }
 
-/** What is to be said of one file besides that it was written. */
-export type RestoreRemark =
-  /** Its name is taken; nothing was done. */
-  | { readonly index: number; readonly kind: "taken" }
-  /** It could not be written, and nothing of it is left. */
-  | { readonly index: number; readonly kind: "failed"; readonly error: RemoteError }
-  /** It is there, but something of its metadata could not be set. */
-  | { readonly index: number; readonly kind: "metadata"; readonly what: string; readonly error: RemoteError };
-
-/** What became of the files. */
-export interface RestoreReply {
-  /** For each file, the bytes written, and the end of the farthest of them. */
-  readonly written: Float64Array<ArrayBuffer>;
-  /** In the order of the files. */
-  readonly remarks: readonly RestoreRemark[];
-}
-
-/** A block, and the memory that it lies in. */
-interface KeptBlock {
-  readonly place: BlockPlace;
-  readonly block: IndexedBlock;
-  readonly raw: Uint8Array<ArrayBuffer>;
-}
-
-class BlockReader {
-  readonly #setup: RestoreSetup;
-  #cipher: { readonly segment: number; readonly cipher: FrameCipher } | undefined;
-  readonly #archive: number;
-  #sealed = new Uint8Array(0);
-  /** Those used last go last. */
-  readonly #kept: KeptBlock[] = [];
-
-  constructor(setup: RestoreSetup) {
-    this.#setup = setup;
-    // The runtime takes a descriptor only from the thread that opened it. Closed when the worker ends.
-    this.#archive = fs.openSync(descriptorPath(setup.descriptor), fs.constants.O_RDONLY);
-  }
-
-  /** A block, good until others are read. */
-  read(place: BlockPlace, access: SegmentAccess): IndexedBlock {
-    const { segment = 0, frame, offset, frameBytes } = place;
-    const index = this.#kept.findIndex(({ place: kept }) =>
-      kept.frame === frame && kept.offset === offset && kept.segment === place.segment
-    );
-    if (index >= 0) {
-      const [found] = this.#kept.splice(index, 1) as [KeptBlock];
-      this.#kept.push(found);
-      return found.block;
-    }
-    let raw: Uint8Array<ArrayBuffer> =
-      (this.#kept.length < this.#setup.keptBlocks ? undefined : this.#kept.shift())?.raw ??
-        new Uint8Array(0);
-    checkPlace(place, { start: access.start.offset, end: access.end });
-    if (this.#cipher?.segment !== segment) {
-      this.#cipher = { segment, cipher: new FrameCipher(nativeEngine, this.#setup.suite, access.segmentKey) };
-    }
-    const { cipher } = this.#cipher;
-    if (this.#sealed.length < frameBytes) this.#sealed = new Uint8Array(frameBytes);
-    const sealed = this.#sealed.subarray(0, frameBytes);
-    const { recovery, bodyOffset } = this.#setup;
-    let filled = 0;
-    const sealedRange = { offset: bodyOffset + offset, length: frameBytes };
-    for (const range of rangesInFile(recovery, bodyOffset, access.start, sealedRange)) {
-      for (let at = 0; at < range.length;) {
-        const count = fs.readSync(this.#archive, sealed, filled, range.length - at, range.offset + at);
-        if (count === 0) {
-          throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
-        }
-        at += count;
-        filled += count;
-      }
-    }
-    const allocate = (length: number) => {
-      if (raw.length < length) raw = new Uint8Array(length);
-      return raw.subarray(0, length);
-    };
-    const block = new IndexedBlock(place, openExpected(cipher, place, FRAME_TYPE.block, sealed, allocate));
-    this.#kept.push({ place, block, raw });
-    return block;
-  }
-}
-
-serve<RestoreSetup, RestoreTask, RestoreReply>((setup) => {
-  const reader = new BlockReader(setup);
-  const stop = new Int32Array(setup.stop);
-  let remarks: RestoreRemark[] = [];
-  let index = 0;
-  const metadata = new MetadataSetter(diskCalls, setup.metadata, (_path, what, error) => {
-    remarks.push({ index, kind: "metadata", what, error: encodeError(error) });
-  });
-  const tools = { calls: diskCalls, metadata };
+serve<RestoreSetup, RestoreTask, RestoreReply>(({ setting, descriptor, done }) => {
+  // The runtime takes a descriptor only from the thread that opened it. Closed when the worker ends.
+  const restore = groupRestorer(setting, fs.openSync(descriptorPath(descriptor), fs.constants.O_RDONLY));
   return ({ place, access, files }) => {
-    const list = unpackFiles(files);
-    const block = place === undefined || access === undefined ? undefined : reader.read(place, access);
-    const written = new Float64Array(list.length * 2);
-    remarks = [];
-    for (index = 0; index < list.length && Atomics.load(stop, 0) === 0; index++) {
-      const { row, extents, mark, goal } = list[index] as typeof list[number];
-      const pieces = piecesOf(row, extents, mark, place, block);
-      try {
-        if (goal.kind === "descriptor") {
-          writePieces(goal.descriptor, pieces);
-        } else {
-          const location = goal.prefix + goal.name;
-          makeFile(tools, location, row, goal.name, pieces, () => removeQuietly(location));
-        }
-        for (const { fileOffset, bytes } of pieces) {
-          written[2 * index] = (written[2 * index] as number) + bytes.length;
-          written[2 * index + 1] = fileOffset + bytes.length;
-        }
-      } catch (error) {
-        if (!isSystemError(error)) throw error;
-        if (goal.kind === "name" && systemCode(error) === "EEXIST") remarks.push({ index, kind: "taken" });
-        else remarks.push({ index, kind: "failed", error: encodeError(error) });
-        if (isFatal(error)) break;
-      }
+    try {
+      const reply = restore({ place, access, files: unpackFiles(files) });
+      return { reply, transfer: [reply.written.buffer] };
+    } finally {
+      Atomics.add(new Int32Array(done), 0, 1);
     }
-    return { reply: { written, remarks }, transfer: [written.buffer] };
   };
 });
-
-function piecesOf(
-  row: Row,
-  extents: readonly Omit<Extent, "block">[],
-  mark: RowMark | undefined,
-  place: BlockPlace | undefined,
-  block: IndexedBlock | undefined,
-): Piece[] {
-  const pieces: Piece[] = [];
-  for (const extent of extents) {
-    if (place === undefined || block === undefined) throw new TypeError("Cannot restore content without its block");
-    const bytes = block.slice(row, { ...extent, block: place }, mark);
-    if (!isFree(bytes)) pieces.push({ fileOffset: extent.fileOffset, bytes });
-  }
-  return pieces;
-}
-
-/** Writes to a file that the main thread has open and keeps open meanwhile. */
-function writePieces(theirs: number, pieces: readonly Piece[]): void {
-  if (pieces.length === 0) return;
-  const descriptor = diskCalls.open(descriptorPath(theirs), fs.constants.O_WRONLY);
-  try {
-    for (const piece of pieces) writeFully(diskCalls, descriptor, piece.bytes, piece.fileOffset);
-  } finally {
-    diskCalls.close(descriptor);
-  }
-}
-
-function removeQuietly(location: string): void {
-  try {
-    fs.unlinkSync(location);
-  } catch {
-    // What led here matters more, and is on its way.
-  }
-}

@@ -8,14 +8,16 @@ import type { FileBatch } from "../disk/restore_batch.ts";
 import type { MetadataOptions } from "../disk/restore_metadata.ts";
 import type { PageEntry } from "../format/block.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import { byBlock, inOneBlock, isSame, nameOf, sum } from "./block_extents.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
-import type { RestoreReply, RestoreSetup, RestoreTask } from "./extract_worker.ts";
+import type { RestoreSetup, RestoreTask } from "./extract_worker.ts";
 import { decodeError } from "./remote_error.ts";
-import { type FileShare, packFiles } from "./restore_message.ts";
+import { groupRestorer, type RestoreReply } from "./restore_group.ts";
+import { type FileShare, packFiles, unpacked } from "./restore_message.ts";
 
 /** How files are restored in parallel. */
 export interface RestoreFilesOptions {
-  /** Worker threads; at least 1. */
+  /** Threads that restore, this one among them; at least 2. */
   readonly jobs: number;
   /** The archive's descriptor, open for reading by position until the crew has stopped. */
   readonly descriptor: number;
@@ -31,8 +33,10 @@ export interface RestoreFilesOptions {
 
 /** Blocks that a worker keeps open where files share content. */
 const KEPT_BLOCKS = 4;
-/** Groups of files under way for each worker, so that none waits for the next. */
+/** Groups of files given to each worker: one to restore, one that waits, so that none is ever idle. */
 const GROUPS_PER_WORKER = 2;
+/** Groups under way for each thread: what is restored here may be behind all that workers have. */
+const GROUPS_PER_JOB = 4;
 /** Files of one group; blocks may hold more, and are then opened again. */
 const MAX_FILES = 4096;
 /** Files that wait for others of their block. */
@@ -103,7 +107,13 @@ function startWorker(): Worker {
 class FilesInParallel implements FileCrew {
   readonly #host: FileHost;
   readonly #crew: Crew<RestoreSetup, RestoreTask, RestoreReply>;
+  readonly #restore: ReturnType<typeof groupRestorer>;
   readonly #width: number;
+  /** Groups that workers may have at a time. */
+  readonly #room: number;
+  /** Groups that they were given, and, in memory that they count in, how many are done: replies wait for the event loop. */
+  #given = 0;
+  readonly #done = new SharedArrayBuffer(4);
   readonly #access: RestoreFilesOptions["access"];
   readonly #stop = new SharedArrayBuffer(4);
   readonly #underWay: GroupUnderWay[] = [];
@@ -120,15 +130,17 @@ class FilesInParallel implements FileCrew {
   ) {
     this.#host = host;
     this.#access = access;
-    this.#width = jobs * GROUPS_PER_WORKER;
+    this.#width = jobs * GROUPS_PER_JOB;
+    this.#room = (jobs - 1) * GROUPS_PER_WORKER;
     const { sameOwner = false, samePermissions = false } = metadata;
-    this.#crew = new Crew(jobs, start ?? startWorker, {
+    const restoring = {
       ...setting,
       keptBlocks: deduplicated ? KEPT_BLOCKS : 1,
-      descriptor,
       metadata: { sameOwner, samePermissions },
       stop: this.#stop,
-    });
+    };
+    this.#restore = groupRestorer(restoring, descriptor);
+    this.#crew = new Crew(jobs - 1, start ?? startWorker, { setting: restoring, descriptor, done: this.#done });
   }
 
   take(entry: CatalogEntry, more: boolean, path: string): boolean | Promise<boolean> {
@@ -272,14 +284,27 @@ class FilesInParallel implements FileCrew {
       group.batch[Symbol.dispose]();
       return;
     }
-    const files = packFiles(group.files.map((file) => file.share), group.batch.prefixes);
-    const transfer = [files.rows.numbers.buffer, files.goals.buffer, files.extents.buffer];
     const access = group.place === undefined ? undefined : await this.#access(group.place);
-    const reply = this.#crew.run({ place: group.place, access, files }, transfer);
+    const reply = this.#given - Atomics.load(new Int32Array(this.#done), 0) < this.#room
+      ? this.#runThere(group, access)
+      : this.#runHere(group, access);
     // Its failure is met when its turn comes, or hidden by an earlier one.
     reply.catch(() => {});
     this.#underWay.push({ group, reply });
     while (this.#underWay.length >= this.#width) await this.#settleOldest();
+  }
+
+  #runThere({ files, place, batch }: Group, access: SegmentAccess | undefined): Promise<RestoreReply> {
+    const packed = packFiles(files.map((file) => file.share), batch.prefixes);
+    const transfer = [packed.rows.numbers.buffer, packed.goals.buffer, packed.extents.buffer];
+    this.#given++;
+    return this.#crew.run({ place, access, files: packed }, transfer);
+  }
+
+  /** This thread would only wait while workers have enough to do. */
+  // deno-lint-ignore require-await -- an async function, so that errors reject
+  async #runHere({ files, place, batch }: Group, access: SegmentAccess | undefined): Promise<RestoreReply> {
+    return this.#restore({ place, access, files: unpacked(files.map((file) => file.share), batch.prefixes) });
   }
 
   async #drain(): Promise<void> {
@@ -343,39 +368,6 @@ class FilesInParallel implements FileCrew {
     this.#group?.batch[Symbol.dispose]();
     this.#group = undefined;
   }
-}
-
-function inOneBlock(extents: readonly Extent[]): boolean {
-  const [first] = extents;
-  return extents.every((extent) => isSame(extent.block, (first as Extent).block));
-}
-
-function isSame(a: BlockPlace, b: BlockPlace): boolean {
-  return a.segment === b.segment && a.frame === b.frame && a.offset === b.offset && a.frameBytes === b.frameBytes;
-}
-
-function sum(extents: readonly Extent[]): number {
-  return extents.reduce((total, { length }) => total + length, 0);
-}
-
-/** Extents by the block that they lie in: where content is shared, they go back and forth between some. */
-function byBlock(extents: readonly Extent[]): Iterable<Extent[]> {
-  const blocks = new Map<string, Extent[]>();
-  let last: Extent[] | undefined;
-  for (const extent of extents) {
-    if (last?.[0] === undefined || !isSame(last[0].block, extent.block)) {
-      const name = nameOf(extent.block);
-      last = blocks.get(name);
-      if (last === undefined) blocks.set(name, last = []);
-    }
-    last.push(extent);
-  }
-  return blocks.values();
-}
-
-/** A place as a name. */
-function nameOf({ segment = 0, frame, offset, frameBytes }: BlockPlace): string {
-  return `${segment} ${frame} ${offset} ${frameBytes}`;
 }
 
 function namedDamage(error: unknown, { files }: Group): unknown {

@@ -70,6 +70,16 @@ export interface UnpackedFile {
     | { readonly kind: "descriptor"; readonly descriptor: number };
 }
 
+/** Files as a worker would see them, for a thread that needs no message. */
+export function unpacked(files: readonly FileShare[], prefixes: readonly string[]): UnpackedFile[] {
+  return files.map(({ goal, ...file }): UnpackedFile => ({
+    ...file,
+    goal: goal.kind === "descriptor"
+      ? goal
+      : { kind: "name", prefix: prefixes[goal.folder] as string, name: goal.name },
+  }));
+}
+
 /** The files that were packed. */
 export function unpackFiles({ rows, goals, extents, names, prefixes }: PackedFiles): UnpackedFile[] {
   const nameList = names.split(SEPARATOR);

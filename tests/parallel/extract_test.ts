@@ -34,7 +34,11 @@ async function extract(
   path: string,
   jobs: number,
   directory: string,
-  more: Partial<RestoreOptions> & Partial<ExtractOptions> & { readonly start?: () => WorkerThread } = {},
+  more: Partial<RestoreOptions> & Partial<ExtractOptions> & {
+    readonly start?: () => WorkerThread;
+    /** Happens when the catalog is open and no block has been read. */
+    readonly meanwhile?: () => void;
+  } = {},
 ): Promise<Extraction> {
   const problems: RestoreProblem[] = [];
   let parallel = false;
@@ -56,6 +60,7 @@ async function extract(
           more.start === undefined ? options : { ...options, start: more.start },
         );
         parallel = crew !== undefined;
+        more.meanwhile?.();
         return crew;
       },
     }),
@@ -207,6 +212,34 @@ Deno.test("restoreInParallel() refuses a damaged block and leaves nothing behind
     const error = await assertRejects(() => extract(`${folder}/a`, 2, `${folder}/out`), ArchiveError);
     assertEquals(error.code, "damaged");
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+  });
+});
+
+Deno.test("restoreInParallel() goes on with the archive that was opened when another takes its name", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    Deno.writeFileSync(path, await archiveOf([entry("a", "file", BALLAST), entry("b", "file", BALLAST)]));
+    const meanwhile = () => {
+      Deno.writeFileSync(`${path}.new`, noise(9e6));
+      Deno.renameSync(`${path}.new`, path);
+    };
+    const done = await extract(path, 2, `${folder}/out`, { meanwhile });
+    assertEquals([done.parallel, done.problems], [true, []]);
+    for (const name of ["a", "b"]) assertEquals(Deno.readFileSync(`${folder}/out/${name}`), BALLAST);
+  });
+});
+
+Deno.test("restoreInParallel() says so when the archive is cut off while it is read, and leaves nothing behind", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    const archive = await archiveOf([entry("a", "file", BALLAST), entry("b", "file", BALLAST)]);
+    for (const length of [10_000, 2_000_000, 7_000_000]) {
+      Deno.writeFileSync(path, archive);
+      const meanwhile = () => Deno.truncateSync(path, length);
+      const error = await assertRejects(() => extract(path, 2, `${folder}/out`, { meanwhile }), ArchiveError);
+      assertEquals(error.code, "truncated");
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
+    }
   });
 });
 
