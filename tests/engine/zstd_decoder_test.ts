@@ -33,6 +33,20 @@ function exported(frame: Bytes, length: number): Bytes | undefined {
   }
 }
 
+Deno.test("decompress() gives the same and refuses the same while there is little to decode, and after that", () => {
+  const raw = content(300_000);
+  const frame = new Uint8Array(
+    zstdCompressSync(raw, { pledgedSrcSize: raw.length, chunkSize: 2 * raw.length } as object),
+  );
+  for (let run = 0; run < 8; run++) {
+    const out = new Uint8Array(raw.length);
+    assert(nativeEngine.decompress(frame, out), `run ${run}`);
+    assert(nativeEngine.equal(out, raw), `run ${run}`);
+    const changed = frame.with(frame.length >> 1, (frame[frame.length >> 1] as number) ^ 0xff);
+    assertEquals(nativeEngine.decompress(changed, out), exported(changed, raw.length) !== undefined, `run ${run}`);
+  }
+});
+
 Deno.test("canDecodeInto() is true in the runtime that the program is made for", () => {
   assert(canDecodeInto());
 });

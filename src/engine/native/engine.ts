@@ -22,7 +22,7 @@ import { constants, crc32, zstdCompressSync, zstdDecompressSync, type ZstdOption
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
 import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
 import { isLoneZstdFrame, wholeBlocksOf } from "../zstd_frame.ts";
-import { canDecodeInto, decodeInto, DECODER_PARAMS } from "./zstd_decoder.ts";
+import { canDecodeInto, decodeInto, DECODER_PARAMS, isMuchDecoded } from "./zstd_decoder.ts";
 
 /** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
 type AeadName = "chacha20-poly1305";
@@ -115,7 +115,7 @@ function compress(raw: Bytes, level: number): Bytes {
 function decompress(stored: Bytes, out: Bytes): boolean {
   if (!isLoneZstdFrame(stored, out.length)) return false;
   if (out.length === 0) return true;
-  if (canDecodeInto()) return decodeInto(stored, out);
+  if (isMuchDecoded(out.length) && canDecodeInto()) return decodeInto(stored, out);
   let result: WithInfo;
   try {
     result = zstdDecompressSync(stored, {

@@ -46,6 +46,17 @@ let stream: Stream | undefined;
 /** Whether it can be used; `undefined` before the first use. Each thread has its own. */
 let works: boolean | undefined;
 
+/** What the trial takes is won back by decoding so much. */
+const BYTES_BEFORE_TRIAL = 2 ** 20;
+
+let bytesAsked = 0;
+
+/** Whether there is enough to decode for the trial to pay, with so many bytes more: reading one small archive it is not. */
+export function isMuchDecoded(more: number): boolean {
+  bytesAsked += more;
+  return bytesAsked > BYTES_BEFORE_TRIAL;
+}
+
 /** Whether {@linkcode decodeInto} does here what it says. */
 export function canDecodeInto(): boolean {
   works ??= passes();
