@@ -11,8 +11,6 @@ interface Import {
   /** A path from the project's root with forward slashes, or a specifier such as `node:fs` or `npm:/crc-32@1.2.2`. */
   readonly target: string;
   readonly isTypeOnly: boolean;
-  /** Present when it is an `import()`: what it names is loaded only once something asks for it. */
-  readonly isDynamic?: true;
 }
 
 /** A module's path from the project's root, and what it imports. */
@@ -125,38 +123,6 @@ function reachable(graph: Graph, entry: string): string[] {
   return [...seen];
 }
 
-/** Everything that is loaded before anything in `entry` runs. */
-function loadedAtStart(graph: Graph, entry: string): string[] {
-  const needed = [...graph].map(([path, imports]) => [path, imports.filter(({ isDynamic }) => !isDynamic)] as const);
-  return reachable(new Map(needed), entry);
-}
-
-/** Reads an archive's recovery record, or makes one: that it has one is all that others need to know. */
-const RECOVERY =
-  /^src\/recovery\/(?!geometry\.ts$)|^src\/archive\/(?:recovery_record|lost_header|protect|repair|salvage\w*)\.ts$/;
-const STREAMS =
-  /^src\/archive\/(?:stream_reader|body_queue|segment_check|agreement)\.ts$|^src\/cli\/(?:piped|check)_archive\.ts$/;
-const WRITING = /^src\/archive\/(?:\w*writer|\w*builder|planner|update|changes|key_changes|body_sink)\.ts$/;
-const READING = /^src\/archive\/(?:archive|segments|segment_tail|unlock|update|changes)\.ts$/;
-const THREADS = /^src\/(?:parallel|library)\//;
-
-/** What a quick command must not wait for: every module costs a part of a millisecond, and many bring others along. */
-const STARTS: Readonly<Record<string, readonly RegExp[]>> = {
-  "cli.ts": [/^src\/(?:engine|text|library|recovery|parallel|cli\/commands)\//, /^node:(?!util$)/],
-  "src/cli/commands/list.ts": [RECOVERY, STREAMS, WRITING, THREADS, /^node:os$/],
-  "src/cli/commands/cat.ts": [RECOVERY, STREAMS, WRITING, THREADS, /^node:os$/],
-  "src/cli/commands/create.ts": [STREAMS, READING, THREADS],
-};
-
-/** What is loaded at a start and should not be, each with the module that begins it. */
-function needlesslyLoaded(graph: Graph, starts: Readonly<Record<string, readonly RegExp[]>>): string[] {
-  return Object.entries(starts).flatMap(([entry, excluded]) =>
-    loadedAtStart(graph, entry)
-      .filter((path) => excluded.some((pattern) => pattern.test(path)))
-      .map((path) => `"${entry}" loads "${path}"`)
-  );
-}
-
 /** What `browser.ts` reaches and a browser cannot load. */
 function browserViolations(graph: Graph): string[] {
   return reachable(graph, "browser.ts").filter((path) =>
@@ -187,7 +153,6 @@ interface ModuleInfo {
   readonly specifier: string;
   readonly dependencies?: readonly {
     readonly specifier: string;
-    readonly isDynamic?: boolean;
     readonly code?: { readonly specifier?: string };
     readonly type?: { readonly specifier?: string };
   }[];
@@ -213,10 +178,9 @@ async function readGraph(root: string, files: readonly string[]): Promise<Graph>
       if (!files.includes(path)) continue;
       graph.set(
         path,
-        (dependencies ?? []).map(({ specifier, code, type, isDynamic }) => ({
+        (dependencies ?? []).map(({ specifier, code, type }) => ({
           target: nameOf(code?.specifier ?? type?.specifier ?? specifier),
           isTypeOnly: code === undefined,
-          ...(isDynamic ? { isDynamic } : {}),
         })),
       );
     }
@@ -253,12 +217,6 @@ Deno.test("browser.ts reaches nothing that a browser lacks", async () => {
   assertEquals(browserViolations(graph), []);
 });
 
-Deno.test("a quick command loads no code that it does not need", async () => {
-  const graph = await readGraph(ROOT, FILES);
-  for (const entry of Object.keys(STARTS)) assertArrayIncludes(FILES, [entry]);
-  assertEquals(needlesslyLoaded(graph, STARTS), []);
-});
-
 Deno.test("no imports go in a circle", async () => {
   assertEquals(cycles(await readGraph(ROOT, FILES)), []);
 });
@@ -278,12 +236,11 @@ Deno.test("the runtime-neutral layers name no platform, and no import is hidden 
   }
 });
 
-/** A graph out of `{ importer: [targets] }`; `type:` or `later:` before a target: only its types, or only by `import()`. */
+/** A graph out of `{ importer: [targets] }`; `type:` before a target makes it a type-only import. */
 function fixture(imports: Record<string, readonly string[]>): Graph {
   const parse = (target: string): Import => ({
-    target: target.replace(/^(?:type|later):/, ""),
+    target: target.replace(/^type:/, ""),
     isTypeOnly: target.startsWith("type:"),
-    ...(target.startsWith("later:") ? { isDynamic: true } : {}),
   });
   return new Map(Object.entries(imports).map(([path, targets]) => [path, targets.map(parse)]));
 }
@@ -350,18 +307,6 @@ Deno.test("browserViolations() follows imports as far as they go, and not throug
   assertEquals(browserViolations(graph), ["src/disk/walk.ts", "src/engine/native/engine.ts", "node:fs"]);
 });
 
-Deno.test("needlesslyLoaded() names what a start loads over others, and neither types nor what is loaded later", () => {
-  const graph = fixture({
-    "cli.ts": ["a.ts", "type:slow_type.ts", "later:slow_later.ts"],
-    "a.ts": ["slow_b.ts", "npm:/x"],
-    "slow_later.ts": ["slow_behind.ts"],
-  });
-  assertEquals(needlesslyLoaded(graph, { "cli.ts": [/^slow_/, /^npm:/] }), [
-    '"cli.ts" loads "slow_b.ts"',
-    '"cli.ts" loads "npm:/x"',
-  ]);
-});
-
 Deno.test("cycles() finds a circle wherever it starts, and none in a diamond", () => {
   assertEquals(cycles(fixture({ "a": ["b"], "b": ["c"], "c": ["type:b"] })), ["b -> c -> b"]);
   assertEquals(cycles(fixture({ "a": ["a"] })), ["a -> a"]);
@@ -394,14 +339,12 @@ Deno.test("readGraph() sees every form of import", async () => {
       );
     }
     const graph = await readGraph(root, ["a.ts"]);
-    const seen = (graph.get("a.ts") ?? []).map(({ target, isTypeOnly, isDynamic }) =>
-      `${isTypeOnly ? "type:" : isDynamic ? "later:" : ""}${target}`
-    );
+    const seen = (graph.get("a.ts") ?? []).map(({ target, isTypeOnly }) => `${isTypeOnly ? "type:" : ""}${target}`);
     assertEquals(seen.sort(), [
       "b.ts",
       "d.ts",
       "e.ts",
-      "later:g.ts",
+      "g.ts",
       "node:fs",
       "type:c.ts",
       "type:f.ts",

@@ -42,13 +42,18 @@ Deno.test("the program starts without commands, archives, files, threads, cipher
   assertEquals(matching(loaded, wanted), []);
 });
 
-Deno.test("list and cat load nothing that stores or restores, and no threads", async () => {
+/** What reads streams, and what mends and salvages: an ordinary file needs nothing of it but whether it has a record. */
+const STREAMS_AND_DAMAGE =
+  /^src\/recovery\/(?!geometry\.ts)|^src\/archive\/(?:stream_reader|body_queue|segment_check|agreement|recovery_record|lost_header|repair|salvage\w*)\.ts|^src\/cli\/(?:piped|check|partial)_archive\.ts|^src\/library\//;
+
+Deno.test("list and cat load nothing that stores, restores, mends or reads pipes, and no threads", async () => {
   for (const verb of ["list", "cat"]) {
     const loaded = await loadedWith(join("src", "cli", "commands", `${verb}.ts`).replaceAll("\\", "/"));
     assert(loaded.has("src/archive/archive.ts"), verb);
     const unneeded =
       /^src\/parallel\/|^src\/archive\/(?:create|copy|writer|block_builder|planner)\.ts|^src\/disk\/(?:walk|restore|extract)|noble|zxcvbn|bip39/;
     assertEquals(matching(loaded, unneeded), [], verb);
+    assertEquals(matching(loaded, STREAMS_AND_DAMAGE), [], verb);
   }
 });
 
