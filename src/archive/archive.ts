@@ -9,8 +9,8 @@ import type { Trailer } from "../format/tables.ts";
 import { physicalLength } from "../recovery/geometry.ts";
 import { IndexedBlock } from "./block_index.ts";
 import { openBody } from "./body_source.ts";
-import { type EntryCursor, MergedCursor } from "./catalog_cursor.ts";
-import type { CatalogEntry, CatalogRun } from "./catalog_run.ts";
+import { MergedCursor } from "./catalog_cursor.ts";
+import type { CatalogEntry, CatalogRun, RunCursor } from "./catalog_run.ts";
 import { contentError } from "./content_error.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { findSegment, type NewestSegment } from "./segment_tail.ts";
@@ -223,7 +223,7 @@ export class Archive {
   }
 
   /** What {@linkcode entries} reads, without a promise for each; paths that are gone come with it. */
-  cursor(from?: string): EntryCursor {
+  cursor(from?: string): MergedCursor<RunCursor> {
     return new MergedCursor(this.runs.map((run) => run.cursor(from)));
   }
 

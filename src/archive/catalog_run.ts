@@ -145,6 +145,11 @@ export class RunCursor {
     return this.#current = mark === undefined ? entry : { ...entry, mark };
   }
 
+  /** Where in the page it stands; negative before the first call of {@linkcode advance}, and at the end. */
+  get at(): number {
+    return this.#at;
+  }
+
   get path(): string | undefined {
     const page = this.#page;
     if (page === undefined || this.#at < 0) return undefined;
@@ -163,14 +168,14 @@ export class RunCursor {
   }
 
   comparePath(other: Bytes): number {
-    const paths = this.#paths;
+    const paths = this.paths;
     if (paths === undefined) return 1;
     const { bytes, starts } = paths;
     return comparePathBytes(bytes, starts[this.#at] as number, starts[this.#at + 1] as number, other);
   }
 
   copyPath(into: Bytes): number {
-    const paths = this.#paths;
+    const paths = this.paths;
     if (paths === undefined) return 0;
     const { bytes, starts } = paths;
     const start = starts[this.#at] as number;
@@ -179,7 +184,8 @@ export class RunCursor {
     return end - start;
   }
 
-  get #paths(): PathTable | undefined {
+  /** Paths of which the one at number {@linkcode at} is its own; `undefined` when there is no entry at hand. */
+  get paths(): PathTable | undefined {
     return this.#at < 0 ? undefined : this.#page?.rows.paths;
   }
 

@@ -2,7 +2,8 @@
 import { comparePaths, ROOT_PATH } from "../format/path.ts";
 import type { Archive, CatalogEntry } from "./archive.ts";
 import type { EntryKind } from "../format/row.ts";
-import type { EntryCursor } from "./catalog_cursor.ts";
+import type { MergedCursor } from "./catalog_cursor.ts";
+import type { RunCursor } from "./catalog_run.ts";
 
 /**
  * The entries whose paths begin with any of `prefixes`, in path order and once each. An empty prefix begins them all,
@@ -24,13 +25,15 @@ export async function* entriesBeginning(archive: Archive, prefixes: readonly str
 export async function visitBeginning(
   archive: Archive,
   prefixes: readonly string[],
-  visit: (cursor: EntryCursor) => void,
+  visit: (cursor: MergedCursor<RunCursor>) => void,
   pause: () => Promise<void> | undefined,
 ): Promise<void> {
   for (const prefix of apart(prefixes)) {
     const cursor = archive.cursor(prefix === "" ? undefined : prefix);
+    // A string of a path takes time that nobody asked for.
+    const isWithin = prefix === "" ? () => cursor.run?.paths !== undefined : () => cursor.path?.startsWith(prefix);
     await cursor.advance();
-    while (cursor.path?.startsWith(prefix)) {
+    while (isWithin()) {
       if (cursor.kind !== undefined && !cursor.continued) visit(cursor);
       const reading = cursor.advance();
       if (reading === undefined) continue;

@@ -1,5 +1,6 @@
 /** `coffer list` */
 import { Archive, type CatalogEntry } from "../../archive/archive.ts";
+import type { RunCursor } from "../../archive/catalog_run.ts";
 import { entriesBeginning, visitBeginning } from "../../archive/ranges.ts";
 import { pauseEvery } from "../../archive/pause.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
@@ -14,6 +15,7 @@ import type { ListOptions } from "../options.ts";
 import { openEitherWay, openFile } from "../open_file.ts";
 import { compileExcludes, compilePatterns, type Patterns } from "../patterns.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
+import type { Ui } from "../ui/ui.ts";
 import { entryJson } from "./entry_json.ts";
 import { localTime } from "../ui/local_time.ts";
 
@@ -21,7 +23,9 @@ import { localTime } from "../ui/local_time.ts";
 export async function run(context: CommandContext, options: ListOptions): Promise<ExitCode> {
   const { ui, signal } = context;
   const patterns = compilePatterns(options.patterns, { literal: options.literal });
-  const exclude = compileExcludes(await excludeGlobs(context, options));
+  const excludes = await excludeGlobs(context, options);
+  const exclude = compileExcludes(excludes);
+  const isOfPathsAlone = options.patterns.length === 0 && excludes.length === 0 && !options.long && !options.null;
   const pause = pauseEvery();
   const show = (path: string, isDirectory: boolean, row: () => Row) => {
     if (!patterns.matches(path, isDirectory) || exclude(path, isDirectory)) return;
@@ -47,7 +51,10 @@ export async function run(context: CommandContext, options: ListOptions): Promis
     await visitBeginning(
       opened.archive,
       patterns.prefixes,
-      (cursor) => show(cursor.path as string, cursor.kind === "directory", () => (cursor.current as CatalogEntry).row),
+      (cursor) => {
+        if (isOfPathsAlone && showPlainly(ui, cursor.run as RunCursor)) return;
+        show(cursor.path as string, cursor.kind === "directory", () => (cursor.current as CatalogEntry).row);
+      },
       async () => {
         await pause();
         signal.throwIfAborted();
@@ -55,6 +62,11 @@ export async function run(context: CommandContext, options: ListOptions): Promis
     );
   }
   return await tellUnmatched(context, patterns, opened.archive) ? EXIT.failed : EXIT.done;
+}
+
+/** Shows the path at hand by its bytes, where that is possible: a string for each takes longer than reading it does. */
+function showPlainly(ui: Ui, { paths, at }: RunCursor): boolean {
+  return paths !== undefined && ui.plainName(paths.bytes, paths.starts[at] as number, paths.starts[at + 1] as number);
 }
 
 /** Shows each version of what matches: its row as it is first in a snapshot, and when it is gone. */

@@ -15,6 +15,11 @@ export class JsonUi extends MessageUi implements Ui {
     this.output.write(`${escapeJson(JSON.stringify(record))}\n`);
   }
 
+  /** See {@linkcode Ui.plainName}. */
+  plainName(): boolean {
+    return false;
+  }
+
   /** See {@linkcode Ui.write}. */
   write(): void {
     // Deliberately nothing: with JSON, standard output is JSON throughout.

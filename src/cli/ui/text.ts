@@ -1,4 +1,5 @@
 /** Results as lines of text. */
+import type { Bytes } from "../../engine/engine.ts";
 import { MessageUi } from "./message_ui.ts";
 import type { Ui } from "./ui.ts";
 
@@ -10,6 +11,12 @@ export class TextUi extends MessageUi implements Ui {
   result(text: () => string | undefined): void {
     const line = text();
     if (line !== undefined) this.write(`${line}\n`);
+  }
+
+  /** See {@linkcode Ui.plainName}. */
+  plainName(bytes: Bytes, start: number, end: number): boolean {
+    if (this.output.terminal) this.messages.status?.erase();
+    return this.output.writePlainLine(bytes, start, end);
   }
 
   /** See {@linkcode Ui.write}. */

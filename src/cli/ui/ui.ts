@@ -2,6 +2,7 @@
  * What commands say, and to whom. Commands know this interface only; text, JSON and progress are its implementations.
  * Results go to standard output, everything else to standard error.
  */
+import type { Bytes } from "../../engine/engine.ts";
 
 /** A value of JSON. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -36,6 +37,11 @@ export interface Ui {
    * `text` must have names escaped; `undefined` prints nothing.
    */
   result(text: () => string | undefined, json: () => JsonRecord | undefined): void;
+  /**
+   * Writes a name as a result without making a string of it, when it shows as it is: printable ASCII without a
+   * backslash. Otherwise, and with JSON, it returns false and has done nothing. The name is the UTF-8 from `start` to `end`.
+   */
+  plainName(bytes: Bytes, start: number, end: number): boolean;
   /** Text for standard output exactly as it is, such as names that end in NUL. Nothing with JSON. */
   write(text: string): void;
   /** Something worth knowing, unless `--quiet`. */

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { createUi, type UiOptions } from "../../../src/cli/ui/create_ui.ts";
+import { escapeName } from "../../../src/cli/ui/escape.ts";
 import { TextOutput, writeAllSync } from "../../../src/cli/ui/output.ts";
 import type { Ui } from "../../../src/cli/ui/ui.ts";
 import { FakeOutput, FakeSystem } from "../fake_system.ts";
@@ -84,6 +85,34 @@ Deno.test("TextOutput gathers small writes, but not on a terminal", () => {
   const terminal = new FakeOutput(true);
   new TextOutput(terminal).write("a");
   assertEquals(terminal.text, "a");
+});
+
+Deno.test("writePlainLine() takes what shows as it is and nothing else, in order with other text", () => {
+  const pipe = new FakeOutput();
+  const output = new TextOutput(pipe);
+  const line = (name: string) => {
+    const bytes = new TextEncoder().encode(`<${name}>`);
+    return output.writePlainLine(bytes, 1, bytes.length - 1);
+  };
+  assertEquals(line("first ~/x"), true);
+  for (const name of ["a\nb", "\x1b[1A", "é", "a\\b", "\ufeffa", "\u202ea"]) assertEquals(line(name), false, name);
+  const taken: string[] = [];
+  for (let code = 1; code < 128; code++) {
+    const name = String.fromCharCode(code);
+    if (line(name)) taken.push(name);
+    assertEquals(taken.at(-1) === name, escapeName(name) === name, `character ${code}`);
+  }
+  output.write("text\n");
+  assertEquals(line("second"), true);
+  assertEquals(line(""), true);
+  output.flush();
+  output.flush();
+  assertEquals(pipe.text, `first ~/x\n${taken.join("\n")}\ntext\nsecond\n\n`);
+  assertEquals(line("x".repeat(2 ** 16)), false);
+  for (let i = 0; i < 10_000; i++) assertEquals(line(`line ${i}`), true);
+  output.flush();
+  assertEquals(pipe.text.split("\n").filter((text) => text.startsWith("line")).length, 10_000);
+  assertEquals(pipe.writes, 5);
 });
 
 Deno.test("TextOutput throws when the pipe is closed, and does not write the same twice", () => {
