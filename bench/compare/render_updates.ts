@@ -55,7 +55,8 @@ ${changedFiles} of them, ${
       kilobytes(changedBytes)
     } in all. Seconds on the wall, medians of ${find.length} rounds (of fewer, in
 parentheses), less what the same command takes over a tree of one file, which is the program's start and its key: the
-last column. 7zz keeps no earlier versions, so its bytes are not compared. Measured on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno},
+last column. 7zz keeps no earlier versions, so its bytes are not compared; zpaq, restic
+and borg store what is the same in part once, as Coffer does with \`--dedup\`. Measured on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Deno ${machine.deno},
 ${date.slice(0, 10)}, load ${loadBefore.toFixed(2)} before.`,
     table([
       ["", "nothing changed", "1 % changed", "bytes added", "start and key"],
