@@ -15,9 +15,11 @@ const SMALL_FILES = 480;
 
 const cipher = new FrameCipher(nativeEngine, 1, randomSample(32));
 const scratch = new BlockScratch();
+const compressed = new BlockScratch();
 
 function build(parts: readonly BlockPart[], level: Level): Bytes {
-  return buildBlock({ frame: 0, parts }, { engine: nativeEngine, cipher, level, access: undefined, scratch }).bytes;
+  const tools = { engine: nativeEngine, cipher, level, access: undefined, scratch, compressed };
+  return buildBlock({ frame: 0, parts }, tools).bytes;
 }
 
 function open(frame: Bytes): void {

@@ -122,6 +122,8 @@ export interface BlockTools {
   readonly access: ContentAccess | undefined;
   /** Memory for one block at a time, kept between calls. */
   readonly scratch: BlockScratch;
+  /** The same for what it is compressed to. */
+  readonly compressed: BlockScratch;
   /** Memory for a sealed frame of so many bytes; fresh unless given. */
   readonly allocate?: (length: number) => Bytes;
 }
@@ -133,7 +135,7 @@ export function blockTools(
   access: ContentAccess | undefined,
 ): BlockTools {
   const cipher = new FrameCipher(engine, suite, segmentKey);
-  return { engine, cipher, level, cutting, access, scratch: new BlockScratch() };
+  return { engine, cipher, level, cutting, access, scratch: new BlockScratch(), compressed: new BlockScratch() };
 }
 
 /** Builds each block where it is asked for. */
@@ -201,13 +203,15 @@ export function buildBlock(plan: BlockPlan, tools: BlockTools): BuiltBlock {
   });
   const entries = outcomes.flatMap((outcome) => outcome.ok ? [outcome.entry] : []);
   const raw = buffer.finish(encodeBlockRows(entries));
-  const content = prepareFrame(tools.engine, { type: FRAME_TYPE.block, rows: entries.length }, raw, tools.level);
-  return {
-    frame: plan.frame,
-    bytes: tools.cipher.seal(plan.frame, content, tools.allocate),
-    outcomes,
-    contentBytes: buffer.dataLength,
-  };
+  const bytes = sealRaw(plan.frame, entries.length, raw, tools);
+  return { frame: plan.frame, bytes, outcomes, contentBytes: buffer.dataLength };
+}
+
+/** Compresses and seals a block's raw bytes. */
+function sealRaw(frame: number, rows: number, raw: Bytes, tools: BlockTools): Bytes {
+  const { engine, cipher, level, compressed, allocate } = tools;
+  const room = (length: number) => compressed.take(length);
+  return cipher.seal(frame, prepareFrame(engine, { type: FRAME_TYPE.block, rows }, raw, level, room), allocate);
 }
 
 /** Seals a block. */
@@ -216,8 +220,7 @@ export function sealBlock({ frame, count, rows, data }: UnsealedBlock, tools: Bl
   const raw = tools.scratch.take(length).subarray(0, length);
   raw.set(rows);
   raw.set(data, rows.length);
-  const content = prepareFrame(tools.engine, { type: FRAME_TYPE.block, rows: count }, raw, tools.level);
-  return tools.cipher.seal(frame, content, tools.allocate);
+  return sealRaw(frame, count, raw, tools);
 }
 
 /** A block of whole files, with its rows encoded. */
@@ -233,8 +236,9 @@ export interface WholeBlock {
 /** Builds a block whose rows are known; `undefined` when they do not hold. Then nothing was sealed. */
 export function buildWholeBlock(
   { frame, rows, count, files }: WholeBlock,
-  { engine, cipher, level, access, scratch, allocate }: BlockTools,
+  tools: BlockTools,
 ): Pick<BuiltBlock, "bytes" | "contentBytes"> | undefined {
+  const { access, scratch } = tools;
   if (access === undefined && files.locations.length > 0) return undefined;
   let contentBytes = 0;
   for (let at = 0; at < files.numbers.length; at += FILE_NUMBERS) contentBytes += files.numbers[at] as number;
@@ -242,8 +246,7 @@ export function buildWholeBlock(
   const raw = scratch.take(rows.length + contentBytes).subarray(0, rows.length + contentBytes);
   raw.set(rows);
   if (access !== undefined && !readWhole(files, raw.subarray(rows.length), access)) return undefined;
-  const content = prepareFrame(engine, { type: FRAME_TYPE.block, rows: count }, raw, level);
-  return { bytes: cipher.seal(frame, content, allocate), contentBytes };
+  return { bytes: sealRaw(frame, count, raw, tools), contentBytes };
 }
 
 /** The block's raw bytes while they grow: room for the rows first, then data, so that nothing is moved at the end. */

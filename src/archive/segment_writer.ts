@@ -57,7 +57,7 @@ export interface Sink {
 
 /** What is stored with a segment. */
 export interface SegmentOptions {
-  /** zstd level or `"store"`; 3 unless given. */
+  /** zstd level, `"store"`, or `"default"`, which it is unless given. */
   readonly level?: Level;
   /** Pads the length to the next Padmé step, so that it tells less about the content. */
   readonly pad?: boolean;
@@ -208,7 +208,7 @@ export class SegmentWriter {
 
   /** How hard frames are compressed. */
   get level(): Level {
-    return this.#options.level ?? 3;
+    return this.#options.level ?? "default";
   }
 
   /** What building this archive's blocks takes. */

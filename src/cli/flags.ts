@@ -84,9 +84,6 @@ export interface ValueFlag<T> extends DescribedFlag {
 /** One option of the table. */
 export type Flag = SwitchFlag | ValueFlag<unknown>;
 
-/** zstd's level unless told otherwise: what the runtime's zstd and most tools use. */
-export const DEFAULT_LEVEL = 3;
-
 /** Bytes that scrypt fills for each unit of N·r·p (RFC 7914). */
 export const KDF_BLOCK_BYTES = 128;
 
@@ -163,7 +160,7 @@ export const FLAGS = {
     value: "1..19",
     group: "Storing",
     read: wholeNumber(1, 19),
-    summary: `zstd level: higher is smaller and slower (default ${DEFAULT_LEVEL})`,
+    summary: "zstd level: higher is smaller and slower (default: about as small as 3, and faster)",
   },
   "store": {
     kind: "switch",

@@ -10,14 +10,7 @@ import {
   MAX_SLOTS,
 } from "../format/limits.ts";
 import { UsageError } from "./command_error.ts";
-import {
-  DEFAULT_CHECKPOINT_BYTES,
-  DEFAULT_JOBS,
-  DEFAULT_LEVEL,
-  type FlagName,
-  KDF_BLOCK_BYTES,
-  type TypedFlags,
-} from "./flags.ts";
+import { DEFAULT_CHECKPOINT_BYTES, DEFAULT_JOBS, type FlagName, KDF_BLOCK_BYTES, type TypedFlags } from "./flags.ts";
 import type { PassphraseSource } from "./passphrase.ts";
 import { snapshotChoice, wholeNumber } from "./values.ts";
 import { usageLine, type VerbName, verbOf } from "./verbs.ts";
@@ -97,7 +90,7 @@ export interface StoringOptions extends CommonOptions, ExcludeOptions, WorkOptio
   readonly filesFromNull: boolean;
   readonly oneFileSystem: boolean;
   /** zstd level, 1 to 19. */
-  readonly level: number;
+  readonly level: number | "default";
   /** Whether to leave compression out. */
   readonly store: boolean;
   readonly pad: boolean;
@@ -302,7 +295,7 @@ export interface CopyOptions extends OpeningOptions, WorkOptions {
   /** Its keys. */
   readonly newKeys: KeySources;
   readonly kdfLogN: number;
-  readonly level: number;
+  readonly level: number | "default";
   readonly store: boolean;
   /** The old archive's when not given. */
   readonly suite: SuiteId | undefined;
@@ -429,7 +422,7 @@ export function interpret(verb: VerbName, typed: TypedFlags, positionals: readon
         snapshots: copiedSnapshots(typed),
         newKeys: newKeySources(verb, typed, inputUses.length === 0),
         kdfLogN: typed["kdf-log-n"] ?? DEFAULT_LOG_N,
-        level: typed.level ?? DEFAULT_LEVEL,
+        level: typed.level ?? "default",
         store: typed.store ?? false,
         suite: typed.suite === undefined ? undefined : SUITE_IDS[typed.suite],
         dedup: typed.dedup ?? false,
@@ -595,7 +588,7 @@ function storingOptions(common: CommonOptions, typed: TypedFlags, paths: readonl
     filesFrom: typed["files-from"],
     filesFromNull: typed.null ?? false,
     oneFileSystem: typed["one-file-system"] ?? false,
-    level: typed.level ?? DEFAULT_LEVEL,
+    level: typed.level ?? "default",
     store: typed.store ?? false,
     pad: typed.pad ?? false,
     label: typed.label,

@@ -56,6 +56,12 @@ export interface HybridKem {
   decapsulate(encapsulated: Bytes, identity: Bytes): Bytes | undefined;
 }
 
+/**
+ * How hard to compress: a level of zstd's, or about as small as its level 3 in less time, which depends on what the
+ * content is: `binary`, or `text` of megabytes. `sample` is what tells fastest whether anything compresses.
+ */
+export type Effort = number | "binary" | "text" | "sample";
+
 /** The primitives of one platform. */
 export interface Engine {
   /** A short name for reports, such as `native`. */
@@ -76,9 +82,10 @@ export interface Engine {
   crc32(data: Bytes): number;
   /**
    * One zstd frame (RFC 8878) of `raw` with its content size in the frame header, without checksum or dictionary
-   * and with a window of at most 16 MiB. `undefined` on engines that cannot compress: they store.
+   * and with a window of at most 16 MiB; in what `allocate` gives, where that is given and called. Equal `raw` and
+   * `effort` give equal frames, whatever was compressed before. `undefined` on engines that cannot compress: they store.
    */
-  readonly compress: ((raw: Bytes, level: number) => Bytes) | undefined;
+  readonly compress: ((raw: Bytes, effort: Effort, allocate?: (length: number) => Bytes) => Bytes) | undefined;
   /**
    * Decodes `stored`, which must be exactly one zstd frame whose content is exactly `out.length` bytes, into `out`.
    * Returns false on anything else (truncated, longer, a second frame, trailing bytes, over-large window); never throws for bad

@@ -48,7 +48,10 @@ export interface CreateProgress {
 
 /** How entries are stored, in a new archive or as a further snapshot of one. */
 export interface StoreOptions {
-  /** zstd level, 1 to 19, or `"store"`; 3 unless given. Where the engine cannot compress, everything is stored. */
+  /**
+   * zstd level, 1 to 19, or `"store"`. Unless given, what suits the content: about as small as level 3, and faster. Where
+   * the engine cannot compress, everything is stored.
+   */
   readonly level?: number | "store" | undefined;
   /** A label for the snapshot, at most 1,024 bytes; only who opens the archive sees it. */
   readonly label?: string | undefined;
@@ -160,7 +163,7 @@ export function coreArchiveOptions(
 
 /** How a snapshot is stored, as the core takes it: checked. */
 export function coreStoreOptions(options: StoreOptions): CoreStoreOptions {
-  const { label = "", level = 3, pad = false, onProgress } = options;
+  const { label = "", level = "default", pad = false, onProgress } = options;
   if (!label.isWellFormed() || utf8Length(label) > MAX_LABEL_BYTES) {
     throw new RangeError(`Cannot use the label: it is not well-formed Unicode of at most ${MAX_LABEL_BYTES} bytes`);
   }
@@ -183,7 +186,9 @@ export function coreStoreOptions(options: StoreOptions): CoreStoreOptions {
 }
 
 function checkedLevel(level: Level): Level {
-  if (level === "store" || (Number.isInteger(level) && level >= 1 && level <= MAX_LEVEL)) return level;
+  if (level === "store" || level === "default" || (Number.isInteger(level) && level >= 1 && level <= MAX_LEVEL)) {
+    return level;
+  }
   throw new RangeError(`Cannot use the level ${level}: it is 1 to ${MAX_LEVEL}, or "store"`);
 }
 

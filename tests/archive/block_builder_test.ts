@@ -22,7 +22,8 @@ import { directory, file, row, utf8 } from "./sample_tree.ts";
 const cipher = new FrameCipher(nativeEngine, 1, new Uint8Array(32));
 
 function tools(access?: MemoryFiles, more: Partial<BlockTools> = {}): BlockTools {
-  return { engine: nativeEngine, cipher, level: "store", access, scratch: new BlockScratch(), ...more };
+  const memory = { scratch: new BlockScratch(), compressed: new BlockScratch() };
+  return { engine: nativeEngine, cipher, level: "store", access, ...memory, ...more };
 }
 
 /** A part of an item's content, read from its file. */

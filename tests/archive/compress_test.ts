@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Bytes, Engine } from "../../src/engine/engine.ts";
+import type { Bytes, Effort, Engine } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { portableEngine } from "../../src/engine/portable/engine.ts";
 import { prepareFrame } from "../../src/archive/compress.ts";
@@ -10,13 +10,13 @@ import { utf8 } from "./sample_tree.ts";
 
 const KIND = { type: 1, rows: 3 };
 
-/** An engine that counts the bytes it is asked to compress at each level. */
-function counting(): { engine: Engine; asked: Map<number, number> } {
-  const asked = new Map<number, number>();
-  const compress = (raw: Bytes, level: number): Bytes => {
-    asked.set(level, (asked.get(level) ?? 0) + raw.length);
+/** An engine that counts the bytes it is asked to compress with each effort. */
+function counting(): { engine: Engine; asked: Map<Effort, number> } {
+  const asked = new Map<Effort, number>();
+  const compress = (raw: Bytes, effort: Effort): Bytes => {
+    asked.set(effort, (asked.get(effort) ?? 0) + raw.length);
     assert(nativeEngine.compress !== undefined);
-    return nativeEngine.compress(raw, level);
+    return nativeEngine.compress(raw, effort);
   };
   return { engine: { ...nativeEngine, compress }, asked };
 }
@@ -65,8 +65,8 @@ Deno.test("prepareFrame() does not pay for compressing what does not compress", 
   const { engine, asked } = counting();
   const { head } = prepareFrame(engine, KIND, seededRandom(2)(2_000_000), 3);
   assertEquals(head.codec, CODEC.stored);
-  // The sample: sixteen pieces of 4 KiB at the cheapest level.
-  assertEquals([...asked], [[1, 65_536]]);
+  // Sixteen pieces of 4 KiB.
+  assertEquals([...asked], [["sample", 65_536]]);
 });
 
 Deno.test("prepareFrame() finds what compresses in the middle of what does not", () => {
@@ -82,5 +82,39 @@ Deno.test("prepareFrame() stores what is not made shorter, at every length aroun
   for (const length of [1, 2, 15, 65_535, 65_536, 65_537, 69_632]) {
     const { head } = prepareFrame(nativeEngine, KIND, seededRandom(length)(length), 3);
     assertEquals([head.codec, head.stored], [CODEC.stored, length]);
+  }
+});
+
+/** What a program is like: numbers of one and two bytes, again and again. */
+function program(length: number): Bytes {
+  const noise = seededRandom(4)(length);
+  for (let i = 0; i < length; i++) if (i % 8 !== 0) noise[i] = i % 8 < 5 ? (noise[i] as number) % 16 : 0xe8;
+  return noise;
+}
+
+/** Text in a script whose letters all have two bytes. */
+const greek = utf8("όλη δουλειά και καθόλου παιχνίδι\r\n\t".repeat(30_000));
+
+Deno.test("prepareFrame() leaves to content how it is compressed, unless a level is given", () => {
+  const large = 2 ** 22;
+  const cases: readonly (readonly [Bytes, Effort])[] = [
+    [text(60_000), 3],
+    [program(60_000), 3],
+    [text(2 ** 21), 3],
+    [greek, 3],
+    [program(2 ** 21), "binary"],
+    [program(large), "binary"],
+    [text(large), "text"],
+  ];
+  for (const [raw, expected] of cases) {
+    for (const [level, effort] of [["default", expected], [3, 3], [1, 1]] as const) {
+      const { engine, asked } = counting();
+      const { head, stored } = prepareFrame(engine, KIND, raw, level);
+      asked.delete("sample");
+      assertEquals([...asked], [[effort, raw.length]]);
+      const back = new Uint8Array(head.raw);
+      assert(nativeEngine.decompress(stored, back));
+      assertEquals(back, raw);
+    }
   }
 });

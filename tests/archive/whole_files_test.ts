@@ -41,7 +41,14 @@ function partsOf(items: readonly Item[]): BlockPart[] {
 
 function build(parts: readonly BlockPart[], access: MemoryFiles, rows?: EncodedRows) {
   const cipher = new FrameCipher(nativeEngine, 1, new Uint8Array(32));
-  const tools = { engine: nativeEngine, cipher, level: 3, access, scratch: new BlockScratch() };
+  const tools = {
+    engine: nativeEngine,
+    cipher,
+    level: 3,
+    access,
+    scratch: new BlockScratch(),
+    compressed: new BlockScratch(),
+  };
   return buildBlock({ frame: 5, parts, rows }, tools);
 }
 

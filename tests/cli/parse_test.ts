@@ -15,7 +15,7 @@ Deno.test("parse() takes everything after -- as it is", () => {
   assertObjectMatch(options("create", "a", "--", "-v", "--level", "--"), {
     paths: ["-v", "--level", "--"],
     verbose: false,
-    level: 3,
+    level: "default",
   });
 });
 

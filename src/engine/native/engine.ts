@@ -20,9 +20,10 @@ import {
 } from "node:crypto";
 import { constants, crc32, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from "node:zlib";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
-import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
+import type { Aead, Bytes, Effort, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
 import { isLoneZstdFrame, wholeBlocksOf } from "../zstd_frame.ts";
 import { canDecodeInto, decodeInto, DECODER_PARAMS, isMuchDecoded } from "./zstd_decoder.ts";
+import { canEncode, encodeInto, type EncoderParams } from "./zstd_encoder.ts";
 
 /** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
 type AeadName = "chacha20-poly1305";
@@ -93,16 +94,51 @@ function maxFrameBytes(contentBytes: number): number {
   return contentBytes + Math.ceil(contentBytes / 256) + 128;
 }
 
-function compress(raw: Bytes, level: number): Bytes {
-  if (!Number.isInteger(level) || level < MIN_LEVEL || level > MAX_LEVEL) {
-    throw new RangeError(`Cannot compress at level ${level}: levels are ${MIN_LEVEL} to ${MAX_LEVEL}`);
+/** A window that holds a whole block: where it does not, looking for matches takes a quarter more time. */
+const BLOCK_WINDOW = { [constants.ZSTD_c_windowLog]: 22 };
+/** Up to this size zstd chooses other tables for a level, for an encoder that is told the size. */
+const MIN_KEPT_BYTES = 256 * 1024 + 1;
+/** Levels whose encoder is kept: the strategies of those above are not known to give the same each time. */
+const KEPT_LEVELS = [1, 2, 3, 4].map((level): EncoderParams => ({
+  [constants.ZSTD_c_compressionLevel]: level,
+  ...BLOCK_WINDOW,
+}));
+/** What was measured to be fastest at about the size of level 3; see bench/README.md. */
+const EFFORTS: Record<Exclude<Effort, number>, EncoderParams> = {
+  binary: {
+    [constants.ZSTD_c_compressionLevel]: 3,
+    ...BLOCK_WINDOW,
+    [constants.ZSTD_c_strategy]: constants.ZSTD_fast,
+    [constants.ZSTD_c_hashLog]: 16,
+    [constants.ZSTD_c_minMatch]: 5,
+  },
+  text: {
+    [constants.ZSTD_c_compressionLevel]: 3,
+    ...BLOCK_WINDOW,
+    [constants.ZSTD_c_strategy]: constants.ZSTD_dfast,
+    [constants.ZSTD_c_hashLog]: 17,
+    [constants.ZSTD_c_chainLog]: 14,
+    [constants.ZSTD_c_minMatch]: 6,
+  },
+  sample: { [constants.ZSTD_c_compressionLevel]: 1 },
+};
+
+function compress(
+  raw: Bytes,
+  effort: Effort,
+  allocate: (length: number) => Bytes = (length) => new Uint8Array(length),
+): Bytes {
+  const params = keptParams(raw.length, effort);
+  if (params !== undefined && canEncode()) {
+    const frame = encodeInto(raw, params, allocate(maxFrameBytes(raw.length)));
+    if (frame !== undefined) return frame;
   }
   const options: CompressOptions = {
     // Without it the frame would not state its content size.
     pledgedSrcSize: raw.length,
     // Room for the whole frame in one piece: where it takes several, Deno 2.9 may append a second, empty frame.
     chunkSize: maxFrameBytes(raw.length),
-    params: { [constants.ZSTD_c_compressionLevel]: level },
+    params: params ?? { [constants.ZSTD_c_compressionLevel]: effort as number },
   };
   const frame = zstdCompressSync(raw, options);
   // Cheap, and what is written here is sealed for good.
@@ -110,6 +146,15 @@ function compress(raw: Bytes, level: number): Bytes {
     throw new Error(`Cannot compress ${raw.length} bytes: zlib returned something other than one frame`);
   }
   return new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
+}
+
+/** How the encoder works that is kept for an effort; `undefined` where each piece has one of its own. */
+function keptParams(length: number, effort: Effort): EncoderParams | undefined {
+  if (typeof effort !== "number") return EFFORTS[effort];
+  if (!Number.isInteger(effort) || effort < MIN_LEVEL || effort > MAX_LEVEL) {
+    throw new RangeError(`Cannot compress at level ${effort}: levels are ${MIN_LEVEL} to ${MAX_LEVEL}`);
+  }
+  return length >= MIN_KEPT_BYTES ? KEPT_LEVELS[effort - 1] : undefined;
 }
 
 function decompress(stored: Bytes, out: Bytes): boolean {

@@ -9,26 +9,7 @@
 import { constants, createZstdDecompress, type ZstdOptions } from "node:zlib";
 import type { Bytes } from "../engine.ts";
 import { MAX_WINDOW_BYTES } from "../zstd_frame.ts";
-
-/** A stream of `node:zlib` and what it has inside. */
-interface Stream {
-  readonly _handle: {
-    reset(): void;
-    writeSync(
-      flush: number,
-      from: Bytes,
-      fromOffset: number,
-      fromLength: number,
-      to: Bytes,
-      toOffset: number,
-      toLength: number,
-    ): void;
-  };
-  /** Bytes without use: of the output, and of the input. An error leaves them as they were. */
-  readonly _writeState: Uint32Array;
-  on(event: "error", listener: () => void): void;
-  destroy(): void;
-}
+import type { ZstdStream } from "./zstd_stream.ts";
 
 /** zlib takes no smaller chunks than this. */
 const MIN_CHUNK_BYTES = 64;
@@ -42,7 +23,7 @@ export const DECODER_PARAMS: NonNullable<ZstdOptions["params"]> = {
 const TRIAL_FRAME = "28b52ffd60180075000038636f666665722001000e528b11";
 const TRIAL_TEXT = "coffer ".repeat(40);
 
-let stream: Stream | undefined;
+let stream: ZstdStream | undefined;
 /** Whether it can be used; `undefined` before the first use. Each thread has its own. */
 let works: boolean | undefined;
 
@@ -81,11 +62,11 @@ export function decodeInto(frame: Bytes, out: Bytes): boolean {
   return false;
 }
 
-function start(): Stream {
+function start(): ZstdStream {
   const started: unknown = createZstdDecompress({ chunkSize: MIN_CHUNK_BYTES, params: DECODER_PARAMS });
   // An error is thrown, or told by what is left. Told as an event that nobody hears, it would end the program.
-  (started as Stream).on("error", () => {});
-  return started as Stream;
+  (started as ZstdStream).on("error", () => {});
+  return started as ZstdStream;
 }
 
 /** Whether whole frames are decoded, and anything else is noticed. */
