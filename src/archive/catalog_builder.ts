@@ -105,10 +105,17 @@ export class CatalogBuilder {
     if (rows.length > MAX_PAGE_ROWS || columns.length > PAGE_BYTES) return false;
     const [first, last] = [rows[0]?.row, rows.at(-1)?.row];
     if (first === undefined || last === undefined) return false;
+    let before = first;
+    // The folder that both are in: most of a path, which is compared once and not for each of its files.
+    let folder = "";
     for (let i = 1; i < rows.length; i++) {
-      const [before, row] = [(rows[i - 1] as { row: Row }).row, (rows[i] as { row: Row }).row];
-      if (comparePaths(before.path, row.path) > 0) return false;
+      const { row } = rows[i] as { row: Row };
+      if (!row.path.startsWith(folder)) folder = "";
+      if (comparePaths(before.path, row.path, folder.length) > 0) return false;
       checkNeighbours(before, row);
+      const end = row.path.lastIndexOf("/") + 1;
+      if (end !== folder.length) folder = row.path.slice(0, end);
+      before = row;
     }
     const raw = encodeWholePage(rows, columns, block);
     if (raw.length > MAX_PAGE_BYTES) return false;

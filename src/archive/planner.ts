@@ -3,7 +3,7 @@
  * the blocks can be built anywhere.
  */
 import type { Bytes } from "../engine/engine.ts";
-import { pathFault, utf8Length } from "../format/path.ts";
+import { pathFault } from "../format/path.ts";
 import { MAX_PAGE_ROWS } from "../format/limits.ts";
 import type { Row } from "../format/row.ts";
 import { rowFault } from "../format/rows.ts";
@@ -37,6 +37,8 @@ const LARGE_FILE_BLOCKS = 4;
 export const BLOCK_ROWS = MAX_PAGE_ROWS;
 /** UTF-8 bytes of the rows' paths and links of one block: with the content they stay well below a frame's limit. */
 export const BLOCK_STRING_BYTES = 2 ** 21;
+/** UTF-8 bytes of a UTF-16 unit, at most. No path is counted here: of a tree that costs as much as sealing it. */
+const MAX_UNIT_BYTES = 3;
 
 /**
  * Plans the parts of each block: of `blockBytes` of content, and of `largeBlockBytes` for files that are large. The
@@ -102,7 +104,7 @@ class Gathering {
 
   /** Adds a part; gives the parts before it when it begins another block. */
   add(part: BlockPart): readonly BlockPart[] | undefined {
-    const strings = utf8Length(part.row.path) + utf8Length(part.row.link);
+    const strings = MAX_UNIT_BYTES * (part.row.path.length + part.row.link.length);
     const isFull = this.#filled + part.length > this.#blockBytes || this.parts.length >= BLOCK_ROWS ||
       this.#strings + strings > BLOCK_STRING_BYTES;
     let full: readonly BlockPart[] | undefined;

@@ -18,14 +18,14 @@ function rank(unit: number): number {
 
 /**
  * Compares two paths in path order; negative, zero or positive. Both must be well-formed. The root's own row `.`
- * comes before all others, as a folder does before what is in it.
+ * comes before all others, as a folder does before what is in it. Their first `same` units are known not to differ.
  */
-export function comparePaths(a: string, b: string): number {
+export function comparePaths(a: string, b: string, same = 0): number {
   if (a === b) return 0;
   if (a === ROOT_PATH) return -1;
   if (b === ROOT_PATH) return 1;
   const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
+  for (let i = same; i < length; i++) {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x !== y) return rank(x) - rank(y);
