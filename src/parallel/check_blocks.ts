@@ -13,6 +13,7 @@ import { sharedPath } from "../disk/descriptors.ts";
 import type { FileSource } from "../disk/file_source.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { Crew, type WorkerThread } from "./crew.ts";
+import { type EarlyWorkers, workersFor } from "./early_workers.ts";
 import { Ring } from "./ring.ts";
 import type { CheckedBlock, CheckReply, CheckSetup, CheckTask } from "./verify_worker.ts";
 
@@ -47,6 +48,11 @@ export function checkInParallel(setting: OpenSetting, options: CheckOptions): Pa
   const path = file === undefined || jobs === 1 ? undefined : sharedPath(file.descriptor);
   if (file === undefined || (path === undefined && jobs > 1)) return new PieceChecker(setting, options);
   return new FileChecker(setting, options, file, path);
+}
+
+/** Starts what {@linkcode checkInParallel} is to check a file with, where it is large. */
+export function startChecking(archive: string, jobs: number): EarlyWorkers {
+  return workersFor(archive, jobs, startWorker);
 }
 
 function startWorker(): Worker {

@@ -28,6 +28,11 @@ export interface WorkerThread {
   terminate(): void;
 }
 
+/** The failure that a worker's error event tells of. */
+export function workerFailure({ message }: ErrorEvent): WorkerFailure {
+  return new WorkerFailure(`A worker thread has failed: ${message}`);
+}
+
 interface Waiting<Reply> {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
@@ -70,7 +75,7 @@ export class Crew<Setup, Task, Reply> implements Disposable {
     worker.onerror = (event) => {
       // Otherwise the whole program would end here, with its temporary files left behind.
       event.preventDefault();
-      this.#fail(new WorkerFailure(`A worker thread has failed: ${event.message}`));
+      this.#fail(workerFailure(event));
     };
     const message: ToWorker<Setup, Task> = { kind: "begin", setup };
     worker.postMessage(message);

@@ -10,6 +10,7 @@ import type { PageEntry } from "../format/block.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { byBlock, inOneBlock, isSame, nameOf, sum } from "./block_extents.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
+import { type EarlyWorkers, workersFor } from "./early_workers.ts";
 import type { RestoreSetup, RestoreTask } from "./extract_worker.ts";
 import { decodeError } from "./remote_error.ts";
 import { groupRestorer, type RestoreReply } from "./restore_group.ts";
@@ -98,6 +99,11 @@ export function restoreInParallel(
   if (batch === undefined) return undefined;
   batch[Symbol.dispose]();
   return new FilesInParallel(host, setting, options);
+}
+
+/** Starts what {@linkcode restoreInParallel} is to restore all of an archive with, where it is large. */
+export function startRestoring(archive: string, jobs: number): EarlyWorkers {
+  return workersFor(archive, jobs, startWorker);
 }
 
 function startWorker(): Worker {

@@ -68,6 +68,11 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
       },
     });
   let done: ExtractReport;
+  // Of an archive that is to be opened, it is sure that there is enough to do only when all of it is restored.
+  const isWhole = options.patterns.length === 0 && options.archive !== "-" && options.jobs > 1;
+  using early = isWhole
+    ? (await import("../../parallel/restore_files.ts")).startRestoring(options.archive, options.jobs)
+    : undefined;
   // The target is made only when a key has opened the archive.
   using opened = await openEitherWay(context, options, options.directory ?? ".");
   if (opened.archive === undefined) {
@@ -95,6 +100,7 @@ async function restore(context: CommandContext, options: ExtractOptions, choice:
       ...(options.jobs === 1 ? {} : {
         crew: (host) =>
           restoreInParallel(host, archive.setting, {
+            ...(early === undefined ? {} : { start: () => early.take() }),
             jobs: options.jobs,
             descriptor: source.descriptor,
             access: (place) => archive.accessTo(place),

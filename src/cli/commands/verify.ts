@@ -7,7 +7,13 @@ import type { StreamEvent } from "../../archive/stream_reader.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import { ArchiveError } from "../../format/errors.ts";
 import type { Trailer } from "../../format/tables.ts";
-import { type CheckedBlock, checkInParallel } from "../../parallel/check_blocks.ts";
+import {
+  type CheckedBlock,
+  checkInParallel,
+  type ParallelChecker,
+  startChecking,
+} from "../../parallel/check_blocks.ts";
+import type { EarlyWorkers } from "../../parallel/early_workers.ts";
 import type { CommandContext } from "../command.ts";
 import { compareSnapshot } from "../compare_snapshot.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
@@ -26,6 +32,8 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   let how: OpenOptions = { keys: [] };
   // Whether it is intact can be said of an unfinished archive too.
   const checking = options.against === undefined ? { ...options, snapshot: orBest(options.snapshot) } : options;
+  const inParallel = options.against === undefined && options.archive !== "-";
+  using early = inParallel ? startChecking(options.archive, options.jobs) : undefined;
   using opened = await openToCheck(context, checking, (tried) => how = tried);
   // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
   const { archive } = opened;
@@ -46,7 +54,9 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   using checkers = new DisposableStack();
   const pause = pauseEvery();
   try {
-    for await (const event of eventsOf(opened, options, checkers, snapshot === undefined ? comparison : undefined)) {
+    for await (
+      const event of eventsOf(opened, options, early, checkers, snapshot === undefined ? comparison : undefined)
+    ) {
       await pause();
       signal.throwIfAborted();
       if (event.kind === "block") progress.add(event.block.bytes, event.block.entries);
@@ -108,13 +118,20 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
 async function* eventsOf(
   opened: CheckedFile | PipedStream,
   { jobs }: VerifyOptions,
+  early: EarlyWorkers | undefined,
   owner: DisposableStack,
   comparison: TreeComparison | undefined,
 ): AsyncGenerator<StreamEvent<CheckedBlock>> {
   const { stream } = opened;
   if (comparison === undefined) {
-    const options = "source" in opened ? { jobs, file: opened.source } : { jobs };
-    yield* stream.events((setting) => owner.use(checkInParallel(setting, options)));
+    const start = early === undefined ? {} : { start: () => early.take() };
+    const options = "source" in opened ? { jobs, file: opened.source, ...start } : { jobs };
+    let checker: ParallelChecker | undefined;
+    yield* stream.events((setting) => {
+      // A segment is done with before the next one begins.
+      checker?.[Symbol.dispose]();
+      return checker = owner.use(checkInParallel(setting, options));
+    });
     return;
   }
   for await (const event of stream.events()) {

@@ -1,0 +1,70 @@
+/**
+ * Worker threads that are started before it is known what they are to do: each takes as long to start as ten blocks take to
+ * open, and an archive is opened, or a key derived, meanwhile.
+ */
+import { descriptorsWork } from "../disk/descriptors.ts";
+import { type WorkerFailure, workerFailure, type WorkerThread } from "./crew.ts";
+
+/** Bytes of a file from which on it is sure that they pay. */
+const EARLY_BYTES = 2 ** 24;
+
+/** Some workers, until a crew has them. */
+export class EarlyWorkers implements Disposable {
+  readonly #start: () => WorkerThread;
+  readonly #ready: WorkerThread[] = [];
+  #failure: WorkerFailure | undefined;
+
+  /**
+   * Starts `count` workers.
+   *
+   * @throws what starting one throws; then none is left.
+   */
+  constructor(count: number, start: () => WorkerThread) {
+    this.#start = start;
+    try {
+      for (let i = 0; i < count; i++) this.#add(start());
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #add(worker: WorkerThread): void {
+    this.#ready.push(worker);
+    // Otherwise the whole program would end here. A crew listens for itself.
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#failure ??= workerFailure(event);
+    };
+  }
+
+  /**
+   * Hands one of them over, or one that is started now when none is left.
+   *
+   * @throws {WorkerFailure} when one has ended meanwhile; what starting one throws.
+   */
+  take(): WorkerThread {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#ready.shift() ?? this.#start();
+  }
+
+  /** Ends those that were not handed over. */
+  [Symbol.dispose](): void {
+    for (const worker of this.#ready.splice(0)) worker.terminate();
+  }
+}
+
+/** Workers for an archive that this thread will read together with others; none where the archive is small or no file. */
+export function workersFor(archive: string, jobs: number, start: () => WorkerThread): EarlyWorkers {
+  return new EarlyWorkers(descriptorsWork() && bytesOf(archive) >= EARLY_BYTES ? jobs - 1 : 0, start);
+}
+
+function bytesOf(path: string): number {
+  try {
+    const { isFile, size } = Deno.statSync(path);
+    return isFile ? size : 0;
+  } catch {
+    // What is wrong with it is told when it is opened.
+    return 0;
+  }
+}
