@@ -132,7 +132,7 @@ export class RestoreTarget implements Disposable {
    */
   finishDirectory(row: Row, path: string): boolean {
     return this.#attempt(path, () => {
-      const folder = this.#folders.ensure(path);
+      const folder = this.#folders.enterAgain(path);
       if (!folder.made && !this.#overwrite) return false;
       this.#folders.withDescriptor(folder, (descriptor) => {
         if (descriptor !== undefined) this.#metadata.set(descriptor, row, path);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { TargetError } from "../../src/disk/atomic_file.ts";
 import { descriptorsWork, reach } from "../../src/disk/descriptors.ts";
+import { type DiskCalls, diskCalls } from "../../src/disk/disk_calls.ts";
 import { OwnerNames } from "../../src/disk/metadata.ts";
 import { type RestoreOptions, type RestoreProblem, RestoreTarget } from "../../src/disk/restore.ts";
 import { utf8Length } from "../../src/format/path.ts";
@@ -85,6 +86,29 @@ Deno.test("RestoreTarget keeps new folders of an existing target closed until th
     const ordinary = (0o777 & ~Deno.umask()).toString(8);
     assertEquals(modeAt(`${folder}/explicit`), "711");
     assertEquals([modeAt(`${folder}/explicit/inner`), modeAt(`${folder}/implicit`)], [ordinary, ordinary]);
+  });
+});
+
+Deno.test("RestoreTarget.finishDirectory() enters a folder again that it made, and makes one that is not there", () => {
+  withFolder((folder) => {
+    const made: string[] = [];
+    const calls: DiskCalls = {
+      ...diskCalls,
+      makeDirectory: (path, mode) => {
+        made.push(path.slice(path.lastIndexOf("/") + 1));
+        diskCalls.makeDirectory(path, mode);
+      },
+    };
+    using target = RestoreTarget.open({ directory: `${folder}/new`, onProblem: () => {}, calls });
+    // More than are kept open at a time.
+    const names = Array.from({ length: 200 }, (_, i) => `folder-${i}`);
+    for (const name of names) target.makeDirectory(name);
+    for (const name of names.toReversed()) target.finishDirectory(rowOf({ kind: "directory", mode: 0o711 }), name);
+    target.finishDirectory(rowOf({ kind: "directory", mode: 0o711 }), "folder-3/late");
+    target.finish();
+    assertEquals(made.filter((name) => name.startsWith("folder-") || name === "late"), [...names, "late"]);
+    assertEquals(names.map((name) => modeAt(`${folder}/new/${name}`)), names.map(() => "711"));
+    assertEquals(modeAt(`${folder}/new/folder-3/late`), "711");
   });
 });
 
