@@ -78,7 +78,7 @@ export class FactFinder {
     const last = rows.count - 1;
     const side = new PageSide(this.#items);
     for (let i = 1; i < last; i++) {
-      const extents = page.extents[i] as readonly Extent[];
+      const extents = page.extents.of(i);
       if (rows.mark(i) !== undefined) continue;
       if (rows.isProvisional(i) || !isAll(rows.sizes[i] as number, ownOf(extents)) || !areInOneBlock(extents)) {
         side.take(page.entry(i), false);

@@ -16,7 +16,6 @@ import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { findSegment, type NewestSegment } from "./segment_tail.ts";
 import { type SegmentAccess, type SegmentEnd, Segments } from "./segments.ts";
 import { chooseSnapshot, latestComplete, listSnapshots, type Snapshot, type SnapshotChoice } from "./snapshots.ts";
-import { RowCursor } from "./row_cursor.ts";
 import type { Source } from "./source.ts";
 import type { KdfLimits, Key } from "./unlock.ts";
 
@@ -225,11 +224,6 @@ export class Archive {
   /** What {@linkcode entries} reads, without a promise for each; paths that are gone come with it. */
   cursor(from?: string): MergedCursor<RunCursor> {
     return new MergedCursor(this.runs.map((run) => run.cursor(from)));
-  }
-
-  /** The same as {@linkcode cursor}, for whoever wants an object of few of its rows. */
-  rowCursor(): MergedCursor<RowCursor> {
-    return new MergedCursor(this.runs.map((run) => new RowCursor(run)));
   }
 
   /** The entry of one path, in as many pieces as its places need; none when there is no such path. */

@@ -1,10 +1,9 @@
 /** Several runs read as one catalog: of all rows of a path, the newest run's counts. */
 import type { Bytes } from "../engine/engine.ts";
 import { checkRowOrder, type PageEntry } from "../format/block.ts";
-import { decodeUtf8, encodeUtf8 } from "../format/bytes.ts";
-import { MAX_PATH_BYTES } from "../format/limits.ts";
+import { encodeUtf8 } from "../format/bytes.ts";
 import { comparePaths } from "../format/path.ts";
-import { comparePathBytes } from "../format/path_table.ts";
+import { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
 import type { CatalogEntry } from "./catalog_run.ts";
 
@@ -18,10 +17,9 @@ export interface EntryCursor {
   readonly kind: EntryKind | undefined;
   /** See {@linkcode CatalogEntry}. */
   readonly continued: boolean;
-  /** How its path stands to another one: negative, zero or positive, and above all at the end. */
-  comparePath(other: Bytes): number;
-  /** Puts its path's bytes there, and gives how many they are. */
-  copyPath(into: Bytes): number;
+  /** Paths of which the one at number {@linkcode at} is its own; `undefined` when there is no entry at hand. */
+  readonly paths: PathTable | undefined;
+  readonly at: number;
   /** Goes on to the next entry; a promise only when something has to be read. */
   advance(): Promise<void> | undefined;
 }
@@ -69,12 +67,12 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
     return this.#at?.continued === true;
   }
 
-  comparePath(other: Bytes): number {
-    return this.#at === undefined ? 1 : this.#at.comparePath(other);
+  get paths(): PathTable | undefined {
+    return this.#at?.paths;
   }
 
-  copyPath(into: Bytes): number {
-    return this.#at === undefined ? 0 : this.#at.copyPath(into);
+  get at(): number {
+    return this.#at?.at ?? -1;
   }
 
   advance(): Promise<void> | undefined {
@@ -96,7 +94,8 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
   #settle(at: Run): Promise<void> | undefined {
     // A run refuses a row that is continued and is not the one before.
     if (this.#runs.length === 1 || at.continued) return undefined;
-    if (at.comparePath(this.#next) >= 0) return this.#choose();
+    const { paths } = at;
+    if (paths === undefined || paths.compare(at.at, this.#next) >= 0) return this.#choose();
     this.#above.take(at);
     return undefined;
   }
@@ -127,14 +126,14 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
   }
 
   /** Of several rows of a path, the newest run's counts. */
-  async #passOver(first: Run, path: string): Promise<void> {
+  #passOver(first: Run, path: string): Promise<void> | undefined {
     for (const other of this.#runs) {
       while (other !== first && other.path === path) {
         const reading = other.advance();
-        if (reading !== undefined) await reading;
+        if (reading !== undefined) return reading.then(() => this.#choose());
       }
     }
-    await this.#choose();
+    return this.#choose();
   }
 }
 
@@ -142,21 +141,22 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
 class RowAbove<Run extends EntryCursor> {
   #run: Run | undefined;
   #kind: EntryKind = "directory";
-  readonly #path: Bytes = new Uint8Array(MAX_PATH_BYTES);
-  #length = 0;
+  #paths: PathTable | undefined;
+  #at = 0;
 
   /** Takes a run's row, which comes next. */
   take(run: Run): void {
     const { kind } = run;
     if (kind === undefined) return;
     // A run checks its own rows, and those that were passed over stood for a path that a newer run has.
-    if (this.#run !== run && this.#run !== undefined) {
-      const path = decodeUtf8(this.#path.subarray(0, this.#length), "a path");
+    if (this.#run !== run && this.#paths !== undefined) {
+      const path = this.#paths.text(this.#at);
       checkRowOrder({ path, kind: this.#kind }, { path: run.path as string, kind });
     }
     this.#run = run;
     this.#kind = kind;
-    this.#length = run.copyPath(this.#path);
+    this.#paths = run.paths;
+    this.#at = run.at;
   }
 }
 
@@ -179,6 +179,7 @@ export async function takeWhole(cursor: EntryCursor): Promise<PageEntry> {
 export class ListCursor implements EntryCursor {
   readonly #entries: Iterator<PageEntry>;
   readonly continued = false;
+  readonly at = 0;
   current: CatalogEntry | undefined;
 
   constructor(entries: Iterator<PageEntry>) {
@@ -193,16 +194,8 @@ export class ListCursor implements EntryCursor {
     return this.current?.mark === "gone" ? undefined : this.current?.row.kind;
   }
 
-  comparePath(other: Bytes): number {
-    if (this.path === undefined) return 1;
-    const bytes = encodeUtf8(this.path);
-    return comparePathBytes(bytes, 0, bytes.length, other);
-  }
-
-  copyPath(into: Bytes): number {
-    const bytes = encodeUtf8(this.path ?? "");
-    into.set(bytes);
-    return bytes.length;
+  get paths(): PathTable | undefined {
+    return this.path === undefined ? undefined : PathTable.of(this.path);
   }
 
   advance(): undefined {

@@ -35,9 +35,11 @@ export class CatalogOrder {
     let lastThere = lastIndex;
     while (lastThere >= 0 && !isThere(lastThere)) lastThere--;
     if (lastThere >= 0) this.#above = rows.row(lastThere);
-    const extent = page.extents[lastIndex]?.at(-1);
+    const alone = rows.count === 1;
+    // Only a page with one row goes on in the next.
+    const extent = alone ? page.extents.of(0).at(-1) : undefined;
     if (extent !== undefined) end = extent.fileOffset + extent.length;
-    this.#last = { row: rows.row(lastIndex), end, alone: rows.count === 1 };
+    this.#last = { row: rows.row(lastIndex), end, alone };
   }
 
   /** A row that fills several pages shares none of them, so that the first of them is found by its path. */

@@ -1,17 +1,19 @@
 /** One run of a catalog: pages of rows in path order that lie together at the end of one segment. */
-import type { Bytes } from "../engine/engine.ts";
-import { type DecodedPage, decodePage, type PageEntry } from "../format/block.ts";
+import { type DecodedPage, decodePageRows, type PageEntry } from "../format/block.ts";
 import type { PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
-import { comparePathBytes, type PathTable } from "../format/path_table.ts";
+import type { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
+import type { RowTable } from "../format/row_table.ts";
 import { CatalogOrder } from "./catalog_order.ts";
 import type { FrameSource } from "./frame_source.ts";
 
 /** Bytes of the catalog that are read at once. */
 export const READ_AHEAD_BYTES = 2 ** 18;
+
+const NO_EXTENTS: readonly Extent[] = [];
 
 /** One entry's catalog row and places; a very large file's places may come in several pieces. */
 export interface CatalogEntry extends PageEntry {
@@ -73,40 +75,20 @@ export class CatalogRun {
    * @throws {ArchiveError} `damaged`, `malformed`, `inconsistent`, `unsafe` or `limit`.
    */
   async page(number: number): Promise<DecodedPage> {
-    const { raw, rows, frame } = await this.rawPage(number);
-    const page = decodePage(raw, rows, undefined, this.segment, this.deduplicated);
-    this.checkFirst(number, rows, page.rows.paths.text(0));
-    if (page.rows.firstProvisional() !== undefined) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", { frame });
-    }
-    return page;
-  }
-
-  /**
-   * Reads a page and leaves its bytes as they are.
-   *
-   * @throws {ArchiveError} `damaged` or `inconsistent`.
-   */
-  async rawPage(number: number): Promise<{ readonly raw: Bytes; readonly rows: number; readonly frame: number }> {
     const place = this.#pages[number] as PagePlace;
     const last = this.#pages[this.#pages.length - 1] as PagePlace;
     const ahead = Math.min(READ_AHEAD_BYTES, last.offset + last.frameBytes - place.offset);
     if (ahead > place.frameBytes) await this.#frames.prefetch(place.offset, ahead, place.frameBytes);
     const { head, raw } = await this.#frames.expected(place, FRAME_TYPE.page);
-    return { raw, rows: head.rows, frame: place.frame };
-  }
-
-  /**
-   * Checks a page by how many rows it has, and by the path of the first.
-   *
-   * @throws {ArchiveError} `inconsistent`.
-   */
-  checkFirst(number: number, rows: number, path: string): void {
-    const place = this.#pages[number] as PagePlace;
-    if (rows === place.rows && path === place.firstPath) return;
-    throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", {
-      frame: place.frame,
-    });
+    const page = decodePageRows(raw, head.rows, undefined, this.segment, this.deduplicated);
+    const { frame } = place;
+    if (head.rows !== place.rows || page.rows.paths.text(0) !== place.firstPath) {
+      throw new ArchiveError("inconsistent", "Cannot accept the catalog: a page is not what its index says", { frame });
+    }
+    if (page.rows.firstProvisional() !== undefined) {
+      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row", { frame });
+    }
+    return page;
   }
 }
 
@@ -131,18 +113,20 @@ export class RunCursor {
   /** The entry at hand, as an object that stays good; `undefined` before the first call of {@linkcode advance}, and at the end. */
   get current(): CatalogEntry | undefined {
     const page = this.#page;
-    const at = this.#at;
+    const { at } = this;
     if (page === undefined || at < 0) return undefined;
     if (this.#current !== undefined) return this.#current;
-    const { rows, extents, continues } = page;
+    const { rows, continues } = page;
     const mark = rows.mark(at);
-    const entry = {
-      row: rows.row(at),
-      provisional: false,
-      extents: extents[at] as readonly Extent[],
-      continued: continues,
-    };
+    // An update takes the entry of each folder, but of hardly any file.
+    const extents = rows.isFile(at) ? page.extents.of(at) : NO_EXTENTS;
+    const entry = { row: rows.row(at), provisional: false, extents, continued: continues };
     return this.#current = mark === undefined ? entry : { ...entry, mark };
+  }
+
+  /** The rows of the page at hand, of which it stands at number {@linkcode at}; `undefined` before the first page. */
+  get rows(): RowTable | undefined {
+    return this.#page?.rows;
   }
 
   /** Where in the page it stands; negative before the first call of {@linkcode advance}, and at the end. */
@@ -165,23 +149,6 @@ export class RunCursor {
 
   get continued(): boolean {
     return this.#at >= 0 && this.#page?.continues === true;
-  }
-
-  comparePath(other: Bytes): number {
-    const paths = this.paths;
-    if (paths === undefined) return 1;
-    const { bytes, starts } = paths;
-    return comparePathBytes(bytes, starts[this.#at] as number, starts[this.#at + 1] as number, other);
-  }
-
-  copyPath(into: Bytes): number {
-    const paths = this.paths;
-    if (paths === undefined) return 0;
-    const { bytes, starts } = paths;
-    const start = starts[this.#at] as number;
-    const end = starts[this.#at + 1] as number;
-    for (let i = start; i < end; i++) into[i - start] = bytes[i] as number;
-    return end - start;
   }
 
   /** Paths of which the one at number {@linkcode at} is its own; `undefined` when there is no entry at hand. */

@@ -7,18 +7,18 @@ import type { PageEntry } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { comparePaths } from "../format/path.ts";
 import type { Extent, Owner, Row, Time } from "../format/row.ts";
-import type { RowReader } from "../format/row_reader.ts";
+import type { RowTable } from "../format/row_table.ts";
 import { equalOwners, equalRows, provisionalRow } from "../format/rows.ts";
 import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
 import { type MergedCursor, takeWhole } from "./catalog_cursor.ts";
+import type { RunCursor } from "./catalog_run.ts";
 import { hasContent, sameBytes } from "./content_comparison.ts";
 import { contentOf } from "./copy.ts";
 import { Moves } from "./moves.ts";
 import { pauseEvery } from "./pause.ts";
 import type { EntryContent, PlannedEntry } from "./planner.ts";
-import type { RowCursor } from "./row_cursor.ts";
 import type { ContentAccess } from "./source.ts";
 
 /**
@@ -80,12 +80,12 @@ export class ChangeFinder {
   readonly #lost: Map<string, Row> | undefined;
   readonly #links: Row[] = [];
   readonly #moves = new Moves();
-  readonly #known: MergedCursor<RowCursor>;
+  readonly #known: MergedCursor<RunCursor>;
   /** The page that {@linkcode isKnown} came to the end of, while it is read. */
   #reading: Promise<void> | undefined;
   readonly #pause = pauseEvery();
-  /** The run and the folder of the row that was known last, until another is taken. */
-  #knownRun: RowReader | undefined;
+  /** The page and the folder of the row that was known last, until another is taken. */
+  #knownRows: RowTable | undefined;
   #knownIn = "";
   #knownOwner: Owner | undefined;
   #foundOwner: Owner | undefined;
@@ -95,7 +95,7 @@ export class ChangeFinder {
     this.#archive = archive;
     this.#options = options;
     this.#newest = archive.trailer.time;
-    this.#known = archive.rowCursor();
+    this.#known = archive.cursor();
     this.#totals = { ...archive.trailer.totals };
     this.#lost = archive.trailer.totals.hardlinks > 0 ? new Map() : undefined;
     this.rows = new CatalogBuilder(engine, 3, FRAME_TYPE.page, archive.newest.locator.segment.number + 1);
@@ -122,30 +122,44 @@ export class ChangeFinder {
    * @throws {ArchiveError} when the catalog is bad.
    */
   isKnown(folder: string, name: string, found: Glance): boolean {
-    const old = this.#reading === undefined ? this.#known.run?.row : undefined;
+    const run = this.#reading === undefined ? this.#known.run : undefined;
+    const old = run?.rows;
+    const at = run?.at ?? -1;
+    // A path that is gone is told as that of a directory.
     if (
-      old === undefined || old.kind !== "file" || old.size !== found.size || old.inode !== found.inode ||
-      old.ctime !== found.ctime || old.mtimeSeconds !== found.mtimeSeconds ||
-      old.mtimeNanoseconds !== found.mtimeNanoseconds || old.mode !== found.mode || old.changed ||
-      old.mark === "gone" || this.#known.continued || !this.#isPath(old, folder, name) ||
-      !this.#isOwner(old.owner, found.owner) || this.#options.checksum === true ||
-      this.#isRacy(found.mtimeSeconds, found.ctime)
+      old === undefined || at < 0 || !old.isFile(at) || old.sizes[at] !== found.size ||
+      old.inodes[at] !== found.inode || old.ctimes[at] !== found.ctime || old.seconds[at] !== found.mtimeSeconds ||
+      old.nanoseconds[at] !== found.mtimeNanoseconds || old.modes[at] !== found.mode || old.isChanged(at) ||
+      this.#known.continued || !this.#isPath(old, at, folder, name) || !this.#isOwner(old.owner(at), found.owner) ||
+      this.#options.checksum === true || this.#isRacy(found.mtimeSeconds, found.ctime)
     ) return false;
     this.#knownIn = folder;
-    this.#knownRun = old;
+    this.#knownRows = old;
     this.#reading = this.#known.advance();
     // Whoever waits for it meets its failure, unless the work ended for another reason before.
     this.#reading?.catch(() => {});
     return true;
   }
 
+  /** As {@linkcode isKnown}, of a file that came among the entries since a page had to be waited for. */
+  #isKnownNow({ row, content }: PlannedEntry): boolean {
+    if (row.kind !== "file" || content?.kind !== "file") return false;
+    const { path, mode, size, mtime, ctime, inode, owner } = row;
+    const cut = path.lastIndexOf("/") + 1;
+    const { seconds: mtimeSeconds, nanoseconds: mtimeNanoseconds } = mtime;
+    const found = { mode, size, mtimeSeconds, mtimeNanoseconds, ctime, inode, owner };
+    return this.isKnown(path.slice(0, cut), path.slice(cut), found);
+  }
+
   /** Whether a row's path is that of a name in a folder; no, too, where the name is not plain ASCII. */
-  #isPath(row: RowReader, folder: string, name: string): boolean {
-    const { path, length, shared } = row;
-    if (length !== folder.length + name.length || !hasText(path, folder.length, name)) return false;
-    // The row before, of the same run, was a file of this folder.
-    if (row === this.#knownRun && folder === this.#knownIn && shared >= folder.length) return true;
-    return hasText(path, 0, folder);
+  #isPath(rows: RowTable, at: number, folder: string, name: string): boolean {
+    const { bytes, starts, shared } = rows.paths;
+    const start = starts[at] as number;
+    const length = (starts[at + 1] as number) - start;
+    if (length !== folder.length + name.length || !hasText(bytes, start + folder.length, name)) return false;
+    // The row before, of the same page, was a file of this folder.
+    if (rows === this.#knownRows && folder === this.#knownIn && (shared[at] as number) >= folder.length) return true;
+    return hasText(bytes, start, folder);
   }
 
   /** Both sides give few different objects, each many times. */
@@ -163,7 +177,6 @@ export class ChangeFinder {
     await cursor.advance();
     /** Takes the snapshot's entries up to a path, and the one of that path. */
     const takeUpTo = async (path: string | undefined): Promise<PageEntry | undefined> => {
-      await this.#read();
       while (cursor.path !== undefined) {
         const order = path === undefined ? -1 : comparePaths(cursor.path, path);
         if (order > 0) return undefined;
@@ -174,6 +187,8 @@ export class ChangeFinder {
       return undefined;
     };
     for await (const entry of found) {
+      await this.#read();
+      if (this.#isKnownNow(entry)) continue;
       const old = await takeUpTo(entry.row.path);
       if (old !== undefined && !(await this.#isNew(old, entry))) continue;
       if (old !== undefined) this.#replaced(old.row, entry.row.kind === "file");
@@ -181,6 +196,7 @@ export class ChangeFinder {
       this.counts.stored++;
       yield entry;
     }
+    await this.#read();
     await takeUpTo(undefined);
     for (const entry of this.#moves.release()) {
       if (await this.#isMoved(entry)) continue;
@@ -192,7 +208,7 @@ export class ChangeFinder {
 
   /** Waits for what {@linkcode isKnown} did not wait for. */
   async #read(): Promise<void> {
-    this.#knownRun = undefined;
+    this.#knownRows = undefined;
     const reading = this.#reading;
     this.#reading = undefined;
     if (reading !== undefined) await reading;

@@ -12,7 +12,7 @@ import { FRAME_TYPE, type FrameHead, FrameOrder } from "../format/frame.ts";
 import type { SegmentIdentity } from "../format/keys.ts";
 import { TABLE_PAGE_ROWS } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator } from "../format/locator.ts";
-import type { BlockPlace, Extent } from "../format/row.ts";
+import type { BlockPlace } from "../format/row.ts";
 import { decodeSegmentTable, firstListed, type ListedSegment } from "../format/segment_table.ts";
 import {
   decodeSnapshotTable,
@@ -162,7 +162,7 @@ export class SegmentCheck {
     this.#orphanPages++;
     this.#orphanOrder.next(page);
     for (let i = 0; i < rows.count; i++) {
-      if (rows.isProvisional(i) && page.extents[i]?.length === 0) {
+      if (rows.isProvisional(i) && page.extents.of(i).length === 0) {
         throw new ArchiveError("malformed", "Cannot accept an orphan page: a provisional row has no extents");
       }
     }
@@ -175,10 +175,12 @@ export class SegmentCheck {
     let place: BlockPlace | undefined;
     let found: KnownBlock | undefined;
     for (let i = 0; i < rows.count; i++) {
-      for (const { block, shared, dataOffset, length } of extents[i] as readonly Extent[]) {
+      const behind = extents.starts[i + 1] as number;
+      for (let at = extents.starts[i] as number; at < behind; at++) {
+        const block = extents.block(at);
         if (block !== place) found = this.#blockAt(block);
         place = block;
-        if (found === undefined || (shared && dataOffset + length > found.dataBytes)) {
+        if (found === undefined || (extents.isShared(at) && extents.dataEnd(at) > found.dataBytes)) {
           throw misplaced(rows.paths.text(i));
         }
       }

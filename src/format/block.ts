@@ -6,7 +6,8 @@ import type { Bytes } from "../engine/engine.ts";
 import { type ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
-import { MAX_BODY_BYTES, MAX_FRAME_BYTES, MAX_FRAMES, MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "./limits.ts";
+import { decodeExtentTable, ExtentCursor, type ExtentTable } from "./extent_table.ts";
+import { MAX_BODY_BYTES, MAX_FRAMES, MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "./limits.ts";
 import { comparePaths, isAtOrBelow } from "./path.ts";
 import { ORDER } from "./path_table.ts";
 import type { BlockPlace, Extent, Row, Slice } from "./row.ts";
@@ -26,8 +27,9 @@ export const PAGE_COLUMN = {
   shared: 29,
 } as const;
 
-/** All column numbers of a page. */
-export const PAGE_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, ...Object.values(PAGE_COLUMN)]);
+const PAGE_ROW_COLUMNS: readonly number[] = [...ROW_COLUMNS, PAGE_COLUMN.continues];
+const EXTENT_COLUMNS = Object.values(PAGE_COLUMN).filter((number) => number !== PAGE_COLUMN.continues);
+const PAGE_COLUMNS: ReadonlySet<number> = new Set([...PAGE_ROW_COLUMNS, ...EXTENT_COLUMNS]);
 
 const CATALOG_PAGE = "a catalog page";
 
@@ -103,21 +105,6 @@ function finishRows(out: ByteWriter, counts: ByteWriter, slices: ByteWriter): By
   return bytes;
 }
 
-/** Adds up numbers that must not grow too large. */
-export function addTo(value: number, more: number, what: string): number {
-  const sum = value + more;
-  if (!Number.isSafeInteger(sum)) throw new ArchiveError("malformed", `Cannot decode ${what}: a number is too large`);
-  return sum;
-}
-
-/** Only files have bytes, and none beyond their size. `end` is where those of a row end. */
-export function checkPlaces(rows: RowTable, index: number, end: number, what: string): void {
-  if (end === 0 || (rows.isFile(index) && (rows.isProvisional(index) || end <= (rows.sizes[index] as number)))) return;
-  throw new ArchiveError("malformed", `Cannot accept a row of ${what}: it has bytes beyond its size`, {
-    path: rows.paths.text(index),
-  });
-}
-
 /** One entry of a catalog or orphan page. */
 export interface PageEntry extends CarriedRow {
   /** Where its bytes lie, in file order; what lies between them is zeros. A row that goes on in the next page has more there. */
@@ -135,20 +122,29 @@ export interface Page {
 /** A page as it is decoded: its entries are made when they are asked for, one by one or all. */
 export class DecodedPage implements Page {
   readonly rows: RowTable;
-  /** The extents of each row. */
-  readonly extents: readonly (readonly Extent[])[];
   readonly continues: boolean;
+  readonly #locate: () => ExtentTable;
+  #extents: ExtentTable | undefined;
   #entries: PageEntry[] | undefined;
 
-  constructor(rows: RowTable, extents: readonly (readonly Extent[])[], continues: boolean) {
+  constructor(rows: RowTable, continues: boolean, locate: () => ExtentTable) {
     this.rows = rows;
-    this.extents = extents;
     this.continues = continues;
+    this.#locate = locate;
+  }
+
+  /**
+   * The extents of its rows.
+   *
+   * @throws {ArchiveError} `malformed`, when {@linkcode decodePageRows} gave it.
+   */
+  get extents(): ExtentTable {
+    return this.#extents ??= this.#locate();
   }
 
   /** One of its entries. */
   entry(index: number): PageEntry {
-    return { ...this.rows.carried(index), extents: this.extents[index] as readonly Extent[] };
+    return { ...this.rows.carried(index), extents: this.extents.of(index) };
   }
 
   get entries(): readonly PageEntry[] {
@@ -224,21 +220,6 @@ export function encodeWholePage(rows: readonly { readonly row: Row }[], columns:
   return out.finish();
 }
 
-/** Where the next extent is expected: behind the last one, so that a run of small files costs two bytes of zeros each. */
-class ExtentCursor {
-  block = 0;
-  #end = 0;
-
-  expectedIn(block: number): number {
-    return block === this.block ? this.#end : 0;
-  }
-
-  move(block: number, end: number): void {
-    this.block = block;
-    this.#end = end;
-  }
-}
-
 /** A table of the places of blocks: each has a number. */
 export class BlockTable {
   readonly #numbers = new Map<number, Map<number, number>>();
@@ -294,6 +275,23 @@ export function decodePage(
   segment = 0,
   deduplicated = true,
 ): DecodedPage {
+  const { rows, continues, extents } = decodePageRows(raw, count, what, segment, deduplicated);
+  return new DecodedPage(rows, continues, () => extents);
+}
+
+/**
+ * As {@linkcode decodePage}, except that extents are decoded and checked, all of them, when the first is asked for: who
+ * finds nothing changed in a tree asks for none. The raw bytes must stay as they are.
+ *
+ * @throws {ArchiveError} `malformed`, `unsafe` or `limit`.
+ */
+export function decodePageRows(
+  raw: Bytes,
+  count: number,
+  what: string = CATALOG_PAGE,
+  segment = 0,
+  deduplicated = true,
+): DecodedPage {
   if (count > MAX_PAGE_ROWS) throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_ROWS} rows`);
   if (raw.length > MAX_PAGE_BYTES) {
     throw new ArchiveError("limit", `Cannot decode ${what}: over ${MAX_PAGE_BYTES} bytes`);
@@ -302,72 +300,30 @@ export function decodePage(
   const columns = decodeColumns(raw, PAGE_COLUMNS, what);
   const rows = decodeRowTable(columns, count, what, segment > 0 && what === CATALOG_PAGE);
   checkOrder(rows);
-  const places = decodePlaces(
-    columns.get(PAGE_COLUMN.pageBlocks),
-    columns.get(PAGE_COLUMN.blockSegments),
-    segment,
-    what,
-  );
-  const counts = columns.get(PAGE_COLUMN.extentCounts);
-  const reader = columns.get(PAGE_COLUMN.extents);
-  const shared = columns.get(PAGE_COLUMN.shared);
-  if (shared !== undefined && (!deduplicated || what !== CATALOG_PAGE)) {
+  if (columns.has(PAGE_COLUMN.shared) && (!deduplicated || what !== CATALOG_PAGE)) {
     throw new ArchiveError("malformed", `Cannot decode ${what}: it has shared content where there must be none`);
   }
   const continues = columns.get(PAGE_COLUMN.continues)?.u8();
   if (continues !== undefined && continues !== 1) {
     throw new ArchiveError("malformed", `Cannot decode ${what}: unknown mark`);
   }
-  const at = new ExtentCursor();
-  const extentsOf: (readonly Extent[])[] = [];
-  for (let i = 0; i < count; i++) {
-    const extents: Extent[] = [];
-    let end = 0;
-    for (let left = counts?.varint() ?? 0; left > 0; left--) {
-      if (reader === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: its extents are missing`);
-      const extent = decodeExtent(reader, places, at, end, what);
-      extents.push(isShared(shared) ? { ...extent, shared: true } : extent);
-      end = extent.fileOffset + extent.length;
-    }
-    checkPlaces(rows, i, end, what);
-    const mark = rows.mark(i);
-    for (const { block, shared } of extents) {
-      if (shared && mark === undefined) continue;
-      if (((block.segment ?? 0) === segment) === (mark === undefined)) continue;
-      throw new ArchiveError("malformed", `Cannot accept a row of ${what}: its bytes lie in another segment`, {
-        path: rows.paths.text(i),
-      });
-    }
-    extentsOf.push(extents);
-  }
-  endColumns(columns);
-  return new DecodedPage(rows, extentsOf, continues === 1);
+  endColumns(columns, PAGE_ROW_COLUMNS);
+  return new DecodedPage(rows, continues === 1, () => decodeExtents(raw, rows, segment, what));
 }
 
-function decodeExtent(
-  reader: ByteReader,
-  places: readonly BlockPlace[],
-  at: ExtentCursor,
-  end: number,
-  what: string,
-): Extent {
-  const fileOffset = addTo(end, reader.varint(), what);
-  const length = reader.varint();
-  const index = at.block + reader.zigzag();
-  const block = places[index];
-  const dataOffset = at.expectedIn(index) + reader.zigzag();
-  if (length === 0 || block === undefined || dataOffset < 0 || dataOffset + length > MAX_FRAME_BYTES) {
-    throw new ArchiveError("malformed", `Cannot decode ${what}: an extent is out of range`);
-  }
-  addTo(fileOffset, length, what);
-  at.move(index, addTo(dataOffset, length, what));
-  return { fileOffset, length, dataOffset, block };
-}
-
-function isShared(reader: ByteReader | undefined): boolean {
-  const bit = reader?.u8() ?? 0;
-  if (bit > 1) throw new ArchiveError("malformed", `Cannot decode ${reader?.what}: unknown mark`);
-  return bit === 1;
+/** Splits the columns anew: after a failure, too, they are read from their start. */
+function decodeExtents(raw: Bytes, rows: RowTable, segment: number, what: string): ExtentTable {
+  const columns = decodeColumns(raw, PAGE_COLUMNS, what);
+  const column = (number: number) => columns.get(number);
+  const blocks = decodePlaces(column(PAGE_COLUMN.pageBlocks), column(PAGE_COLUMN.blockSegments), segment, what);
+  const located = {
+    counts: column(PAGE_COLUMN.extentCounts),
+    extents: column(PAGE_COLUMN.extents),
+    shared: column(PAGE_COLUMN.shared),
+  };
+  const extents = decodeExtentTable(located, rows, blocks, segment, what);
+  endColumns(columns, EXTENT_COLUMNS);
+  return extents;
 }
 
 /** Decodes what {@linkcode BlockTable} encodes. */
@@ -401,6 +357,14 @@ function checkOrder(rows: RowTable): void {
   const { paths } = rows;
   const fall = paths.firstFall();
   if (fall !== undefined) checkRising(paths.text(fall - 1), paths.text(fall));
+  // Without marks nothing lies below another than the row before it.
+  if (rows.flags === undefined) {
+    const { orders } = paths;
+    for (let i = orders.indexOf(ORDER.isBelow); i > 0; i = orders.indexOf(ORDER.isBelow, i + 1)) {
+      if (!rows.isDirectory(i - 1)) checkRowOrder(rows.row(i - 1), rows.row(i));
+    }
+    return;
+  }
   let above: number | undefined;
   for (let i = 0; i < rows.count; i++) {
     if (rows.mark(i) === "gone") continue;

@@ -222,28 +222,33 @@ export class ByteReader {
     throw malformed(`${this.what}: a number is too large`);
   }
 
-  /** A signed variable-length integer. */
-  zigzag(): number {
-    const value = this.varint();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  /** As {@linkcode varint}, for one of many: most have a byte or two. */
+  #next(): number {
+    const low = this.#bytes[this.#at] ?? 0xff;
+    if (low < 0x80) {
+      this.#at++;
+      return low;
+    }
+    const high = this.#bytes[this.#at + 1] ?? 0;
+    if (high === 0 || high >= 0x80) return this.varint();
+    this.#at += 2;
+    return low - 0x80 + high * 0x80;
   }
 
-  /** A variable-length integer for each place of `into`. */
-  varints(into: Float64Array): void {
-    const bytes = this.#bytes;
-    for (let i = 0; i < into.length; i++) {
-      const byte = bytes[this.#at];
-      if (byte !== undefined && byte < 0x80) {
-        this.#at++;
-        into[i] = byte;
-      } else into[i] = this.varint();
-    }
+  /** A signed variable-length integer. */
+  zigzag(): number {
+    return signed(this.varint());
+  }
+
+  /** A variable-length integer for each place of `into`, multiplied by `unit`. */
+  varints(into: Float64Array, unit = 1): void {
+    for (let i = 0; i < into.length; i++) into[i] = this.#next() * unit;
   }
 
   /** A signed variable-length integer for each place of `into`, which is the difference from the one before. */
   deltas(into: Float64Array): void {
     let value = 0;
-    for (let i = 0; i < into.length; i++) into[i] = value += this.zigzag();
+    for (let i = 0; i < into.length; i++) into[i] = value += signed(this.#next());
   }
 
   /** A count of items that take at least `itemBytes` bytes each of what is left. */
@@ -281,6 +286,19 @@ export class ByteReader {
   end(): void {
     if (this.remaining !== 0) throw malformed(`${this.what}: ${this.remaining} bytes are left over`);
   }
+}
+
+/** What a zigzag number stands for. */
+export function signed(value: number): number {
+  // Most are 0, and telling odd from even takes long where numbers may be large.
+  return value === 0 ? 0 : value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
+
+/** Adds up numbers that must not grow too large. */
+export function addTo(value: number, more: number, what: string): number {
+  const sum = value + more;
+  if (!Number.isSafeInteger(sum)) throw malformed(`${what}: a number is too large`);
+  return sum;
 }
 
 /** Strict UTF-8 to string; a byte order mark is a character like any other. `what` names the bytes in errors. */

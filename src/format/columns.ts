@@ -39,9 +39,12 @@ export function decodeColumns(bytes: Bytes, known: ReadonlySet<number>, what: st
   return columns;
 }
 
-/** Says that every column was used up. */
-export function endColumns(columns: ReadonlyMap<number, ByteReader>): void {
-  for (const reader of columns.values()) reader.end();
+/** Says that every column was used up, or every one of those named. */
+export function endColumns(
+  columns: ReadonlyMap<number, ByteReader>,
+  numbers: Iterable<number> = columns.keys(),
+): void {
+  for (const number of numbers) columns.get(number)?.end();
 }
 
 /** Takes a required column. */

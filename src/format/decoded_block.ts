@@ -1,6 +1,7 @@
 /** Decoding blocks (FORMAT.md, "Blocks"). */
 import type { Bytes } from "../engine/engine.ts";
-import { addTo, type Block, BLOCK_COLUMN, BLOCK_ROWS_LENGTH_BYTES, type BlockEntry, checkPlaces } from "./block.ts";
+import { type Block, BLOCK_COLUMN, BLOCK_ROWS_LENGTH_BYTES, type BlockEntry } from "./block.ts";
+import { addTo } from "./bytes.ts";
 import { decodeColumns, endColumns } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
 import { MAX_BLOCK_ROWS, MAX_BLOCK_SLICES } from "./limits.ts";
@@ -88,7 +89,7 @@ export function decodeBlock(raw: Bytes, count: number): DecodedBlock {
         throw new ArchiveError("malformed", `Cannot decode ${WHAT}: a slice lies outside it`);
       }
     }
-    checkPlaces(rows, i, end, WHAT);
+    rows.checkBytes(i, end, WHAT);
     slicesOf.push(list);
   }
   endColumns(columns);

@@ -3,7 +3,7 @@
  * for each: whoever verifies or lists an archive has thousands of them for each that it needs as text.
  */
 import type { Bytes } from "../engine/engine.ts";
-import { type ByteReader, decodeUtf8 } from "./bytes.ts";
+import { type ByteReader, decodeUtf8, encodeUtf8 } from "./bytes.ts";
 import { ArchiveError } from "./errors.ts";
 import { MAX_DECODED_STRING_BYTES, MAX_PART_BYTES, MAX_PATH_BYTES } from "./limits.ts";
 import { checkPath } from "./path.ts";
@@ -24,16 +24,46 @@ export class PathTable {
   readonly starts: Uint32Array<ArrayBuffer>;
   /** How each stands to the one before it, one of {@linkcode ORDER}; below it is also behind it. */
   readonly orders: Uint8Array<ArrayBuffer>;
+  /** How many bytes at its front each has from the one before it, at the least. */
+  readonly shared: Uint16Array<ArrayBuffer>;
   /** Whether every byte of all of them is a character. */
   readonly #isPlain: boolean;
   #text: string | undefined;
 
-  constructor(bytes: Bytes, starts: Uint32Array<ArrayBuffer>, orders: Uint8Array<ArrayBuffer>, isPlain: boolean) {
+  constructor(
+    bytes: Bytes,
+    starts: Uint32Array<ArrayBuffer>,
+    orders: Uint8Array<ArrayBuffer>,
+    shared: Uint16Array<ArrayBuffer>,
+    isPlain: boolean,
+  ) {
     this.count = orders.length;
     this.bytes = bytes;
     this.starts = starts;
     this.orders = orders;
+    this.shared = shared;
     this.#isPlain = isPlain;
+  }
+
+  /** One path by itself. */
+  static of(path: string): PathTable {
+    const bytes = encodeUtf8(path);
+    const starts = Uint32Array.of(0, bytes.length);
+    return new PathTable(bytes, starts, Uint8Array.of(ORDER.rises), Uint16Array.of(0), bytes.length === path.length);
+  }
+
+  /** How one of them stands to another path, as `comparePaths` says it: negative, zero or positive. */
+  compare(index: number, other: Bytes): number {
+    const { bytes } = this;
+    const start = this.starts[index] as number;
+    const length = (this.starts[index + 1] as number) - start;
+    const both = Math.min(length, other.length);
+    let i = 0;
+    while (i < both && bytes[start + i] === other[i]) i++;
+    if (i === length && i === other.length) return 0;
+    if (length === 1 && bytes[start] === DOT) return -1;
+    if (other.length === 1 && other[0] === DOT) return 1;
+    return i === both ? length - other.length : rank(bytes[start + i] as number) - rank(other[i] as number);
   }
 
   /** One of them as text. */
@@ -47,8 +77,8 @@ export class PathTable {
 
   /** The first that does not come behind the one before it. */
   firstFall(): number | undefined {
-    for (let i = 1; i < this.count; i++) if (this.orders[i] === ORDER.falls) return i;
-    return undefined;
+    const first = this.orders.indexOf(ORDER.falls);
+    return first < 0 ? undefined : first;
   }
 }
 
@@ -66,6 +96,7 @@ export function decodePathTable(reader: ByteReader, count: number): PathTable {
   let bytes: Bytes = new Uint8Array(Math.min(64 * count + MAX_PATH_BYTES, MAX_DECODED_STRING_BYTES));
   const starts = new Uint32Array(count + 1);
   const orders = new Uint8Array(count);
+  const shared = new Uint16Array(count);
   let isPlain = true;
   let previous = 0;
   let start = 0;
@@ -82,12 +113,13 @@ export function decodePathTable(reader: ByteReader, count: number): PathTable {
       isPlain &&= path.length === end - start;
     }
     orders[i] = i === 0 ? ORDER.rises : orderOf(bytes, previous, start, end, lengths.shared);
+    shared[i] = lengths.shared;
     previous = start;
     start = end;
     starts[i + 1] = end;
   }
   lengths.end();
-  return new PathTable(bytes, starts, orders, isPlain);
+  return new PathTable(bytes, starts, orders, shared, isPlain);
 }
 
 function grown(bytes: Bytes, length: number): Bytes {
@@ -197,18 +229,6 @@ function orderOf(bytes: Bytes, previous: number, start: number, end: number, sha
   const x = bytes[previous + i] as number;
   const y = bytes[start + i] as number;
   return rank(x) < rank(y) ? ORDER.rises : ORDER.falls;
-}
-
-/** Compares two paths in path order, as `comparePaths` does, of which one lies among other bytes. */
-export function comparePathBytes(bytes: Bytes, start: number, end: number, other: Bytes): number {
-  const length = end - start;
-  const both = Math.min(length, other.length);
-  let i = 0;
-  while (i < both && bytes[start + i] === other[i]) i++;
-  if (i === length && i === other.length) return 0;
-  if (length === 1 && bytes[start] === DOT) return -1;
-  if (other.length === 1 && other[0] === DOT) return 1;
-  return i === both ? length - other.length : rank(bytes[start + i] as number) - rank(other[i] as number);
 }
 
 /** A byte's place in path order. */

@@ -138,6 +138,16 @@ export class RowTable {
     return this.owners === undefined ? undefined : this.ownerTable[this.owners[index] as number];
   }
 
+  /** Checks where a row's bytes end: only files have any, and none beyond their size. */
+  checkBytes(index: number, end: number, what: string): void {
+    if (end === 0 || (this.isFile(index) && (this.isProvisional(index) || end <= (this.sizes[index] as number)))) {
+      return;
+    }
+    throw new ArchiveError("malformed", `Cannot accept a row of ${what}: it has bytes beyond its size`, {
+      path: this.paths.text(index),
+    });
+  }
+
   /** A row as an object. */
   row(index: number): Row {
     return {
@@ -237,9 +247,7 @@ function decodeNanoseconds(column: ByteReader | undefined, into: Float64Array): 
   if (column === undefined) return;
   const exponent = column.u8();
   if (exponent > 9) throw new ArchiveError("malformed", `Cannot decode ${column.what}: its exponent is over 9`);
-  const unit = 10 ** exponent;
-  column.varints(into);
-  for (let i = 0; i < into.length; i++) into[i] = (into[i] as number) * unit;
+  column.varints(into, 10 ** exponent);
 }
 
 function decodeLinks(column: ByteReader | undefined, count: number, what: string): string[] | undefined {

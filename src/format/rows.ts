@@ -322,31 +322,6 @@ export function decodeOwnerTable(reader: ByteReader | undefined, rows: number): 
   return table;
 }
 
-/** What gives the owner of each row, from the table of different ones. */
-export function ownerReader(columns: ReadonlyMap<number, ByteReader>, rows: number): () => Owner | undefined {
-  const indexes = columns.get(COLUMN.owners);
-  const table = decodeOwnerTable(columns.get(COLUMN.ownerTable), rows);
-  if (indexes === undefined) return () => undefined;
-  return () => {
-    const index = indexes.varint();
-    if (index >= table.length) throw new ArchiveError("malformed", `Cannot decode ${indexes.what}: no such owner`);
-    return table[index];
-  };
-}
-
-/** What gives the content hash of each row. */
-export function hashReader(column: ByteReader | undefined, count: number): () => Bytes | undefined {
-  if (column === undefined) return () => undefined;
-  const present = column.bytes(count);
-  let at = 0;
-  return () => {
-    const mark = present[at++];
-    if (mark === 0) return undefined;
-    if (mark !== 1) throw new ArchiveError("malformed", `Cannot decode ${column.what}: unknown mark`);
-    return column.bytes(CONTENT_HASH_BYTES).slice();
-  };
-}
-
 /** Appends a row's canonical value (FORMAT.md, "Canonical value"): equal rows, and only they, give equal bytes. */
 export function encodeCanonicalRow(row: Row, out: ByteWriter): void {
   out.string(row.path);

@@ -5,9 +5,10 @@ import type { PlannedEntry } from "../../src/archive/planner.ts";
 import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
 import { updateArchive } from "../../src/archive/update.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { PAGE_COLUMN } from "../../src/format/block.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { RECORD_BYTES } from "../../src/format/locator.ts";
-import type { Item } from "./archive_draft.ts";
+import { draftOf, type Item, sealDraft } from "./archive_draft.ts";
 import {
   created as createdFrom,
   itemsOf,
@@ -20,6 +21,7 @@ import {
   verify,
 } from "./growing_archive.ts";
 import { asFiles, createInMemory, MemoryFiles } from "./memory_files.ts";
+import { editColumns, setColumn, varints } from "./raw_columns.ts";
 
 /** An archive of one snapshot. */
 const created = (tree: Tree): Promise<MemoryArchive> => createdFrom(itemsOf(tree));
@@ -247,6 +249,27 @@ Deno.test("updateArchive() leaves the archive as it was when nothing more can be
     await assertRejects(() => updateArchive(nativeEngine, full, archive, finder, entries, { access }), Error, "full");
     assertEquals(target.bytes, before);
   }
+});
+
+Deno.test("updateArchive() refuses a catalog when it has bad extents and one of their rows is to be kept", async () => {
+  const [before, after] = [TIME - 1000, TIME - 500].map((seconds) => itemsOf({ "a": "1", "b": "22" }, seconds));
+  const honest = new MemoryArchive(sealDraft(draftOf(before as Item[])).bytes);
+  assertEquals((await update(honest, after as Item[]))?.totals.entries, 2);
+  const draft = draftOf(before as Item[]);
+  const extents = varints(0, 2, 0, 0, 0, 2, 0, 0);
+  draft.onFrame = (frame, name) => {
+    if (name !== "page") return frame;
+    return { ...frame, raw: editColumns(frame.raw, (columns) => setColumn(columns, PAGE_COLUMN.extents, extents)) };
+  };
+  const target = new MemoryArchive(sealDraft(draft).bytes);
+  const bytes = target.bytes.slice();
+  const error = await assertRejects(
+    () => update(target, after as Item[]),
+    ArchiveError,
+    "it has bytes beyond its size",
+  );
+  assertEquals(error.code, "malformed");
+  assertEquals(target.bytes, bytes);
 });
 
 Deno.test("updateArchive() does the same whether files that are known are passed over or found like others", async () => {

@@ -7,6 +7,7 @@ import {
   type BlockEntry,
   checkRowOrder,
   decodePage,
+  decodePageRows,
   encodeBlockRows,
   encodePage,
   type Page,
@@ -273,6 +274,16 @@ Deno.test("decodePage() refuses extents when count and column disagree or they g
   assertEquals(pageCode({ 26: "00 04 00 00" }), "malformed");
   assertEquals(pageCode({ 25: "01", 26: "feffffffffffff0f 01 00 00", ...BARE }), undefined);
   assertEquals(pageCode({ 25: "01", 26: "ffffffffffffff0f 01 00 00", ...BARE }), "malformed");
+});
+
+Deno.test("decodePageRows() refuses bad extents when they are asked for, each time, and bad rows at once", () => {
+  const bad = decodePageRows(craftPage({ 25: "01", 26: "60 05 00 00" }), 1);
+  assertEquals(bad.rows.row(0).size, 100);
+  for (const ask of [() => bad.extents, () => bad.extents, () => bad.entries]) assertEquals(outcome(ask), "malformed");
+  assertEquals(plain(decodePageRows(testValue("page"), 2)), plain(decodePage(testValue("page"), 2)));
+  for (const columns of [{ 2: "09" }, { 27: "02" }, { 2: "01 01" }]) {
+    assertEquals(outcome(() => decodePageRows(craftPage(columns), 1)), "malformed");
+  }
 });
 
 /** A block table of one block, as column 24. */

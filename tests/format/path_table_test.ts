@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ByteReader, ByteWriter, encodeUtf8 } from "../../src/format/bytes.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { comparePaths, isAtOrBelow, pathFault } from "../../src/format/path.ts";
-import { comparePathBytes, decodePathTable, ORDER, type PathTable } from "../../src/format/path_table.ts";
+import { decodePathTable, ORDER, PathTable } from "../../src/format/path_table.ts";
 import { encodePaths } from "../../src/format/rows.ts";
 import { paths } from "./arbitrary_rows.ts";
 
@@ -51,7 +51,7 @@ Deno.test("decodePathTable() takes a path exactly when pathFault() has nothing a
   assert(taken > 100 && refused > 100);
 });
 
-Deno.test("decodePathTable() and comparePathBytes() say how paths stand to each other as comparePaths() does", () => {
+Deno.test("PathTable says how paths stand to each other as comparePaths() does", () => {
   const found = [0, 0, 0];
   const related = fc.oneof(
     fc.tuple(paths, paths),
@@ -65,9 +65,11 @@ Deno.test("decodePathTable() and comparePathBytes() say how paths stand to each 
       const rises = comparePaths(a, b) < 0;
       const expected = !rises ? ORDER.falls : isAtOrBelow(b, a) && a !== "." ? ORDER.isBelow : ORDER.rises;
       assertEquals(order, expected, JSON.stringify([a, b]));
-      const bytes = encodeUtf8(`x${a}y`);
-      const way = comparePathBytes(bytes, 1, bytes.length - 1, encodeUtf8(b));
-      assertEquals(Math.sign(way), Math.sign(comparePaths(a, b)), JSON.stringify([a, b]));
+      const between = decodePathTable(encode(["x", a, "y"]), 3);
+      for (const way of [between.compare(1, encodeUtf8(b)), PathTable.of(a).compare(0, encodeUtf8(b))]) {
+        assertEquals(Math.sign(way), Math.sign(comparePaths(a, b)), JSON.stringify([a, b]));
+      }
+      assertEquals(PathTable.of(a).text(0), a);
       found[order] = (found[order] as number) + 1;
     }),
     { numRuns: 3000 },
@@ -81,8 +83,9 @@ Deno.test("decodePathTable() orders paths as comparePaths() does when less is sh
     out.varint(0);
     out.sizedBytes(encodeUtf8(path));
   }
-  const { orders } = decodePathTable(new ByteReader(out.finish(), "the test"), 4);
+  const { orders, shared } = decodePathTable(new ByteReader(out.finish(), "the test"), 4);
   assertEquals([...orders.subarray(1)], [ORDER.rises, ORDER.isBelow, ORDER.falls]);
+  assertEquals([...shared], [0, 0, 0, 0]);
 });
 
 Deno.test("decodePathTable() refuses a count that has no bytes behind it before it makes room", () => {
