@@ -8,7 +8,7 @@ import { pauseEvery } from "./pause.ts";
 import { Reporter, type StoreOptions } from "./storing.ts";
 import { PART_BYTES, type SharingWriter, writeShared } from "./write_shared.ts";
 import { rowsOfWhole } from "./whole_files.ts";
-import { spillOf } from "./segment_writer.ts";
+import { spillOf } from "./segment_options.ts";
 import { ArchiveWriter, type Sink, type WriterOptions, type WrittenArchive } from "./writer.ts";
 
 /** What creating an archive is told. */

@@ -2,11 +2,11 @@
  * Writes one segment: blocks as they are built, then the catalog, the tables, the trailer and the locator (FORMAT.md,
  * "Segment"). It only ever appends.
  */
-import type { Bytes, Engine } from "../engine/engine.ts";
+import type { Bytes } from "../engine/engine.ts";
 import type { PageEntry } from "../format/block.ts";
 import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import type { ChunkedBlock } from "../format/chunk_table.ts";
-import { CODEC, FRAME_TYPE, type FrameHead, frameLength, storedForFrameLength } from "../format/frame.ts";
+import { CODEC, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
 import {
   deriveChunkIdKey,
   deriveGearTable,
@@ -14,64 +14,23 @@ import {
   KEY_BYTES,
   type SegmentIdentity,
 } from "../format/keys.ts";
-import {
-  MAX_BODY_BYTES,
-  MAX_FRAME_BYTES,
-  MAX_LABEL_BYTES,
-  MAX_TIME_SECONDS,
-  MIN_TIME_SECONDS,
-  SEGMENT_ALIGNMENT,
-} from "../format/limits.ts";
+import { MAX_BODY_BYTES, MAX_FRAME_BYTES, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
-import { utf8Length } from "../format/path.ts";
-import type { BlockPlace, Extent, Row, Slice, Time } from "../format/row.ts";
-import { provisionalRow } from "../format/rows.ts";
+import type { BlockPlace } from "../format/row.ts";
 import { encodeSegmentTable, type SegmentTable } from "../format/segment_table.ts";
 import { encodeSnapshotTable, type SnapshotTable } from "../format/snapshot_table.ts";
-import { emptyTally, encodeTrailer, MAX_WRITER_BYTES, tally, type Totals, type Trailer } from "../format/tables.ts";
-import {
-  type BlockSetting,
-  type BuiltBlock,
-  type FailedPart,
-  type HeldPlan,
-  plannedOutcomes,
-  type SharedSlice,
-} from "./block_builder.ts";
-import { CatalogBuilder, type ReadyPage } from "./catalog_builder.ts";
+import { encodeTrailer, sumOf, type Totals, type Trailer } from "../format/tables.ts";
+import type { BlockSetting, BuiltBlock, FailedPart } from "./block_builder.ts";
+import type { CatalogBuilder } from "./catalog_builder.ts";
 import { ChunkTables } from "./chunk_tables.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import { FrameCipher, type FrameContent } from "./frame_cipher.ts";
 import { FrameNumbers } from "./frame_numbers.ts";
-import { padmeLength } from "./padding.ts";
+import { padmeLength, splitPadding } from "./padding.ts";
 import { PageStore } from "./page_store.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
-import { SealedSpill, type SpillFile } from "./sealed_spill.ts";
-
-/** Where an archive's bytes go, in order. */
-export interface Sink {
-  /** Takes all of `bytes`, which are not used again by the writer. Errors end the archive. */
-  write(bytes: Bytes): Promise<void> | void;
-  /** Resolves when all that was written is on the disk. Absent where the whole is synced later. */
-  sync?(): Promise<void> | void;
-}
-
-/** What is stored with a segment. */
-export interface SegmentOptions {
-  /** zstd level, `"store"`, or `"default"`, which it is unless given. */
-  readonly level?: Level;
-  /** Pads the length to the next Padmé step, so that it tells less about the content. */
-  readonly pad?: boolean;
-  /** Stores equal content once. An archive's further snapshots do as its first. */
-  readonly dedup?: boolean;
-  /** Makes a temporary file for what is known of stored content, when memory does not suffice; removing it is the caller's. */
-  readonly spill?: () => SpillFile;
-  /** A label for the snapshot. */
-  readonly label?: string;
-  /** When the snapshot began; now unless given. */
-  readonly time?: Time;
-  /** Program and version, for reports. */
-  readonly writer?: string;
-}
+import { type SegmentOptions, type Sink, spillOf } from "./segment_options.ts";
+import { SegmentRows } from "./segment_rows.ts";
 
 /** Where a segment stands in its archive. */
 export interface SegmentPlace {
@@ -110,13 +69,6 @@ export interface WrittenSegment {
   readonly stored: Totals;
 }
 
-/** A file whose last slice has not been written yet. */
-interface OpenFile {
-  readonly path: string;
-  readonly extents: Extent[];
-  failed: boolean;
-}
-
 /** Writes one segment. */
 export class SegmentWriter {
   readonly #options: SegmentOptions;
@@ -127,21 +79,13 @@ export class SegmentWriter {
   readonly #segmentKey: Bytes;
   readonly #cipher: FrameCipher;
   readonly #numbers = new FrameNumbers();
-  readonly #catalog: CatalogBuilder;
-  readonly #orphans: CatalogBuilder;
-  readonly #totals = emptyTally();
-  /** Entries that could not be stored: what links to them cannot either. */
-  readonly #failed = new Set<string>();
-  /** Targets of the hardlinks in the catalog; each must turn out to be a file of it. */
-  readonly #linkTargets = new Set<string>();
+  readonly #rows: SegmentRows;
   readonly #chunks: ChunkTables;
   #lastBlock: BlockPlace | undefined;
   #started: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
-  #open: OpenFile | undefined;
   #written = 0;
   #blocks = 0;
-  #partial = false;
 
   /** Begins a segment. Nothing is written yet. */
   constructor(
@@ -161,10 +105,8 @@ export class SegmentWriter {
     this.#segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, place.segment);
     this.#cipher = new FrameCipher(engine, suite, this.#segmentKey);
     this.#chunks = new ChunkTables(engine, this.level, spillOf(engine, options));
-    const { number } = place.segment;
     const waiting = new PageStore(spillOf(engine, options));
-    this.#catalog = new CatalogBuilder(engine, this.level, FRAME_TYPE.page, number, waiting);
-    this.#orphans = new CatalogBuilder(engine, this.level, FRAME_TYPE.orphanPage, number, waiting);
+    this.#rows = new SegmentRows(engine, this.level, place.segment.number, waiting);
   }
 
   /** Writes the segment's salt. Called again, it waits for the first call. */
@@ -184,26 +126,22 @@ export class SegmentWriter {
 
   /** What the blocks so far hold. */
   get stored(): Totals {
-    return this.#totals;
+    return this.#rows.totals;
   }
 
   /** Rows of whole entries in the blocks so far, in path order. */
   rows(): Iterable<PageEntry> {
-    return this.#catalog.entries();
+    return this.#rows.catalog.entries();
   }
 
   /** Whether every hardlink so far names a file of these blocks, or one for which `hasFile` says so. */
-  async hasLinkTargets(hasFile: Inheritance["hasFile"]): Promise<boolean> {
-    const targets = new Set(this.#linkTargets);
-    if (targets.size === 0) return true;
-    for (const { row } of this.rows()) if (row.kind === "file") targets.delete(row.path);
-    for (const target of targets) if (!await hasFile(target)) return false;
-    return true;
+  hasLinkTargets(hasFile: Inheritance["hasFile"]): Promise<boolean> {
+    return this.#rows.hasLinkTargets(hasFile);
   }
 
   /** The entries that could not be stored. */
   get failed(): ReadonlySet<string> {
-    return this.#failed;
+    return this.#rows.failed;
   }
 
   /** How hard frames are compressed. */
@@ -237,7 +175,7 @@ export class SegmentWriter {
 
   /** Whether a file could not be stored as a whole. */
   hasFailed(path: string): boolean {
-    return this.#failed.has(path);
+    return this.#rows.failed.has(path);
   }
 
   async #write(bytes: Bytes): Promise<void> {
@@ -265,25 +203,7 @@ export class SegmentWriter {
     await this.#write(block.bytes);
     this.#blocks++;
     this.#lastBlock = place;
-    if (block.held !== undefined && this.#keepHeld(block.held, place)) return [];
-    const failed: FailedPart[] = [];
-    for (const outcome of block.held === undefined ? block.outcomes : plannedOutcomes(block.held.parts)) {
-      if (!outcome.ok) {
-        this.#fail(outcome.row, outcome.last);
-        failed.push(outcome);
-        continue;
-      }
-      const { row, provisional, slices } = outcome.entry;
-      if (row.kind === "hardlink" && this.#failed.has(row.link)) {
-        this.#partial = true;
-        this.#failed.add(row.path);
-        this.#orphans.add({ row, provisional: false, extents: [] });
-        failed.push({ ok: false, row, last: true, problem: new Error("its first name could not be stored") });
-        continue;
-      }
-      this.#keep(row, provisional, extentsOf(slices, outcome.shared, place));
-    }
-    return failed;
+    return this.#rows.add(block, place);
   }
 
   /** Where the block is that was written last. */
@@ -296,87 +216,28 @@ export class SegmentWriter {
     this.#chunks.add(block);
   }
 
-  /** Keeps the rows of a block as a page of its own; returns false where they have to be kept one by one. */
-  #keepHeld({ parts, rows }: HeldPlan, place: BlockPlace): boolean {
-    if (this.#failed.size > 0 && parts.some(({ row }) => row.kind === "hardlink" && this.#failed.has(row.link))) {
-      return false;
-    }
-    if (!this.#catalog.addWhole(parts, rows.columns, place)) return false;
-    this.#orphan();
-    for (const { row } of parts) {
-      if (row.kind === "hardlink") this.#linkTargets.add(row.link);
-      this.#count(row);
-    }
-    return true;
-  }
-
-  #keep(row: Row, provisional: boolean, extents: readonly Extent[]): void {
-    if (this.#open !== undefined && this.#open.path !== row.path) this.#orphan();
-    if (provisional) {
-      this.#open ??= { path: row.path, extents: [], failed: false };
-      for (const extent of extents) this.#open.extents.push(extent);
-      return;
-    }
-    const open = this.#open;
-    this.#open = undefined;
-    const all = open === undefined ? extents : [...open.extents, ...extents];
-    if (open?.failed) {
-      this.#failed.add(row.path);
-      this.#orphans.add({ row, provisional: false, extents: ownExtents(all) });
-      return;
-    }
-    this.#catalog.add({ row, provisional: false, extents: all });
-    if (row.kind === "hardlink") this.#linkTargets.add(row.link);
-    this.#count(row);
-  }
-
-  #fail(row: Row, last: boolean): void {
-    this.#partial = true;
-    this.#failed.add(row.path);
-    if (this.#open?.path !== row.path) {
-      this.#orphan();
-      this.#open = { path: row.path, extents: [], failed: true };
-    }
-    this.#open.failed = true;
-    if (last) this.#orphan();
-  }
-
-  /** The open file gets no full row any more: what was written of it is named in an orphan page. */
-  #orphan(): void {
-    const open = this.#open;
-    this.#open = undefined;
-    const extents = ownExtents(open?.extents ?? []);
-    if (open === undefined || extents.length === 0) return;
-    this.#orphans.add({ row: provisionalRow(open.path, "file"), provisional: true, extents });
-  }
-
-  #count(row: Row): void {
-    tally(this.#totals, row);
-    if (row.changed) this.#partial = true;
-  }
-
   /** Says that something was left out that this writer never saw, such as a folder that could not be read. */
   markPartial(): void {
-    this.#partial = true;
+    this.#rows.partial = true;
   }
 
   /** Writes what follows the blocks. Nothing can be written afterwards. More of the snapshot follows a checkpoint. */
   async finish(inheritance?: Inheritance, isCheckpoint = false): Promise<WrittenSegment> {
     await this.start();
-    this.#orphan();
-    const catalog = inheritance === undefined ? this.#catalog : await this.#catalog.joinedWith(inheritance.entries());
-    const pages = await this.#writePages(catalog, this.#linkTargets.size > 0);
-    for (const target of this.#linkTargets) {
+    const { catalog: own, orphans, linkTargets } = this.#rows.end();
+    const catalog = inheritance === undefined ? own : await own.joinedWith(inheritance.entries());
+    const pages = await this.#writePages(catalog, linkTargets.size > 0);
+    for (const target of linkTargets) {
       if (await inheritance?.hasFile(target)) continue;
       throw new TypeError(`Cannot store a hard link to ${JSON.stringify(target)}: no file has that path`);
     }
-    const orphanPages = await this.#writePages(this.#orphans, false);
+    const orphanPages = await this.#writePages(orphans, false);
     const index = await this.#writeItem(FRAME_TYPE.index, encodeIndex(pages), pages.length);
     const { segmentTable, snapshotTable } = inheritance ?? NOTHING_BEFORE;
     await this.#writeItem(FRAME_TYPE.segmentTable, encodeSegmentTable(segmentTable), segmentTable.rows.length);
     await this.#writeItem(FRAME_TYPE.snapshotTable, encodeSnapshotTable(snapshotTable), snapshotTable.rows.length);
     for (const table of this.#chunks.finish()) await this.#writeFrame(table);
-    const totals = inheritance === undefined ? { ...this.#totals } : sumOf(this.#totals, inheritance.totals);
+    const totals = inheritance === undefined ? { ...this.stored } : sumOf(this.stored, inheritance.totals);
     const trailerStart = this.#written;
     const { segment, offset, generation } = this.#place;
     const trailer = await this.#writeItem(
@@ -412,7 +273,7 @@ export class SegmentWriter {
     await this.#write(last);
     await this.#sync();
     this.#numbers.end();
-    return { id, locator, totals, stored: { ...this.#totals } };
+    return { id, locator, totals, stored: { ...this.stored } };
   }
 
   async #sync(): Promise<void> {
@@ -441,7 +302,7 @@ export class SegmentWriter {
       blocks: this.#blocks,
       pages,
       orphanPages,
-      partial: this.#partial,
+      partial: this.#rows.partial,
       writer: this.#options.writer ?? "",
       runs,
       ...(this.#options.dedup === true ? { deduplicated: true } : {}),
@@ -451,19 +312,13 @@ export class SegmentWriter {
   async #writePages(builder: CatalogBuilder, resolve: boolean): Promise<PagePlace[]> {
     const places: PagePlace[] = [];
     for (const page of builder.finish()) {
-      if (resolve) this.#resolveLinks(page);
+      if (resolve) this.#rows.resolveLinks(page);
       const offset = this.#written;
       const frame = await this.#writeFrame(page);
       const frameBytes = this.#written - offset;
       places.push({ firstPath: page.firstPath, rows: page.head.rows, frame, offset, frameBytes });
     }
     return places;
-  }
-
-  #resolveLinks(page: ReadyPage): void {
-    for (const { row, mark } of this.#catalog.readBack(page)) {
-      if (row.kind === "file" && mark !== "gone") this.#linkTargets.delete(row.path);
-    }
   }
 
   async #writeFrame(content: FrameContent): Promise<number> {
@@ -496,86 +351,4 @@ export class SegmentWriter {
   }
 }
 
-/** What puts away, sealed, what there is no room for in memory; `undefined` where nothing does. */
-export function spillOf(engine: Engine, { spill }: SegmentOptions): (() => SealedSpill) | undefined {
-  return spill && (() => new SealedSpill(engine, spill()));
-}
-
-/** An entry's places in file order: slices of the block, and what is shared. */
-function extentsOf(
-  slices: readonly Slice[],
-  shared: readonly SharedSlice[] | undefined,
-  block: BlockPlace,
-): readonly Extent[] {
-  const own = slices.map((slice): Extent => ({ ...slice, block }));
-  if (shared === undefined || shared.length === 0) return own;
-  const others = shared.map((slice): Extent => ({ ...slice, block: slice.block ?? block, shared: true }));
-  return [...own, ...others].sort((a, b) => a.fileOffset - b.fileOffset);
-}
-
-/** What blocks hold under an entry's own path. */
-function ownExtents(extents: readonly Extent[]): readonly Extent[] {
-  return extents.filter(({ shared }) => !shared);
-}
-
 const NOTHING_BEFORE = { segmentTable: { pages: [], rows: [] }, snapshotTable: { pages: [], rows: [] } } as const;
-
-/** What is left of totals without others. */
-export function differenceOf(a: Totals, b: Totals): Totals {
-  const negated = Object.fromEntries(Object.entries(b).map(([name, value]) => [name, -value])) as unknown as Totals;
-  return sumOf(a, negated);
-}
-
-/** Two totals added. */
-export function sumOf(a: Totals, b: Totals): Totals {
-  return {
-    entries: a.entries + b.entries,
-    files: a.files + b.files,
-    directories: a.directories + b.directories,
-    symlinks: a.symlinks + b.symlinks,
-    hardlinks: a.hardlinks + b.hardlinks,
-    fifos: a.fifos + b.fifos,
-    bytes: a.bytes + b.bytes,
-  };
-}
-
-/**
- * Checks what is to be stored with a segment.
- *
- * @throws {RangeError} for what is not allowed.
- */
-export function checkSegmentOptions(options: SegmentOptions): void {
-  checkLength("label", options.label, MAX_LABEL_BYTES);
-  checkLength("writer", options.writer, MAX_WRITER_BYTES);
-  checkTime(options.time);
-}
-
-function checkTime(time: Time | undefined): void {
-  if (time === undefined) return;
-  const { seconds, nanoseconds } = time;
-  const isTime = Number.isInteger(seconds) && seconds >= MIN_TIME_SECONDS && seconds <= MAX_TIME_SECONDS &&
-    Number.isInteger(nanoseconds) && nanoseconds >= 0 && nanoseconds < 1e9;
-  if (!isTime) throw new RangeError("Cannot use the time of the snapshot: it is out of range");
-}
-
-function checkLength(what: string, text: string | undefined, limit: number): void {
-  if (text === undefined || (text.isWellFormed() && utf8Length(text) <= limit)) return;
-  throw new RangeError(`Cannot use the ${what}: it is over ${limit} bytes, or not well-formed`);
-}
-
-/** Stored lengths of padding frames that fill `room` bytes exactly, or `undefined` when none do. */
-function splitPadding(room: number): number[] | undefined {
-  const largest = frameLength(MAX_FRAME_BYTES);
-  const lengths: number[] = [];
-  while (room > 2 * largest) {
-    lengths.push(MAX_FRAME_BYTES);
-    room -= largest;
-  }
-  const halves = room > largest ? [Math.floor(room / 32) * 16, room - Math.floor(room / 32) * 16] : [room];
-  for (const half of halves) {
-    const stored = storedForFrameLength(half);
-    if (stored === undefined) return undefined;
-    lengths.push(stored);
-  }
-  return lengths;
-}

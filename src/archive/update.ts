@@ -11,7 +11,7 @@ import { MAX_RUNS, MAX_SEGMENTS } from "../format/limits.ts";
 import { knownState } from "../format/locator.ts";
 import { firstListed, type SegmentTable } from "../format/segment_table.ts";
 import { listedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts";
-import { emptyTally, type Totals } from "../format/tables.ts";
+import { differenceOf, emptyTally, sumOf, type Totals } from "../format/tables.ts";
 import { Archive } from "./archive.ts";
 import { blockTools, inlineBuilder } from "./block_builder.ts";
 import { BodyAppender } from "./body_sink.ts";
@@ -26,16 +26,8 @@ import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewr
 import type { OpenedHeader } from "./header_reader.ts";
 import type { PlannedEntry } from "./planner.ts";
 import type { SegmentEnd } from "./segments.ts";
-import {
-  checkSegmentOptions,
-  differenceOf,
-  type Inheritance,
-  type SegmentOptions,
-  SegmentWriter,
-  spillOf,
-  sumOf,
-  type WrittenSegment,
-} from "./segment_writer.ts";
+import { checkSegmentOptions, type SegmentOptions, spillOf } from "./segment_options.ts";
+import { type Inheritance, SegmentWriter, type WrittenSegment } from "./segment_writer.ts";
 
 /** An archive that can be changed where it is, and grow. */
 export interface AppendableSource extends WritableSource {

@@ -18,9 +18,10 @@ import { BodySink, fileLength } from "./body_sink.ts";
 import type { Level } from "./compress.ts";
 import { type NewKey, type Random, wrapForKey, wrappingRandomness } from "./key_slots.ts";
 import { type RecordKeys, sealRecord } from "./record_cipher.ts";
-import { checkSegmentOptions, type SegmentOptions, SegmentWriter, type Sink } from "./segment_writer.ts";
+import { checkSegmentOptions, type SegmentOptions, type Sink } from "./segment_options.ts";
+import { SegmentWriter } from "./segment_writer.ts";
 
-export type { Sink } from "./segment_writer.ts";
+export type { Sink } from "./segment_options.ts";
 
 /** How an archive is written. */
 export interface WriterOptions extends SegmentOptions {

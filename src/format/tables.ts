@@ -217,6 +217,25 @@ export function tally(totals: Tally, { kind, size }: Pick<Row, "kind" | "size">,
   totals.bytes += sign * size;
 }
 
+/** What is left of totals without others. */
+export function differenceOf(a: Totals, b: Totals): Totals {
+  const negated = Object.fromEntries(Object.entries(b).map(([name, value]) => [name, -value])) as unknown as Totals;
+  return sumOf(a, negated);
+}
+
+/** Two totals added. */
+export function sumOf(a: Totals, b: Totals): Totals {
+  return {
+    entries: a.entries + b.entries,
+    files: a.files + b.files,
+    directories: a.directories + b.directories,
+    symlinks: a.symlinks + b.symlinks,
+    hardlinks: a.hardlinks + b.hardlinks,
+    fifos: a.fifos + b.fifos,
+    bytes: a.bytes + b.bytes,
+  };
+}
+
 /** Totals as they are stored. */
 export function totalsValues(totals: Totals): readonly number[] {
   return [totals.files, totals.directories, totals.symlinks, totals.hardlinks, totals.fifos, totals.bytes];
