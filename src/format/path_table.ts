@@ -14,6 +14,9 @@ const DOT = 0x2e;
 /** How a path stands to the one before it. */
 export const ORDER = { falls: 0, rises: 1, isBelow: 2 } as const;
 
+/** Paths that are made text one by one; of more than these, all are at once. */
+const FEW = 8;
+
 /** Paths that have been checked. */
 export class PathTable {
   /** How many there are. */
@@ -28,6 +31,7 @@ export class PathTable {
   readonly shared: Uint16Array<ArrayBuffer>;
   /** Whether every byte of all of them is a character. */
   readonly #isPlain: boolean;
+  #asked = 0;
   #text: string | undefined;
 
   constructor(
@@ -70,7 +74,7 @@ export class PathTable {
   text(index: number): string {
     const start = this.starts[index] as number;
     const end = this.starts[index + 1] as number;
-    if (!this.#isPlain) return decodeUtf8(this.bytes.subarray(start, end), "a path");
+    if (!this.#isPlain || this.#asked++ < FEW) return decodeUtf8(this.bytes.subarray(start, end), "a path");
     this.#text ??= decodeUtf8(this.bytes.subarray(0, this.starts[this.count]), "paths");
     return this.#text.slice(start, end);
   }
@@ -92,8 +96,9 @@ export function decodePathTable(reader: ByteReader, count: number): PathTable {
   const { what } = reader;
   // Each takes at least two bytes: nothing is allocated by a number that has no bytes behind it.
   if (2 * count > reader.remaining) throw new ArchiveError("malformed", `Cannot decode ${what}: it ends too early`);
-  const lengths = new FrontCoding(reader.bytes(reader.remaining), what);
-  let bytes: Bytes = new Uint8Array(Math.min(64 * count + MAX_PATH_BYTES, MAX_DECODED_STRING_BYTES));
+  const coded = reader.bytes(reader.remaining);
+  const bytes: Bytes = new Uint8Array(decodedLength(coded, count, what));
+  const lengths = new FrontCoding(coded, what);
   const starts = new Uint32Array(count + 1);
   const orders = new Uint8Array(count);
   const shared = new Uint16Array(count);
@@ -102,10 +107,6 @@ export function decodePathTable(reader: ByteReader, count: number): PathTable {
   let start = 0;
   for (let i = 0; i < count; i++) {
     const end = start + lengths.next();
-    if (end > MAX_DECODED_STRING_BYTES) {
-      throw new ArchiveError("limit", `Cannot decode ${what}: its paths are over ${MAX_DECODED_STRING_BYTES} bytes`);
-    }
-    if (end > bytes.length) bytes = grown(bytes, Math.min(2 * end, MAX_DECODED_STRING_BYTES));
     lengths.copy(bytes, previous, start);
     if (!isSurelyAllowed(bytes, start, end, start + lengths.shared)) {
       const path = decodeUtf8(bytes.subarray(start, end), what);
@@ -122,10 +123,18 @@ export function decodePathTable(reader: ByteReader, count: number): PathTable {
   return new PathTable(bytes, starts, orders, shared, isPlain);
 }
 
-function grown(bytes: Bytes, length: number): Bytes {
-  const more = new Uint8Array(length);
-  more.set(bytes);
-  return more;
+/** How many bytes all paths have. Making room for them at once costs less than making more of it again and again. */
+function decodedLength(coded: Bytes, count: number, what: string): number {
+  const lengths = new FrontCoding(coded, what);
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    total += lengths.next();
+    if (total > MAX_DECODED_STRING_BYTES) {
+      throw new ArchiveError("limit", `Cannot decode ${what}: its paths are over ${MAX_DECODED_STRING_BYTES} bytes`);
+    }
+    lengths.pass();
+  }
+  return total;
 }
 
 /** Takes front-coded paths apart. A reader's own methods would make a view for each, which costs more than the rest. */
@@ -165,6 +174,11 @@ class FrontCoding {
     const rest = this.#rest;
     for (let i = 0; i < rest; i++) into[start + shared + i] = this.#bytes[from + i] as number;
     this.#at = from + rest;
+  }
+
+  /** Goes on behind the path. */
+  pass(): void {
+    this.#at += this.#rest;
   }
 
   /** A variable-length integer; from 2^14 on it is too large for all that it can be. */
