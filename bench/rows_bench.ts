@@ -1,8 +1,9 @@
 /** Rows: encoding and decoding blocks' and catalog pages' worth of them, and comparing paths. */
-import { decodePage, encodeBlockRows, encodePage } from "../src/format/block.ts";
+import { encodeBlockRows } from "../src/format/block.ts";
 import { decodeBlock } from "../src/format/decoded_block.ts";
 import { ByteWriter } from "../src/format/bytes.ts";
 import { MAX_PAGE_ROWS } from "../src/format/limits.ts";
+import { decodePage, encodePage } from "../src/format/page.ts";
 import { comparePaths } from "../src/format/path.ts";
 import { encodeCanonicalRow } from "../src/format/rows.ts";
 import { sampleBlock, samplePage } from "./samples.ts";

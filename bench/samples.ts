@@ -1,6 +1,6 @@
 /** Inputs of the micro-benchmarks: bytes and rows like those of a source tree. */
 import type { BlockPart } from "../src/archive/block_builder.ts";
-import type { PageEntry } from "../src/format/block.ts";
+import type { PageEntry } from "../src/format/page.ts";
 import type { Extent, Row, Slice } from "../src/format/row.ts";
 import { smallFiles } from "./corpora.ts";
 import { Random } from "./random.ts";

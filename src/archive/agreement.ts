@@ -5,9 +5,10 @@
  * made, so no collision can be planned (Clarke et al., "Incremental Multiset Hash Functions", 2003).
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import type { BlockEntry, DecodedPage, PageEntry } from "../format/block.ts";
+import type { BlockEntry } from "../format/block.ts";
 import type { DecodedBlock } from "../format/decoded_block.ts";
 import { MAX_BLOCK_SLICES } from "../format/limits.ts";
+import type { DecodedPage, PageEntry } from "../format/page.ts";
 import type { Extent, Row, Slice } from "../format/row.ts";
 import { ITEM_KEY_BYTES, type Sum } from "./item_sum.ts";
 import { areInOneBlock, isAll, Items } from "./items.ts";

@@ -1,9 +1,9 @@
 /** An archive with random access: the catalog of a snapshot, and content by place. */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { type Header, isDeduplicated, recoveryPercent } from "../format/header.ts";
+import type { PageEntry } from "../format/page.ts";
 import type { BlockPlace } from "../format/row.ts";
 import type { Trailer } from "../format/tables.ts";
 import { physicalLength } from "../recovery/geometry.ts";

@@ -3,9 +3,9 @@
  * encoded and compressed in batches at once, so that what waits in memory is tens of bytes a row and not an object each.
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { decodePage, encodePage, encodeWholePage, type PageEntry } from "../format/block.ts";
 import { CODEC, type FRAME_TYPE, type FrameHead } from "../format/frame.ts";
 import { MAX_PAGE_BYTES, MAX_PAGE_ROWS } from "../format/limits.ts";
+import { decodePage, encodePage, encodeWholePage, type PageEntry } from "../format/page.ts";
 import { comparePaths, isAtOrBelow, utf8Length } from "../format/path.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { type Level, prepareFrame } from "./compress.ts";

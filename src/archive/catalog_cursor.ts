@@ -1,7 +1,7 @@
 /** Several runs read as one catalog: of all rows of a path, the newest run's counts. */
 import type { Bytes } from "../engine/engine.ts";
-import { checkRowOrder, type PageEntry } from "../format/block.ts";
 import { encodeUtf8 } from "../format/bytes.ts";
+import { checkRowOrder, type PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 import { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";

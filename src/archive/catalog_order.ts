@@ -1,6 +1,6 @@
 /** Checks pages of one kind as they come, one after the other (FORMAT.md, "Pages"). */
-import { checkRising, checkRowOrder, type DecodedPage } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
+import { checkRising, checkRowOrder, type DecodedPage } from "../format/page.ts";
 import type { Row } from "../format/row.ts";
 import { equalRows } from "../format/rows.ts";
 

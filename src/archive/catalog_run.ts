@@ -1,8 +1,8 @@
 /** One run of a catalog: pages of rows in path order that lie together at the end of one segment. */
-import { type DecodedPage, decodePageRows, type PageEntry } from "../format/block.ts";
 import type { PagePlace } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
+import { type DecodedPage, decodePageRows, type PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 import type { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";

@@ -3,8 +3,8 @@
  * which comes in the same order, so that nothing has to be remembered of either.
  */
 import type { Engine } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
+import type { PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 import type { Extent, Owner, Row, Time } from "../format/row.ts";
 import type { RowTable } from "../format/row_table.ts";

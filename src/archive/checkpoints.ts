@@ -3,9 +3,9 @@
  * a checkpoint, so that whoever is interrupted goes on from there (FORMAT.md, "Snapshots").
  */
 import type { Engine } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import { MAX_SEGMENTS } from "../format/limits.ts";
+import type { PageEntry } from "../format/page.ts";
 import { comparePaths, isAtOrBelow } from "../format/path.ts";
 import { emptyTally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";

@@ -1,7 +1,7 @@
 /** Whether something still has the content that an archive has for it. */
 import type { Bytes } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
+import type { PageEntry } from "../format/page.ts";
 import type { Row } from "../format/row.ts";
 import type { Archive } from "./archive.ts";
 import { pauseEvery } from "./pause.ts";

@@ -1,7 +1,7 @@
 /** An archive's entries as what another archive is made of: decrypted, checked, and not touched by anything else. */
 import type { Bytes } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
+import type { PageEntry } from "../format/page.ts";
 import type { Archive, CatalogEntry } from "./archive.ts";
 import type { PlannedEntry } from "./planner.ts";
 

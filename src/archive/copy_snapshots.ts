@@ -1,7 +1,7 @@
 /** Copies snapshots of one archive to another, each as what changed since the one before it. */
 import type { Engine } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
+import type { PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 import type { Extent } from "../format/row.ts";
 import { equalRows, provisionalRow } from "../format/rows.ts";

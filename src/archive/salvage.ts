@@ -3,11 +3,11 @@
  * authenticate and from nowhere else, and a file is called whole only when every byte of it is there.
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { decodePage, type PageEntry } from "../format/block.ts";
 import { decodeIndex } from "../format/catalog_index.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
 import { RECORD_BYTES } from "../format/locator.ts";
+import { decodePage, type PageEntry } from "../format/page.ts";
 import type { Extent, Row } from "../format/row.ts";
 import { decodeTrailer, type Trailer } from "../format/tables.ts";
 import type { OpenOptions } from "./archive.ts";

@@ -1,7 +1,7 @@
 /** The pages of a catalog of which some may be lost: what they say of a path, and of which paths they can speak. */
 import type { Bytes } from "../engine/engine.ts";
-import { decodePage, type Page, type PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
+import { decodePage, type Page, type PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 
 /** Opens a frame and gives its raw bytes and row count; `undefined` when it is lost or damaged. */

@@ -3,10 +3,11 @@
  * The catalog leads, because blocks of many segments hold what is long gone; where a page of it is lost, so are names.
  */
 import type { Engine } from "../engine/engine.ts";
-import type { BlockEntry, PageEntry } from "../format/block.ts";
+import type { BlockEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, frameLength } from "../format/frame.ts";
 import { MAX_FRAME_BYTES } from "../format/limits.ts";
+import type { PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import type { Archive, CatalogEntry } from "./archive.ts";

@@ -3,7 +3,6 @@
  * before it (FORMAT.md, "One truth").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import { type DecodedPage, decodePage, type Page } from "../format/block.ts";
 import { equalBytes, isZero } from "../format/bytes.ts";
 import { type ChunkedBlock, decodeChunkTable } from "../format/chunk_table.ts";
 import { checkPagesBefore, decodeIndex, type PagePlace } from "../format/catalog_index.ts";
@@ -12,6 +11,7 @@ import { FRAME_TYPE, type FrameHead, FrameOrder } from "../format/frame.ts";
 import type { SegmentIdentity } from "../format/keys.ts";
 import { TABLE_PAGE_ROWS } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator } from "../format/locator.ts";
+import { type DecodedPage, decodePage, type Page } from "../format/page.ts";
 import type { BlockPlace } from "../format/row.ts";
 import { decodeSegmentTable, firstListed, type ListedSegment } from "../format/segment_table.ts";
 import {

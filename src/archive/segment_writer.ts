@@ -3,7 +3,6 @@
  * "Segment"). It only ever appends.
  */
 import type { Bytes } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { encodeIndex, type PagePlace } from "../format/catalog_index.ts";
 import type { ChunkedBlock } from "../format/chunk_table.ts";
 import { CODEC, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
@@ -16,6 +15,7 @@ import {
 } from "../format/keys.ts";
 import { MAX_BODY_BYTES, MAX_FRAME_BYTES, SEGMENT_ALIGNMENT } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator, RECORD_BYTES } from "../format/locator.ts";
+import type { PageEntry } from "../format/page.ts";
 import type { BlockPlace } from "../format/row.ts";
 import { encodeSegmentTable, type SegmentTable } from "../format/segment_table.ts";
 import { encodeSnapshotTable, type SnapshotTable } from "../format/snapshot_table.ts";

@@ -1,5 +1,5 @@
 /** What differs between two snapshots of one archive. */
-import type { PageEntry } from "../format/block.ts";
+import type { PageEntry } from "../format/page.ts";
 import type { Extent } from "../format/row.ts";
 import type { Archive } from "./archive.ts";
 import { takeWhole } from "./catalog_cursor.ts";

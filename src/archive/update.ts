@@ -3,12 +3,12 @@
  * any moment leaves the archive with its last complete snapshot and all its keys (FORMAT.md, "Writing").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
-import type { PageEntry } from "../format/block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { type Header, isDeduplicated, withSeveral } from "../format/header.ts";
 import { KEY_BYTES } from "../format/keys.ts";
 import { MAX_RUNS, MAX_SEGMENTS } from "../format/limits.ts";
 import { knownState } from "../format/locator.ts";
+import type { PageEntry } from "../format/page.ts";
 import { firstListed, type SegmentTable } from "../format/segment_table.ts";
 import { listedSnapshot, type SnapshotTable } from "../format/snapshot_table.ts";
 import { differenceOf, emptyTally, sumOf, type Totals } from "../format/tables.ts";

@@ -1,6 +1,6 @@
 /** The chunk table (FORMAT.md, "Deduplication"): which chunks the blocks of a segment hold. */
 import type { Bytes } from "../engine/engine.ts";
-import { BlockTable, decodePlaces } from "./block.ts";
+import { BlockTable, decodePlaces } from "./block_table.ts";
 import { ByteWriter } from "./bytes.ts";
 import { decodeColumns, encodeColumn, endColumns, requireColumn } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";

@@ -6,7 +6,7 @@ import type { FileCrew, FileHost } from "../disk/extract.ts";
 import type { PartFile } from "../disk/restore.ts";
 import type { FileBatch } from "../disk/restore_batch.ts";
 import type { MetadataOptions } from "../disk/restore_metadata.ts";
-import type { PageEntry } from "../format/block.ts";
+import type { PageEntry } from "../format/page.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { byBlock, inOneBlock, isSame, nameOf, sum } from "./block_extents.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";

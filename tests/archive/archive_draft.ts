@@ -3,11 +3,12 @@
  * from others. Untouched, it seals to an honest archive.
  */
 import type { Bytes } from "../../src/engine/engine.ts";
-import { type BlockEntry, encodeBlockRows, encodePage, type PageEntry } from "../../src/format/block.ts";
+import { type BlockEntry, encodeBlockRows } from "../../src/format/block.ts";
 import { encodeIndex, type PagePlace } from "../../src/format/catalog_index.ts";
 import { FRAME_TYPE, storedForFrameLength } from "../../src/format/frame.ts";
 import { type Header, type HeaderCopyName, SEVERAL_SEGMENTS } from "../../src/format/header.ts";
 import { encodeLocator, encodeState, type Locator, RECORD_BYTES, type State } from "../../src/format/locator.ts";
+import { encodePage, type PageEntry } from "../../src/format/page.ts";
 import type { BlockPlace, Row, Slice } from "../../src/format/row.ts";
 import { provisionalRow, type RowMark } from "../../src/format/rows.ts";
 import { encodeSegmentTable, type SegmentTable } from "../../src/format/segment_table.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ListCursor, MergedCursor } from "../../src/archive/catalog_cursor.ts";
-import type { PageEntry } from "../../src/format/block.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
+import type { PageEntry } from "../../src/format/page.ts";
 import { comparePaths, isAtOrBelow } from "../../src/format/path.ts";
 import { provisionalRow, type RowMark } from "../../src/format/rows.ts";
 

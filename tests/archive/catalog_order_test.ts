@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { CatalogOrder } from "../../src/archive/catalog_order.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
-import { decodePage, encodePage, type PageEntry } from "../../src/format/block.ts";
+import { decodePage, encodePage, type PageEntry } from "../../src/format/page.ts";
 import type { BlockPlace, EntryKind, Row } from "../../src/format/row.ts";
 import { provisionalRow, type RowMark } from "../../src/format/rows.ts";
 import { outcome } from "../format/hostile_bytes.ts";

@@ -4,8 +4,8 @@ import { PageStore } from "../../src/archive/page_store.ts";
 import { SealedSpill, type SpillFile } from "../../src/archive/sealed_spill.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
-import type { PageEntry } from "../../src/format/block.ts";
 import { FRAME_TYPE } from "../../src/format/frame.ts";
+import type { PageEntry } from "../../src/format/page.ts";
 import { joined } from "./archive_draft.ts";
 import { row } from "./sample_tree.ts";
 

@@ -5,9 +5,9 @@ import type { PlannedEntry } from "../../src/archive/planner.ts";
 import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
 import { updateArchive } from "../../src/archive/update.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
-import { PAGE_COLUMN } from "../../src/format/block.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { RECORD_BYTES } from "../../src/format/locator.ts";
+import { PAGE_COLUMN } from "../../src/format/page.ts";
 import { draftOf, type Item, sealDraft } from "./archive_draft.ts";
 import {
   created as createdFrom,

@@ -1,8 +1,9 @@
 /** Rows, blocks and pages as an archive may hold them, for property tests. */
 
 import fc from "fast-check";
-import type { BlockEntry, Page, PageEntry } from "../../src/format/block.ts";
+import type { BlockEntry } from "../../src/format/block.ts";
 import { MAX_FRAME_BYTES, MAX_INODE, MAX_TIME_SECONDS, MIN_TIME_SECONDS } from "../../src/format/limits.ts";
+import type { Page, PageEntry } from "../../src/format/page.ts";
 import { comparePaths, isAtOrBelow, pathFault, ROOT_PATH } from "../../src/format/path.ts";
 import { type BlockPlace, ENTRY_KINDS, type Extent, type Row, type Slice } from "../../src/format/row.ts";
 import { type CarriedRow, provisionalRow } from "../../src/format/rows.ts";

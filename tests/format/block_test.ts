@@ -2,17 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import fc from "fast-check";
 import type { Bytes } from "../../src/engine/engine.ts";
-import {
-  BLOCK_ROWS_LENGTH_BYTES,
-  type BlockEntry,
-  checkRowOrder,
-  decodePage,
-  decodePageRows,
-  encodeBlockRows,
-  encodePage,
-  type Page,
-  type PageEntry,
-} from "../../src/format/block.ts";
+import { BLOCK_ROWS_LENGTH_BYTES, type BlockEntry, encodeBlockRows } from "../../src/format/block.ts";
 import { decodeBlock } from "../../src/format/decoded_block.ts";
 import { ByteWriter } from "../../src/format/bytes.ts";
 import { encodeColumn } from "../../src/format/columns.ts";
@@ -26,6 +16,14 @@ import {
   MAX_PAGE_BYTES,
   MAX_PAGE_ROWS,
 } from "../../src/format/limits.ts";
+import {
+  checkRowOrder,
+  decodePage,
+  decodePageRows,
+  encodePage,
+  type Page,
+  type PageEntry,
+} from "../../src/format/page.ts";
 import type { BlockPlace, Row } from "../../src/format/row.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
 import { blockEntries, directoryRow, documentedRows, fileRow, pages } from "./arbitrary_rows.ts";

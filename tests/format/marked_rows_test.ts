@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { decodePage, encodePage, type PageEntry } from "../../src/format/block.ts";
+import { decodePage, encodePage, type PageEntry } from "../../src/format/page.ts";
 import type { BlockPlace, EntryKind, Row } from "../../src/format/row.ts";
 import { provisionalRow, type RowMark } from "../../src/format/rows.ts";
 import { outcome } from "./hostile_bytes.ts";

@@ -6,7 +6,7 @@ import { diffSnapshots } from "../../archive/snapshot_diff.ts";
 import type { SnapshotChoice } from "../../archive/snapshots.ts";
 import { type Difference, TreeComparison } from "../../disk/compare.ts";
 import { nativeEngine } from "../../engine/native/engine.ts";
-import type { PageEntry } from "../../format/block.ts";
+import type { PageEntry } from "../../format/page.ts";
 import { comparePaths } from "../../format/path.ts";
 import { compareSnapshot } from "../compare_snapshot.ts";
 import type { CommandContext } from "../command.ts";

@@ -1,6 +1,6 @@
 /** `coffer extract` */
 import { entriesBeginning } from "../../archive/ranges.ts";
-import type { PageEntry } from "../../format/block.ts";
+import type { PageEntry } from "../../format/page.ts";
 import type { Row } from "../../format/row.ts";
 import { extractArchive, type ExtractReport, extractStream } from "../../disk/extract.ts";
 import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
