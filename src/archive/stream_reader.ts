@@ -233,6 +233,14 @@ export class ArchiveStream {
     return found;
   }
 
+  /**
+   * Whether blocks are left to {@linkcode BlockOpener.openAt}, where an opener has it: the archive can be read from
+   * anywhere, and has no recovery record, which is checked by all bytes in their order.
+   */
+  get leavesBlocks(): boolean {
+    return this.#queue.canSkip;
+  }
+
   /** Bytes of the archive read so far. */
   get offset(): number {
     return this.#queue.fileOffset;

@@ -100,7 +100,8 @@ export async function checkWhole(
   const { checkInParallel } = await import("../parallel/check_blocks.ts");
   using checkers = new DisposableStack();
   const pause = pauseEvery();
-  for await (const event of stream.events((setting) => checkers.use(checkInParallel(setting, { jobs, file })))) {
+  const checking = stream.leavesBlocks ? { jobs, file } : { jobs };
+  for await (const event of stream.events((setting) => checkers.use(checkInParallel(setting, checking)))) {
     await pause();
     signal.throwIfAborted();
     if (event.kind === "block") onProgress(event.block.bytes);

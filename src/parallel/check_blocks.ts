@@ -26,7 +26,10 @@ export interface ParallelChecker extends BlockOpener<CheckedBlock>, Disposable {
 export interface CheckOptions {
   /** Threads that check; 1 means that all is done on this one. */
   readonly jobs: number;
-  /** The archive, where it is a file: whoever checks a block reads it. It stays open until the checker is disposed. */
+  /**
+   * The archive, where it is a file whose stream leaves its blocks: whoever checks one reads it. It stays open until
+   * the checker is disposed.
+   */
   readonly file?: FileSource;
   /** Starts one; default: a `Worker`. */
   readonly start?: () => WorkerThread;

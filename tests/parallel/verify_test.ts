@@ -149,6 +149,39 @@ Deno.test("checkInParallel() has this thread read a file that others cannot open
   assertEquals(events, await check(archive, 1));
 });
 
+Deno.test("checkInParallel() checks a file with a recovery record, whose bytes are all read in order", async () => {
+  const archive = await archiveOf([entry("a", "file", noise(400_000))], { recovery: 10 });
+  const open = (bytes: Iterable<Uint8Array<ArrayBuffer>> | PlacedQueue) =>
+    ArchiveStream.open(nativeEngine, bytes, { keys: [KEY], checkRecovery: true });
+  assertEquals((await open([archive])).leavesBlocks, false);
+  const plain = await archiveOf([entry("a", "file", noise(1000))]);
+  const placed = {
+    size: plain.length,
+    readInto: (offset: number, into: Uint8Array) => {
+      into.set(plain.subarray(offset, offset + into.length));
+      return into;
+    },
+  };
+  assertEquals((await open(new PlacedQueue(placed))).leavesBlocks, true);
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, archive);
+    using file = FileSource.open(path);
+    for (const options of [{ jobs: 1 }, { jobs: 2 }, { jobs: 2, file }]) {
+      const stream = await open(new PlacedQueue(file));
+      assertEquals(stream.leavesBlocks, false);
+      const events: StreamEvent<CheckedBlock>[] = [];
+      using checkers = new DisposableStack();
+      for await (const event of stream.events((setting) => checkers.use(checkInParallel(setting, options)))) {
+        events.push(event);
+      }
+      assertEquals(events, await check(archive, 1));
+    }
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
 Deno.test("checkInParallel() ends when a worker fails, whoever reads", async () => {
   const archive = await archiveOf([entry("a", "file", noise(400_000))]);
   await assertRejects(() => checkFile(archive, { jobs: 2, start: failing }), WorkerFailure, "it is out of order");

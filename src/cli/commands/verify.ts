@@ -125,7 +125,9 @@ async function* eventsOf(
   const { stream } = opened;
   if (comparison === undefined) {
     const start = early === undefined ? {} : { start: () => early.take() };
-    const options = "source" in opened ? { jobs, file: opened.source, ...start } : { jobs };
+    const options = "source" in opened && stream.leavesBlocks
+      ? { jobs, file: opened.source, ...start }
+      : { jobs, ...start };
     let checker: ParallelChecker | undefined;
     yield* stream.events((setting) => {
       // A segment is done with before the next one begins.
