@@ -5,19 +5,17 @@
  */
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
-import { FRAME_OVERHEAD, FRAME_TYPE, frameLength } from "../format/frame.ts";
 import { encodeHeaderCopy, recoveryPercent, SEVERAL_SEGMENTS } from "../format/header.ts";
-import { deriveHeaderKey, KEY_BYTES, type SegmentIdentity } from "../format/keys.ts";
-import { HEADER_PAGE_BYTES, MAX_LOCATOR_SCAN, SEGMENT_ALIGNMENT } from "../format/limits.ts";
-import { decodeLocator, decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
-import { decodeTrailer, type Trailer } from "../format/tables.ts";
+import { deriveHeaderKey, KEY_BYTES } from "../format/keys.ts";
+import { HEADER_PAGE_BYTES } from "../format/limits.ts";
+import { decodeState, encodeLocator, type Locator, RECORD_BYTES } from "../format/locator.ts";
 import { openBody, physicalPlace } from "./body_source.ts";
-import type { FrameCipher } from "./frame_cipher.ts";
-import { findFrames, type FrameMap } from "./frame_search.ts";
+import { findFrames } from "./frame_search.ts";
 import type { OpenedHeader } from "./header_reader.ts";
 import { checkWritable, rewriteHeader, type WritableSource } from "./header_rewrite.ts";
 import { openState } from "./header_state.ts";
 import type { Random } from "./key_slots.ts";
+import { findLastLocator, type LastSegment, locatorOf, nextFrames } from "./locator_search.ts";
 import { openRecord, sealRecord } from "./record_cipher.ts";
 import { findSegment, segmentCipher } from "./segment_tail.ts";
 
@@ -69,14 +67,6 @@ interface Repair {
   torn: boolean;
   /** Whether the header names a locator that is bad and has to stay, so that it is to name a later one. */
   stale: boolean;
-}
-
-interface LastSegment {
-  readonly locator: Locator;
-  /** SHA-256 of its locator as it stands, or as it will; what a next segment has for a link. */
-  readonly id: Bytes;
-  /** Where it ends, from the source's start. */
-  readonly end: number;
 }
 
 /** One kind of repair: what is wrong, and a function that mends it. */
@@ -166,7 +156,7 @@ async function mendEnd(repair: Repair): Promise<RepairStep | undefined> {
 
 /** The header says all that the locator did. */
 async function mendKnownEnd(repair: Repair, locator: Locator, hash: Bytes): Promise<RepairStep | undefined> {
-  const { target, opened } = repair;
+  const { target, opened, options } = repair;
   const { engine } = opened.keys;
   const end = opened.bodyOffset + locator.offset + locator.length;
   if (target.size < end - RECORD_BYTES) return cutOff(`it should be ${end - target.size} bytes longer`);
@@ -174,7 +164,9 @@ async function mendKnownEnd(repair: Repair, locator: Locator, hash: Bytes): Prom
   repair.last = { locator, id: hash, end };
   const found = record.length < RECORD_BYTES ? undefined : openRecord(opened.keys, "locator", record);
   if (found === undefined) {
-    if ((await nextFrames(repair, repair.last)) === undefined) return writeLocator(repair, locator, true);
+    if ((await nextFrames(target, opened, repair.last, options.signal)) === undefined) {
+      return writeLocator(repair, locator, true);
+    }
     // The keys of what follows hang on the bytes that were here.
     repair.stale = true;
     const problem = "the locator that the header names is damaged, and an update follows that hangs on it as it was";
@@ -199,19 +191,8 @@ async function mendKnownEnd(repair: Repair, locator: Locator, hash: Bytes): Prom
 /** The header says nothing of the end, as the archive went through a pipe. */
 async function mendStreamedEnd(repair: Repair): Promise<RepairStep | undefined> {
   const { target, opened } = repair;
-  const { bodyOffset } = opened;
-  const bodyBytes = target.size - bodyOffset;
-  const last = Math.floor(bodyBytes / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
-  for (let end = last; end > 0 && end >= bodyBytes - MAX_LOCATOR_SCAN; end -= SEGMENT_ALIGNMENT) {
-    const record = await target.read(bodyOffset + end - RECORD_BYTES, RECORD_BYTES);
-    const plain = openRecord(opened.keys, "locator", record);
-    if (plain === undefined) continue;
-    const locator = decodeLocator(plain);
-    if (locator.offset + locator.length !== end) continue;
-    repair.last = { locator, id: opened.keys.engine.sha256(record), end: bodyOffset + end };
-    return undefined;
-  }
-  return await walk(repair);
+  repair.last = await findLastLocator(target, opened);
+  return repair.last === undefined ? await walk(repair) : undefined;
 }
 
 /** Walks the segment from its start to its end frame; what its locator said follows from that. */
@@ -229,63 +210,11 @@ async function walk(repair: Repair): Promise<RepairStep | undefined> {
       ? damaged(`frames that should be there cannot be found, from byte ${map.gaps[0]?.start ?? start} on`)
       : cutOff("it ends within its data");
   }
-  const locator = await locatorOf(repair, map, { segment, start: bodyOffset, snapshots: 1 });
+  const locator = await locatorOf(target, opened, map, { segment, start: bodyOffset, snapshots: 1 });
   if (locator === undefined) {
     return damaged("its end is there, and its trailer or its index is not, or not in its place");
   }
   return writeLocator(repair, locator, false);
-}
-
-/** What the locator of a segment said whose frames have been found up to the end; `undefined` when some are amiss. */
-async function locatorOf(
-  { target, opened }: Repair,
-  map: FrameMap,
-  { segment, start, snapshots }: {
-    readonly segment: SegmentIdentity;
-    /** Where it begins, from the source's start. */
-    readonly start: number;
-    readonly snapshots: number;
-  },
-): Promise<Locator | undefined> {
-  const { bodyOffset, keys, copy } = opened;
-  const index = map.types.indexOf(FRAME_TYPE.index);
-  const trailer = map.types.indexOf(FRAME_TYPE.trailer);
-  const [indexAt, trailerAt] = [map.places[index], map.places[trailer]];
-  if (indexAt === undefined || trailerAt === undefined) return undefined;
-  const opening = await openTrailer(target, segmentCipher(keys, segment), segment.number, trailer, trailerAt);
-  const length = map.stopped + RECORD_BYTES - start;
-  const fits = opening !== undefined && opening.trailer.index.frame === index &&
-    opening.trailer.index.offset === indexAt - bodyOffset && length % SEGMENT_ALIGNMENT === 0;
-  return fits
-    ? {
-      generation: copy.header.generation,
-      segment,
-      offset: start - bodyOffset,
-      length,
-      index: { offset: indexAt - bodyOffset, frame: index },
-      trailer: { offset: trailerAt - bodyOffset, frame: trailer },
-      trailerBytes: opening.frameBytes,
-      snapshots,
-    }
-    : undefined;
-}
-
-async function openTrailer(
-  target: MendableSource,
-  cipher: FrameCipher,
-  segment: number,
-  frame: number,
-  at: number,
-): Promise<{ readonly trailer: Trailer; readonly frameBytes: number } | undefined> {
-  try {
-    const head = cipher.openHead(frame, await target.read(at, FRAME_OVERHEAD));
-    const frameBytes = frameLength(head.stored);
-    const chunks = await target.read(at + FRAME_OVERHEAD, frameBytes - FRAME_OVERHEAD);
-    return { trailer: decodeTrailer(cipher.openContent(frame, head, chunks), segment), frameBytes };
-  } catch (error) {
-    if (error instanceof ArchiveError) return undefined;
-    throw error;
-  }
 }
 
 /** Writes a locator in its place and, where the header names it, the header. */
@@ -329,8 +258,8 @@ async function writeState({ target, opened, random }: Repair, locator: Locator, 
  * is bad, and the header that names it.
  */
 async function mendNext(repair: Repair): Promise<RepairStep | undefined> {
-  const { target, opened, last } = repair;
-  const next = last === undefined ? undefined : await nextFrames(repair, last);
+  const { target, opened, options, last } = repair;
+  const next = last === undefined ? undefined : await nextFrames(target, opened, last, options.signal);
   if (last === undefined || next === undefined) return undefined;
   const { keys, bodyOffset } = opened;
   const { map, segment } = next;
@@ -339,7 +268,7 @@ async function mendNext(repair: Repair): Promise<RepairStep | undefined> {
     repair.torn = true;
     return undefined;
   }
-  const locator = await locatorOf(repair, map, { segment, start, snapshots: last.locator.snapshots + 1 });
+  const locator = await locatorOf(target, opened, map, { segment, start, snapshots: last.locator.snapshots + 1 });
   if (locator === undefined) {
     repair.last = undefined;
     return damaged(`an update stands behind byte ${start} whose end is there, and parts of which are not`);
@@ -360,19 +289,6 @@ async function mendNext(repair: Repair): Promise<RepairStep | undefined> {
     };
   }
   return writeLocator(repair, locator, true);
-}
-
-/** The frames of a segment that follows another; `undefined` when there are none. */
-async function nextFrames(
-  { target, opened: { keys }, options }: Repair,
-  { locator, id, end }: LastSegment,
-): Promise<{ readonly map: FrameMap; readonly segment: SegmentIdentity } | undefined> {
-  const salt = (await target.read(end, KEY_BYTES)).slice();
-  if (salt.length < KEY_BYTES) return undefined;
-  const segment = { salt, number: locator.segment.number + 1, link: id };
-  const range = { start: end + KEY_BYTES, end: target.size, signal: options.signal };
-  const map = await findFrames(target, segmentCipher(keys, segment), range);
-  return map.places.length === 0 ? undefined : { map, segment };
 }
 
 /** Cuts off what an interrupted update left, and anything else that follows the archive when that is asked for. */
