@@ -8,16 +8,16 @@ import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
 import { RECORD_BYTES } from "../format/locator.ts";
 import { decodePage, type PageEntry } from "../format/page.ts";
-import type { Extent, Row } from "../format/row.ts";
+import type { Row } from "../format/row.ts";
 import { decodeTrailer, type Trailer } from "../format/tables.ts";
 import type { OpenOptions } from "./archive.ts";
-import { type ByteRange, bytesIn, partsIn } from "./byte_ranges.ts";
 import { openParts, salvageBlock, type SalvagedBlock } from "./damaged_block.ts";
 import type { FrameCipher } from "./frame_cipher.ts";
 import { findFrames, type FrameMap } from "./frame_search.ts";
 import { pauseEvery } from "./pause.ts";
 import { SalvageCatalog } from "./salvage_catalog.ts";
 import { FileJoiner, type SalvageEvent } from "./salvage_files.ts";
+import { Losses, type SalvageSummary } from "./salvage_losses.ts";
 import type { SalvageStart } from "./salvage_start.ts";
 import { segmentCipher } from "./segment_tail.ts";
 import type { Source } from "./source.ts";
@@ -33,34 +33,6 @@ export interface SalvageOptions extends OpenOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** A damaged range of the archive. */
-export interface Damage extends ByteRange {
-  /** What stood there, as far as that is known. */
-  readonly what: "header" | "salt" | "frames" | "order" | "chunks" | "content" | "locator" | "trailing bytes";
-  /** The frame whose chunks are damaged. */
-  readonly frame?: number;
-  /** The type of that frame. */
-  readonly type?: number;
-}
-
-/** What an archive lacks. */
-export interface SalvageSummary {
-  /** Blocks that are known, intact or not. */
-  readonly blocks: number;
-  /** Blocks of which nothing came out, as far as their number is known. */
-  readonly lostBlocks: number;
-  /** Blocks of which a part came out. */
-  readonly partBlocks: number;
-  /** Whether the whole catalog was there: then every name that is lost is known. */
-  readonly isCatalogWhole: boolean;
-  /** Whether something may be lost whose name is not known. */
-  readonly mayLackMore: boolean;
-  /** Whether the end of the archive is missing. */
-  readonly isCutOff: boolean;
-  /** Damaged ranges, rising. */
-  readonly damage: readonly Damage[];
-}
-
 /** Everything else than content that is opened at once: what a page or an index can be. */
 type Opened = { readonly head: FrameHead; readonly raw: Bytes };
 
@@ -74,14 +46,9 @@ export class Salvage {
   readonly #options: Omit<SalvageOptions, "keys">;
   readonly #map: FrameMap;
   readonly #pause = pauseEvery();
-  readonly #damage: Damage[] = [];
-  /** By block: whether it is whole, or which of its data are good; nothing for one that is lost. */
-  readonly #states: (true | readonly ByteRange[] | undefined)[] = [];
+  readonly #losses = new Losses();
   #blocksRead = false;
   #catalog!: SalvageCatalog;
-  /** Where blocks end: the first frame number that is no block's; exact, or the least it can be. */
-  #blocksEnd = 0;
-  #isBlocksEndKnown = false;
   /** The archive's own totals, if its trailer is intact. */
   trailer: Trailer | undefined;
 
@@ -123,30 +90,8 @@ export class Salvage {
 
   /** What is missing; complete when all events have been taken. */
   summary(): SalvageSummary {
-    const counts = { lostBlocks: 0, partBlocks: 0 };
-    for (let frame = 0; frame < this.#blocksEnd; frame++) {
-      const state = this.#states[frame];
-      if (state === undefined) counts.lostBlocks++;
-      else if (state !== true) counts.partBlocks++;
-    }
-    const areBlocksWhole = counts.lostBlocks + counts.partBlocks === 0 && this.#isBlocksEndKnown;
-    return {
-      ...counts,
-      blocks: this.#blocksEnd,
-      isCatalogWhole: this.#catalog.isComplete,
-      mayLackMore: (!this.#catalog.isComplete && !areBlocksWhole) || this.start.isPart === true || this.#mayGoOn(),
-      isCutOff: this.#map.end === undefined,
-      damage: this.#damage
-        .map((range) => ({ ...range, end: Math.min(range.end, this.#source.size) }))
-        .filter(({ start, end }) => start < end)
-        .toSorted((a, b) => a.start - b.start),
-    };
-  }
-
-  /** Whether what follows the end may be a further part of the archive, as only header and locator could tell. */
-  #mayGoOn(): boolean {
-    const { header, locator } = this.start;
-    return header === undefined && locator === undefined && this.#damage.some(({ what }) => what === "trailing bytes");
+    const { isComplete } = this.#catalog;
+    return this.#losses.summary(this.start, this.#source.size, this.#map.end === undefined, isComplete);
   }
 
   /**
@@ -159,7 +104,7 @@ export class Salvage {
       if (block.block === undefined) joiner.gap();
       else for (const entry of block.block.entries) yield* joiner.take(block, entry);
     }
-    if (!this.#isBlocksEndKnown) joiner.gap();
+    if (!this.#losses.isBlocksEndKnown) joiner.gap();
     yield* joiner.end();
     this.#blocksRead = true;
     yield* this.#orphans();
@@ -170,11 +115,9 @@ export class Salvage {
 
   /** Every block in turn; those that are lost have nothing. */
   async *#blocks(): AsyncGenerator<SalvagedBlock> {
-    for (let frame = 0; frame < this.#blocksEnd; frame++) {
+    for (let frame = 0; frame < this.#losses.blocksEnd; frame++) {
       const block = await this.#block(frame);
-      if (!this.#blocksRead) {
-        this.#states[frame] = block.block === undefined ? undefined : block.isWhole ? true : block.intact;
-      }
+      if (!this.#blocksRead) this.#losses.takeBlock(block);
       yield block;
     }
   }
@@ -190,24 +133,9 @@ export class Salvage {
     const parts = openParts(this.#engine, this.#cipher, frame, head, chunks);
     if (!this.#blocksRead) {
       this.#options.onProgress?.(chunks.length);
-      this.#noteParts(frame, at, head, parts.damaged, parts.fault);
+      this.#losses.addParts(frame, at, head, parts);
     }
     return salvageBlock(frame, head, parts);
-  }
-
-  #noteParts(
-    frame: number,
-    at: number,
-    head: FrameHead,
-    damaged: readonly ByteRange[],
-    fault: ArchiveError | undefined,
-  ): void {
-    const { type } = head;
-    for (const { start, end } of damaged) {
-      this.#damage.push({ start: at + start, end: at + end, what: "chunks", frame, type });
-    }
-    if (fault === undefined) return;
-    this.#damage.push({ start: at, end: at + frameLength(head.stored), what: "content", frame, type });
   }
 
   async #turn(): Promise<void> {
@@ -258,8 +186,8 @@ export class Salvage {
     const tail = await this.#readTail();
     blocks = tail.blocks ?? blocks;
     pagesEnd = tail.pagesEnd ?? pagesEnd;
-    this.#isBlocksEndKnown = blocks !== undefined;
-    this.#blocksEnd = Math.max(blocks ?? lastBlock + 1, lastBlock + 1);
+    this.#losses.isBlocksEndKnown = blocks !== undefined;
+    this.#losses.blocksEnd = Math.max(blocks ?? lastBlock + 1, lastBlock + 1);
     const first = blocks ?? Math.max(lastBlock + 1, 0);
     const end = pagesEnd ?? lastPage + 1;
     const numbers = Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i);
@@ -303,21 +231,21 @@ export class Salvage {
     const { badCopies, bodyOffset, segment, header, locatorAt, firstFrame } = this.start;
     const segmentStart = this.start.segmentStart ?? bodyOffset;
     const sourceEnd = this.start.end ?? this.#source.size;
-    for (const { start, end } of this.#map.gaps) this.#damage.push({ start, end, what: "frames" });
-    for (const { start, end } of this.#map.jumps) this.#damage.push({ start, end, what: "order" });
+    for (const { start, end } of this.#map.gaps) this.#losses.add({ start, end, what: "frames" });
+    for (const { start, end } of this.#map.jumps) this.#losses.add({ start, end, what: "order" });
     const isFirst = segment.number === 0;
     if (isFirst && header === undefined && bodyOffset > 0) {
-      this.#damage.push({ start: 0, end: bodyOffset, what: "header" });
+      this.#losses.add({ start: 0, end: bodyOffset, what: "header" });
     }
     for (const name of isFirst ? badCopies : []) {
       const bytes = bodyOffset / 2;
       const start = name === "A" ? 0 : bytes;
-      this.#damage.push({ start, end: start + bytes, what: "header" });
+      this.#losses.add({ start, end: start + bytes, what: "header" });
     }
     if (segmentStart >= 0 && firstFrame > segmentStart) {
       const salt = await this.#source.read(segmentStart, segment.salt.length);
       if (!this.#engine.equal(salt, segment.salt)) {
-        this.#damage.push({ start: segmentStart, end: firstFrame, what: "salt" });
+        this.#losses.add({ start: segmentStart, end: firstFrame, what: "salt" });
       }
     }
     for (const [frame, type] of this.#map.types.entries()) {
@@ -326,16 +254,15 @@ export class Salvage {
       const head = await this.#head(frame, at);
       if (head === undefined) continue;
       const chunks = await this.#source.read(at + FRAME_OVERHEAD, frameLength(head.stored) - FRAME_OVERHEAD);
-      const { damaged, fault } = openParts(this.#engine, this.#cipher, frame, head, chunks);
-      this.#noteParts(frame, at, head, damaged, fault);
+      this.#losses.addParts(frame, at, head, openParts(this.#engine, this.#cipher, frame, head, chunks));
     }
     const end = locatorAt ?? this.#map.stopped;
     const locatorEnd = Math.min(end + RECORD_BYTES, sourceEnd);
     if (locatorAt === undefined && this.#map.end !== undefined && locatorEnd > end) {
-      this.#damage.push({ start: end, end: locatorEnd, what: "locator" });
+      this.#losses.add({ start: end, end: locatorEnd, what: "locator" });
     }
     if (this.#map.end !== undefined && locatorEnd < sourceEnd) {
-      this.#damage.push({ start: locatorEnd, end: sourceEnd, what: "trailing bytes" });
+      this.#losses.add({ start: locatorEnd, end: sourceEnd, what: "trailing bytes" });
     }
   }
 
@@ -370,16 +297,10 @@ export class Salvage {
         kept = 0;
       }
       extents += entry.extents.length;
-      for (const extent of entry.extents) kept += this.#keptBytes(extent);
+      for (const extent of entry.extents) kept += this.#losses.keptBytes(extent);
       if (entry.row.kind === "directory") yield { kind: "directory", row: entry.row };
     }
     yield* settle();
-  }
-
-  #keptBytes({ block, dataOffset, length }: Extent): number {
-    const state = this.#states[block.frame];
-    if (state === true) return length;
-    return state === undefined ? 0 : bytesIn(partsIn(state, dataOffset, dataOffset + length));
   }
 
   async *#links(): AsyncGenerator<SalvageEvent> {
@@ -402,7 +323,7 @@ export class Salvage {
       if (row.kind === "directory") yield { kind: "folder", row };
     }
     if (this.#catalog.isComplete) return;
-    for (let frame = this.#blocksEnd - 1; frame >= 0; frame--) {
+    for (let frame = this.#losses.blocksEnd - 1; frame >= 0; frame--) {
       const { block } = await this.#block(frame);
       for (const { row } of block?.entries.toReversed() ?? []) {
         if (row.kind === "directory" && !this.#catalog.covers(row.path)) yield { kind: "folder", row };

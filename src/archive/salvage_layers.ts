@@ -4,8 +4,8 @@
  */
 import { comparePaths } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
-import type { SalvageSummary } from "./salvage.ts";
 import type { SalvageEvent } from "./salvage_files.ts";
+import type { SalvageSummary } from "./salvage_losses.ts";
 
 /** A damaged archive, opened as far as it can be, or a part of one. */
 export interface Salvaging {

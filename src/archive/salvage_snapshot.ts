@@ -15,8 +15,9 @@ import { addRange, type ByteRange, gapsIn, partsIn } from "./byte_ranges.ts";
 import { openParts, salvageBlock, type SalvagedBlock } from "./damaged_block.ts";
 import { FrameCipher } from "./frame_cipher.ts";
 import { pauseEvery } from "./pause.ts";
-import type { Damage, SalvageOptions, SalvageSummary } from "./salvage.ts";
+import type { SalvageOptions } from "./salvage.ts";
 import type { SalvagedPiece, SalvageEvent } from "./salvage_files.ts";
+import type { Damage, SalvageSummary } from "./salvage_losses.ts";
 import type { Source } from "./source.ts";
 
 /** Above every frame number, so that one number can name a block of any segment. */

@@ -1,5 +1,5 @@
 /** Damage in words and as a picture: which bytes of an archive are bad, and what stood there. */
-import type { Damage } from "../archive/salvage.ts";
+import type { Damage } from "../archive/salvage_losses.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import type { JsonValue } from "./ui/ui.ts";
 import { formatCount } from "./ui/quantities.ts";

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Bytes, Engine } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
-import type { SalvageOptions, SalvageSummary } from "../../src/archive/salvage.ts";
+import type { SalvageOptions } from "../../src/archive/salvage.ts";
+import type { SalvageSummary } from "../../src/archive/salvage_losses.ts";
 import { openSalvage } from "../../src/archive/salvage_open.ts";
 import type { ByteRange } from "../../src/archive/byte_ranges.ts";
 import { equalRows } from "../../src/format/rows.ts";

@@ -1,6 +1,6 @@
 /** `coffer salvage` */
 import type { ByteRange } from "../../archive/byte_ranges.ts";
-import type { SalvageSummary } from "../../archive/salvage.ts";
+import type { SalvageSummary } from "../../archive/salvage_losses.ts";
 import { openSalvage, type Salvaging } from "../../archive/salvage_open.ts";
 import { FileSource } from "../../disk/file_source.ts";
 import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
