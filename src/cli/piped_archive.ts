@@ -1,5 +1,4 @@
 /** Archives on standard input: read in one pass where that is possible, otherwise kept in a temporary file. */
-import { tmpdir } from "node:os";
 import { Archive, type OpenOptions } from "../archive/archive.ts";
 import { ByteQueue } from "../archive/byte_queue.ts";
 import { type OpenedHeader, openHeader } from "../archive/header_reader.ts";
@@ -17,6 +16,7 @@ import { EXIT } from "./exit_codes.ts";
 import { type CheckedFile, openToCheckBehind, openToCheckByName } from "./check_archive.ts";
 import { attempt, type OpenedFile } from "./open_archive.ts";
 import type { OpeningOptions, SnapshotOptions } from "./options.ts";
+import { temporaryFolder } from "./system.ts";
 import { quoteName } from "./ui/escape.ts";
 
 /** An archive that is read in one pass. */
@@ -50,7 +50,11 @@ export async function openKept(
   options: OpeningOptions & SnapshotOptions,
 ): Promise<OpenedFile> {
   return await atRandom(
-    await openPipe(context, options, { inOnePass: false, withoutHeader: true, folder: tmpdir() }),
+    await openPipe(context, options, {
+      inOnePass: false,
+      withoutHeader: true,
+      folder: temporaryFolder(context.system),
+    }),
     options,
   );
 }
@@ -59,7 +63,7 @@ export async function openKept(
 export async function openInput(
   context: CommandContext,
   options: OpeningOptions & SnapshotOptions,
-  folder: string = tmpdir(),
+  folder: string = temporaryFolder(context.system),
 ): Promise<OpenedFile | PipedStream> {
   const pipe = await openPipe(context, options, { inOnePass: true, withoutHeader: true, folder });
   return pipe.kept === undefined ? await asStream(pipe, options, false) : await atRandom(pipe, options);
@@ -72,7 +76,11 @@ export async function openToCheck(
   onOpening: (how: OpenOptions) => void,
 ): Promise<CheckedFile | PipedStream> {
   if (options.archive !== "-") return await openToCheckByName(context, options, onOpening);
-  const pipe = await openPipe(context, options, { inOnePass: true, withoutHeader: false, folder: tmpdir() });
+  const pipe = await openPipe(context, options, {
+    inOnePass: true,
+    withoutHeader: false,
+    folder: temporaryFolder(context.system),
+  });
   onOpening(pipe.how);
   const { kept, opened } = pipe;
   if (kept === undefined) return await asStream(pipe, options, true);

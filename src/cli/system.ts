@@ -49,6 +49,16 @@ export function environment(name: string): string | undefined {
   return state === "granted" ? Deno.env.get(name) : undefined;
 }
 
+/** Where temporary files go: what `node:os` calls so, but without a right to the variables that say it there is an answer too. */
+export function temporaryFolder({ env }: Pick<System, "env">): string {
+  const isWindows = Deno.build.os === "windows";
+  for (const name of isWindows ? ["TEMP", "TMP"] : ["TMPDIR", "TMP", "TEMP"]) {
+    const folder = env(name);
+    if (folder !== undefined && folder !== "") return folder;
+  }
+  return isWindows ? "C:\\Windows\\Temp" : "/tmp";
+}
+
 function columns(): number | undefined {
   try {
     return Deno.consoleSize().columns || undefined;

@@ -1,7 +1,7 @@
 /** Archives in pipes: as good as files, in constant memory, and quiet when the reader goes. */
 import { assert, assertEquals, assertNotMatch } from "@std/assert";
 import { inFolder, installed, LINUX, POSIX, testWith } from "./conditions.ts";
-import { create, environment, expectExit, feed, PROGRAM, QUICK, start, together } from "./program.ts";
+import { CHECKOUT, create, environment, expectExit, feed, PROGRAM, QUICK, start, together } from "./program.ts";
 import { describeTree, exists, randomBytes, writeTree } from "./trees.ts";
 
 /** Runs a shell script that calls the program as "$@". */
@@ -178,3 +178,31 @@ Deno.test("an archive may trickle in byte by byte", async () => {
     assertEquals(Deno.readTextFileSync(`${folder}/out/in`), "content");
   });
 });
+
+testWith(
+  [POSIX, BASH],
+  "create -, list - and verify - work with the rights that README says they need: none to the disk",
+  async () => {
+    await inFolder(async (folder) => {
+      const run = async (script: string) => {
+        const { code, stdout, stderr } = await new Deno.Command("bash", {
+          args: ["-c", script, "bash", Deno.execPath(), "run", "--no-prompt", "--cached-only", `${CHECKOUT}cli.ts`],
+          cwd: folder,
+          clearEnv: true,
+          env: environment(),
+          stdin: "null",
+        }).output();
+        const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+        return { code, out: text(stdout), err: text(stderr) };
+      };
+      // The program's own words begin behind the checkout's cli.ts, its permissions before it.
+      const program = '"${@:1:4}" --allow-env=COFFER_PASSPHRASE "$5"';
+      const made = await run(`echo text | ${program} create - --stdin-name name ${QUICK.join(" ")} > archive`);
+      assertEquals(made.code, 0, made.err);
+      const listed = await run(`${program} list - < archive`);
+      assertEquals({ code: listed.code, out: listed.out }, { code: 0, out: "name\n" }, listed.err);
+      const verified = await run(`${program} verify - < archive`);
+      assertEquals(verified.code, 0, verified.err);
+    });
+  },
+);

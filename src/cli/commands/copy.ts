@@ -1,5 +1,4 @@
 /** `coffer copy` */
-import { tmpdir } from "node:os";
 import { Archive } from "../../archive/archive.ts";
 import { plannedCopies } from "../../archive/copy.ts";
 import { appendCopy } from "../../archive/copy_snapshots.ts";
@@ -23,6 +22,7 @@ import type { OpenedFile } from "../open_archive.ts";
 import type { CopyOptions } from "../options.ts";
 import { openFile } from "../open_file.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
+import { temporaryFolder } from "../system.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 import { VERSION } from "../version.ts";
@@ -122,7 +122,7 @@ async function copyAll(
   const { system, signal } = context;
   const [first, ...others] = numbers as [number, ...number[]];
   let previous = await snapshotAt(opened, first);
-  using spills = new SpillFiles(file?.temporaryPath ?? `${tmpdir()}/standard-output`);
+  using spills = new SpillFiles(file?.temporaryPath ?? `${temporaryFolder(system)}/standard-output`);
   const storing = {
     spill: () => spills.make(),
     level: options.store ? "store" as const : options.level,

@@ -1,5 +1,4 @@
 /** `coffer create` */
-import { tmpdir } from "node:os";
 import { createArchive } from "../../archive/create.ts";
 import type { AtomicFile } from "../../disk/atomic_file.ts";
 import { fileContent } from "../../disk/content.ts";
@@ -17,6 +16,7 @@ import type { CreateOptions } from "../options.ts";
 import { tellKept } from "../partial_archive.ts";
 import { writeToStandardOutput } from "../standard_output.ts";
 import { planEntries, type StorePlan } from "../store_plan.ts";
+import { temporaryFolder } from "../system.ts";
 import { escapeName, quoteName } from "../ui/escape.ts";
 import { formatBytes, formatItems } from "../ui/quantities.ts";
 import { VERSION } from "../version.ts";
@@ -42,7 +42,7 @@ export async function run(context: CommandContext, options: CreateOptions): Prom
     hasBegun = true;
     const builder = await builderFor(options.jobs, working);
     const progress = working.use(ui.progress("Storing"));
-    const spills = working.use(new SpillFiles(isPipe ? `${tmpdir()}/standard-output` : options.archive));
+    const spills = working.use(new SpillFiles(isPipe ? `${temporaryFolder(system)}/standard-output` : options.archive));
     return {
       spill: () => spills.make(),
       level: options.store ? "store" : options.level,
