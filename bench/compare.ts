@@ -111,9 +111,14 @@ function defaultCache(quick: boolean): string {
 
 function cofferCommand(): string[] {
   const executable = Deno.env.get("COFFER_BIN");
-  return executable
-    ? [resolve(executable)]
-    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+  return executable ? [resolve(executable)] : [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    join(ROOT, "cli.ts"),
+  ];
 }
 
 async function findCorpora(options: CompareOptions): Promise<Corpus[]> {

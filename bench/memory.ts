@@ -73,9 +73,14 @@ async function write(path: string, chunks: Iterable<Uint8Array<ArrayBuffer>>): P
 
 async function measureCorpus(name: string, work: string, scale: number): Promise<Run[]> {
   const executable = Deno.env.get("COFFER_BIN");
-  const program = executable
-    ? [resolve(executable)]
-    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+  const program = executable ? [resolve(executable)] : [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    join(ROOT, "cli.ts"),
+  ];
   const corpus = join(work, name);
   const archive = join(work, "archive.coffer");
   const extracted = join(work, "extracted");
@@ -116,7 +121,14 @@ async function main(): Promise<void> {
   const options = parseOptions(Deno.args, ["scale", "dir", "out", "keep"]);
   const work = options.dir === undefined ? await makeWorkFolder() : await Deno.makeTempDir({ dir: options.dir });
   try {
-    const program = [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+    const program = [
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--unstable-lazy-dynamic-imports",
+      "--v8-flags=--max-semi-space-size=4",
+      join(ROOT, "cli.ts"),
+    ];
     await prepare([...program, "keygen", "-q", "-o", join(work, "key")], { cwd: work });
     const runs: Run[] = [];
     for (const name of Object.keys(MAKERS)) runs.push(...await measureCorpus(name, work, options.scale));

@@ -38,9 +38,14 @@ const COLUMNS: readonly Column[] = [
 function startsIn(folder: string): Start[] {
   const executable = Deno.env.get("COFFER_BIN");
   const deno = (script: string) => [Deno.execPath(), "run", "-A", join(folder, script)];
-  const program = executable
-    ? [resolve(executable)]
-    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+  const program = executable ? [resolve(executable)] : [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    join(ROOT, "cli.ts"),
+  ];
   const archive = join(folder, "archive.coffer");
   const key = ["-k", join(folder, "key")];
   return [
@@ -61,7 +66,14 @@ async function prepareFolder(folder: string): Promise<void> {
   const modules = ["fs", "crypto", "zlib"].map((name) => `import "node:${name}";\n`).join("");
   await Deno.writeTextFile(join(folder, "modules.ts"), modules);
   await Deno.writeFile(join(folder, "file"), crypto.getRandomValues(new Uint8Array(1000)));
-  const program = [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+  const program = [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    join(ROOT, "cli.ts"),
+  ];
   const key = join(folder, "key");
   await measure([...program, "keygen", "-q", "-o", key], { cwd: folder });
   await measure([...program, "create", "-q", join(folder, "archive.coffer"), "-C", folder, "file", "-k", key], {

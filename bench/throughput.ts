@@ -46,9 +46,14 @@ interface Bench {
 
 function programCommand(): string[] {
   const executable = Deno.env.get("COFFER_BIN");
-  return executable
-    ? [resolve(executable)]
-    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+  return executable ? [resolve(executable)] : [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    join(ROOT, "cli.ts"),
+  ];
 }
 
 /** A folder for corpora, archives and what is extracted: in memory where there is room. */

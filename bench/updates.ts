@@ -136,9 +136,14 @@ function open(source: FileSource, { snapshot }: Place): Promise<Archive> {
 /** The same with the program. */
 function commandOf(name: keyof Looks, { archive, key, snapshot, path }: Place): string[] {
   const executable = Deno.env.get("COFFER_BIN");
-  const program = executable
-    ? [resolve(executable)]
-    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", join(ROOT, "cli.ts")];
+  const program = executable ? [resolve(executable)] : [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    join(ROOT, "cli.ts"),
+  ];
   const rest = ["-k", key, "-q"];
   if (name === "open") return [...program, "info", archive, ...rest];
   const arguments_ = name === "list" ? ["list", archive] : ["cat", archive, path];

@@ -210,7 +210,8 @@ Deno.test("README's tables of verbs and exit codes are the program's", () => {
 /** Options in README that are Deno's. */
 const DENO_OPTIONS = [
   ...["allow-env", "allow-ffi", "allow-net", "allow-read", "allow-run", "allow-write"],
-  ...["cached-only", "config", "max-semi-space-size", "name", "no-prompt", "platform", "v8-flags"],
+  ...["cached-only", "config", "max-semi-space-size", "name", "no-prompt", "platform"],
+  ...["unstable-lazy-dynamic-imports", "v8-flags"],
 ];
 
 Deno.test("README names no option that the program, or the verb it stands with, does not have", () => {

@@ -11,9 +11,14 @@ export const CHECKOUT: string = fromFileUrl(new URL("../../", import.meta.url));
 /** The words that start the program. */
 export const PROGRAM: readonly string[] = (() => {
   const words = (Deno.env.get("COFFER_BIN") ?? "").split(/\s+/).filter((word) => word !== "");
-  return words.length > 0
-    ? words
-    : [Deno.execPath(), "run", "-A", "--v8-flags=--max-semi-space-size=4", `${CHECKOUT}cli.ts`];
+  return words.length > 0 ? words : [
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--unstable-lazy-dynamic-imports",
+    "--v8-flags=--max-semi-space-size=4",
+    `${CHECKOUT}cli.ts`,
+  ];
 })();
 
 /** A passphrase that raises no warning; in the environment of every run that does not say otherwise. */
