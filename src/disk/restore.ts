@@ -9,9 +9,8 @@
  * - A file that arrives in parts has its name only when it is complete. A target that did not exist has its name only
  *   when all of it is.
  */
-import { pathFault, ROOT_PATH } from "../format/path.ts";
+import { ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
-import { TargetError } from "./atomic_file.ts";
 import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { Refusal, type RestoreProblemKind } from "./refusal.ts";
 import { MetadataSetter } from "./restore_metadata.ts";
@@ -22,13 +21,12 @@ import { PartFile, type PartHost } from "./restore_part.ts";
 import { isFatal, isLinkUnsupported, isSystemError, systemCode, systemReason } from "./system_error.ts";
 import { type Containment, type OpenFolder, TargetFolders } from "./target_folders.ts";
 import { TargetNames } from "./target_names.ts";
-import { makePlace, type Place } from "./target_place.ts";
+import { lastPart, nameFault, parentPath } from "./target_paths.ts";
+import { type Place, placeFor } from "./target_place.ts";
 import { temporaryName } from "./temporary_name.ts";
-import { windowsNameFault } from "./windows_names.ts";
 
 export type { RestoreProblemKind } from "./refusal.ts";
 export type { Piece, RestoreOptions, RestoreProblem } from "./restore_options.ts";
-export type { PartFile } from "./restore_part.ts";
 export type { Containment } from "./target_folders.ts";
 export type { ExistingPolicy } from "./target_names.ts";
 
@@ -398,31 +396,5 @@ export class RestoreTarget implements Disposable {
       throw error;
     }
     return true;
-  }
-}
-
-/** Why a path may not be created here, as the end of a sentence. */
-function nameFault(path: string): string | undefined {
-  const fault = pathFault(path);
-  if (fault !== undefined || Deno.build.os !== "windows") return fault;
-  return path === ROOT_PATH ? undefined : path.split("/").map(windowsNameFault).find((found) => found !== undefined);
-}
-
-function parentPath(path: string): string {
-  const cut = path.lastIndexOf("/");
-  return cut < 0 ? ROOT_PATH : path.slice(0, cut);
-}
-
-function lastPart(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-/** The target's place. Errors name what the user named: the temporary folder beside it means nothing to them. */
-function placeFor(directory: string): Place {
-  try {
-    return makePlace(directory);
-  } catch (error) {
-    if (error instanceof TargetError || systemCode(error) === undefined) throw error;
-    throw new TargetError(`Cannot make the folder "${directory}": ${systemReason(error)}`, false, { cause: error });
   }
 }

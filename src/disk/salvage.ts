@@ -11,8 +11,8 @@ import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
 import type { EntryKind, Row } from "../format/row.ts";
 import { provisionalRow } from "../format/rows.ts";
 import { TargetError } from "./atomic_file.ts";
-import { isFree } from "./extract.ts";
 import type { Piece, RestoreTarget } from "./restore.ts";
+import { isFree } from "./restorer.ts";
 import { isFatal, systemReason } from "./system_error.ts";
 
 /** A file of which a part came out. */

@@ -1,7 +1,7 @@
 /** Where an extraction target is while it is filled, and how it gets its name. */
 import { TargetError } from "./atomic_file.ts";
 import { reach } from "./descriptors.ts";
-import { systemCode } from "./system_error.ts";
+import { systemCode, systemReason } from "./system_error.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
 
 /** The place of a target. */
@@ -17,11 +17,21 @@ export interface Place {
 }
 
 /**
- * The place for a target: the folder itself where it exists, otherwise a fresh one beside it.
+ * The place for a target: the folder itself where it exists, otherwise a fresh one beside it. Errors name what the user
+ * named: the temporary folder beside it means nothing to them.
  *
- * @throws {TargetError} when something else has the name. I/O errors pass through.
+ * @throws {TargetError} when something else has the name, or the folder cannot be made.
  */
-export function makePlace(directory: string): Place {
+export function placeFor(directory: string): Place {
+  try {
+    return makePlace(directory);
+  } catch (error) {
+    if (error instanceof TargetError || systemCode(error) === undefined) throw error;
+    throw new TargetError(`Cannot make the folder "${directory}": ${systemReason(error)}`, false, { cause: error });
+  }
+}
+
+function makePlace(directory: string): Place {
   const info = statusOf(directory);
   if (info?.isDirectory === true) return { location: directory, fresh: false, commit: () => {}, discard: () => {} };
   if (info !== undefined) throw new TargetError(`Cannot extract into "${directory}": it is not a folder`, false);

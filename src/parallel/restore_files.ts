@@ -2,10 +2,10 @@
 import { contentError } from "../archive/content_error.ts";
 import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
 import type { SegmentAccess } from "../archive/segments.ts";
-import type { FileCrew, FileHost } from "../disk/extract.ts";
-import type { PartFile } from "../disk/restore.ts";
 import type { FileBatch } from "../disk/restore_batch.ts";
 import type { MetadataOptions } from "../disk/restore_metadata.ts";
+import type { PartFile } from "../disk/restore_part.ts";
+import type { FileCrew, FileHost } from "../disk/restorer.ts";
 import type { PageEntry } from "../format/page.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { byBlock, inOneBlock, isSame, nameOf, sum } from "./block_extents.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Archive } from "../../src/archive/archive.ts";
-import { extractArchive, type ExtractOptions } from "../../src/disk/extract.ts";
+import { extractArchive } from "../../src/disk/extract.ts";
+import type { ExtractOptions } from "../../src/disk/restorer.ts";
 import { FileSource } from "../../src/disk/file_source.ts";
 import { type RestoreOptions, type RestoreProblem, RestoreTarget } from "../../src/disk/restore.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";

@@ -2,8 +2,9 @@
 import { entriesBeginning } from "../../archive/ranges.ts";
 import type { PageEntry } from "../../format/page.ts";
 import type { Row } from "../../format/row.ts";
-import { extractArchive, type ExtractReport, extractStream } from "../../disk/extract.ts";
+import { extractArchive, extractStream } from "../../disk/extract.ts";
 import { type RestoreProblem, RestoreTarget } from "../../disk/restore.ts";
+import type { ExtractReport } from "../../disk/restorer.ts";
 import type { CommandContext } from "../command.ts";
 import { excludeGlobs } from "../exclude_globs.ts";
 import { EXIT, type ExitCode } from "../exit_codes.ts";
