@@ -22,8 +22,10 @@ const BINARY = 1 / 32;
 const SAMPLED_BYTES = 5;
 /** For each byte, 1 where it is a control character that text has no use for. */
 const IS_CONTROL = Uint8Array.from({ length: 256 }, (_, byte) => byte < 0x20 && (byte < 0x09 || byte > 0x0d) ? 1 : 0);
-/** Smaller frames are left to the level: there is little to be gained. */
-const MIN_CHOICE_BYTES = 256 * 1024;
+/** Smaller frames are left to the level, and sampled by one: there is little to be gained. */
+const MIN_CHOICE_BYTES = 2 ** 20;
+/** The level for samples of these. */
+const SAMPLE_LEVEL = 1;
 /** Frames from this size on hold a large file. */
 const LARGE_BYTES = 3 * 2 ** 20;
 
@@ -71,8 +73,11 @@ function effortFor(
   for (let i = 0; i < SAMPLE_PIECES; i++) {
     sample.set(raw.subarray(i * step, i * step + SAMPLE_PIECE_BYTES), i * SAMPLE_PIECE_BYTES);
   }
-  if (compress(sample, "sample", allocate).length >= SAMPLE_BYTES * WORTHWHILE) return undefined;
-  if (level !== "default" || raw.length < MIN_CHOICE_BYTES) return given;
+  const isSmall = raw.length < MIN_CHOICE_BYTES;
+  if (compress(sample, isSmall ? SAMPLE_LEVEL : "sample", allocate).length >= SAMPLE_BYTES * WORTHWHILE) {
+    return undefined;
+  }
+  if (level !== "default" || isSmall) return given;
   if (isBinary(sample)) return "binary";
   return raw.length >= LARGE_BYTES ? "text" : given;
 }

@@ -118,3 +118,9 @@ Deno.test("prepareFrame() leaves to content how it is compressed, unless a level
     }
   }
 });
+
+Deno.test("prepareFrame() leaves what is small to levels", () => {
+  const { engine, asked } = counting();
+  prepareFrame(engine, KIND, program(2 ** 20 - 1), "default");
+  assertEquals([...asked], [[1, 65_536], [3, 2 ** 20 - 1]]);
+});

@@ -109,8 +109,11 @@ function maxFrameBytes(contentBytes: number): number {
 
 /** A window that holds a whole block: where it does not, looking for matches takes a quarter more time. */
 const BLOCK_WINDOW = { [constants.ZSTD_c_windowLog]: 22 };
-/** Up to this size zstd chooses other tables for a level, for an encoder that is told the size. */
-const MIN_KEPT_BYTES = 256 * 1024 + 1;
+/**
+ * What is smaller has an encoder of its own: trying whether one can be kept costs milliseconds, which a small archive
+ * does not win back. (Below 256 KiB zstd would also choose other tables for a level, if the encoder were told the size.)
+ */
+const MIN_KEPT_BYTES = 2 ** 20;
 /** Levels whose encoder is kept: the strategies of those above are not known to give the same each time. */
 const KEPT_LEVELS = [1, 2, 3, 4].map((level): EncoderParams => ({
   [constants.ZSTD_c_compressionLevel]: level,
