@@ -1,8 +1,8 @@
 /**
  * Coffer's library: encrypted archives with random access, from any entries, to any stream.
  *
- * This module runs on Deno's native cryptography and compression; `@coffer/coffer/browser` is the same without them, for
- * browsers and everything else. Neither uses a network. Archives are the same, whichever made them.
+ * This module runs on Deno's native cryptography and compression; `@coffer/coffer/browser` is the same without them,
+ * for browsers and everything else. Neither uses a network. Archives are the same, whichever made them.
  *
  * | to | call |
  * | --- | --- |
@@ -229,7 +229,8 @@ export function openArchive(input: ArchiveInput, options: OpenArchiveOptions): P
  * console.log(files); // a.txt and b.txt
  * ```
  *
- * @throws {TypeError} without a key, or (on iterating) when `input` is no archive in any of the ways that one can be given.
+ * @throws {TypeError} without a key, or (on iterating) when `input` is no archive in any of the ways that one can be
+ * given.
  * @throws {RangeError} for a passphrase or a key that is not allowed.
  * @throws {ArchiveError} on iterating: any code but `rolled-back`. What the stream throws passes through.
  */
@@ -327,14 +328,14 @@ export function changeKeys(
 }
 
 /**
- * Appends a snapshot to an archive, in place: what the entries bring that its newest snapshot does not have, and the header
- * that knows of it. A crash at any moment leaves the snapshots so far, and all keys.
+ * Appends a snapshot to an archive, in place: what the entries bring that its newest snapshot does not have, and the
+ * header that knows of it. A crash at any moment leaves the snapshots so far, and all keys.
  *
- * **Entries come in path order**: by the bytes of their names, a folder directly before all below it, as
- * {@linkcode comparePaths} sorts paths. What the newest snapshot has and is not among them **stays as it was**, but for what
- * {@linkcode UpdateOptions.remove} names, what lies below an entry that is no folder, and, with
- * {@linkcode UpdateOptions.replace}, everything. Text, bytes and `Blob`s are compared with what the archive has, and stored
- * when they differ; streams and iterables can be read once only, and are always stored.
+ * **Entries come in path order**: by the bytes of their names, a folder directly before all below it, as {@linkcode
+ * comparePaths} sorts paths. What the newest snapshot has and is not among them **stays as it was**, but for what
+ * {@linkcode UpdateOptions.remove} names, what lies below an entry that is no folder, and, with {@linkcode
+ * UpdateOptions.replace}, everything. Text, bytes and `Blob`s are compared with what the archive has, and stored when
+ * they differ; streams and iterables can be read once only, and are always stored.
  *
  * @example
  * ```ts
@@ -360,11 +361,12 @@ export function changeKeys(
  * }
  * ```
  *
- * @throws {TypeError} without a key that opens it; for entries that are not in path order, that would lie below something
- * that is no folder, or that cannot be stored; the archive is as it was.
+ * @throws {TypeError} without a key that opens it; for entries that are not in path order, that would lie below
+ * something that is no folder, or that cannot be stored; the archive is as it was.
  * @throws {RangeError} for a passphrase, a key, a level or a label that is not allowed.
- * @throws {ArchiveError} as `openArchive`; `newer-version` also when it must not be changed by this version, and `limit`
- * when it has all the snapshots that an archive can have. What the entries, their content or the target throw passes through.
+ * @throws {ArchiveError} as `openArchive`; `newer-version` also when it must not be changed by this version, and
+ * `limit` when it has all the snapshots that an archive can have. What the entries, their content or the target throw
+ * passes through.
  */
 export function updateArchive(
   target: AppendableSource,
@@ -375,9 +377,9 @@ export function updateArchive(
 }
 
 /**
- * Copies an archive, or some of its snapshots, under a fresh archive key, with keys of its own: whoever could open the old
- * one cannot open the copy. What no copied snapshot needs is left out. The target is empty at first, and again when the copy
- * fails.
+ * Copies an archive, or some of its snapshots, under a fresh archive key, with keys of its own: whoever could open the
+ * old one cannot open the copy. What no copied snapshot needs is left out. The target is empty at first, and again when
+ * the copy fails.
  *
  * @example
  * ```ts
@@ -398,7 +400,8 @@ export function updateArchive(
  * @throws {TypeError} without a key on either side, for a target that is not empty, or when nothing is to be copied.
  * @throws {RangeError} for a passphrase, a key, a level, a cost or a snapshot's name that is not allowed.
  * @throws {SnapshotError} when there is no such snapshot.
- * @throws {ArchiveError} as `openArchive`, and what reading the archive throws. What source and target throw passes through.
+ * @throws {ArchiveError} as `openArchive`, and what reading the archive throws. What source and target throw passes
+ * through.
  */
 export function copyArchive(
   input: ArchiveInput,
@@ -604,7 +607,8 @@ export interface LockedArchiveFile extends AppendableSource, Disposable {
 }
 
 /**
- * Opens a file on disk for {@linkcode updateArchive} and {@linkcode changeKeys}, under a lock that keeps other writers out and readers not.
+ * Opens a file on disk for {@linkcode updateArchive} and {@linkcode changeKeys}, under a lock that keeps other writers
+ * out and readers not.
  *
  * @throws {SourceError} when it is not a regular file.
  * @throws {LockError} when another program is changing it. I/O errors pass through.

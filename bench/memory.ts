@@ -1,6 +1,7 @@
 /**
  * Measures memory: the most that is resident while one large file, a system's own files, and a tree of very many small
- * ones are stored, restored and verified, on one thread and on two. A key file is used, so that no key is derived from a passphrase.
+ * ones are stored, restored and verified, on one thread and on two. A key file is used, so that no key is derived from
+ * a passphrase.
  *
  *     deno run -A bench/memory.ts                1 GiB of text, 1 GiB of random bytes, 1 GB of system files, 200,000 files: minutes
  *     deno run -A bench/memory.ts --scale 0.01   a quick look

@@ -1,6 +1,6 @@
 /**
- * What each stage of `coffer create` takes of a folder: processor seconds, one stage after the other on one thread, each
- * by the program's own functions. Threads, starting and the catalog are not in it.
+ * What each stage of `coffer create` takes of a folder: processor seconds, one stage after the other on one thread,
+ * each by the program's own functions. Threads, starting and the catalog are not in it.
  *
  *     deno run -A --v8-flags=--max-semi-space-size=4 bench/stages.ts FOLDER…
  *

@@ -4,9 +4,9 @@
  *     deno run -A bench/startup.ts                 twenty rounds, in turn
  *     deno run -A bench/startup.ts --rounds 5
  *
- * Options: `--rounds N`, `--out FILE` (save there; else results/DATE-MACHINE-startup.json is written only with `--keep`).
- * The executable is `COFFER_BIN`, or else this checkout's `cli.ts` run by this Deno. Key files are used, so that no key
- * is derived from a passphrase.
+ * Options: `--rounds N`, `--out FILE` (save there; else results/DATE-MACHINE-startup.json is written only with
+ * `--keep`). The executable is `COFFER_BIN`, or else this checkout's `cli.ts` run by this Deno. Key files are used, so
+ * that no key is derived from a passphrase.
  *
  * @module
  */

@@ -1,15 +1,16 @@
 /**
  * Measures how an archive ages: a tree is stored, and then, day after day, some of its files change and a snapshot is
- * appended. How many bytes each adds, and what opening, listing and one file take then, of the first snapshot and of the
- * newest, beside an archive that was made of the same tree at once.
+ * appended. How many bytes each adds, and what opening, listing and one file take then, of the first snapshot and of
+ * the newest, beside an archive that was made of the same tree at once.
  *
  *     deno task bench:updates                1,000 updates of 10,000 files: some minutes; kept under bench/results/
  *     deno task bench:updates --scale 0.01   10 updates of 100 files: whether everything works; kept only with --out
  *
  * Options: `--scale N`, `--rounds N` (of each look; 9), `--dir D` (work there; else in memory where there is such a
- * folder), `--out FILE`. The updates run in this process, through what the program itself calls: a thousand starts of it
- * would take longer than what is measured. Days are pretended: each snapshot is a day later than the one before. Looks
- * are taken through the library and with the program: `COFFER_BIN`, or else this checkout's `cli.ts` run by this Deno.
+ * folder), `--out FILE`. The updates run in this process, through what the program itself calls: a thousand starts of
+ * it would take longer than what is measured. Days are pretended: each snapshot is a day later than the one before.
+ * Looks are taken through the library and with the program: `COFFER_BIN`, or else this checkout's `cli.ts` run by this
+ * Deno.
  *
  * @module
  */

@@ -143,8 +143,8 @@ function commandsOf(text: string): { command: string; shown: string[] }[] {
 }
 
 /**
- * What two runs have in common: not the owner, nor a symlink's mode, nor how fast the machine is. Standard output and error share a pipe here and
- * keep no order between them, and nothing is asked for.
+ * What two runs have in common: not the owner, nor a symlink's mode, nor how fast the machine is. Standard output and
+ * error share a pipe here and keep no order between them, and nothing is asked for.
  */
 function comparable(lines: readonly string[]): string[] {
   return lines

@@ -1,6 +1,6 @@
 /**
- * Does nothing but load the modules of the runtime that do Coffer's work: what is left of a start when all else is taken
- * away.
+ * Does nothing but load the modules of the runtime that do Coffer's work: what is left of a start when all else is
+ * taken away.
  *
  * @module
  */

@@ -1,4 +1,6 @@
-/** Waiting for what cannot be stopped, such as a key derivation or the writer of a FIFO, until a signal ends the wait. */
+/**
+ * Waiting for what cannot be stopped, such as a key derivation or the writer of a FIFO, until a signal ends the wait.
+ */
 
 /**
  * The promise's outcome, or the signal's reason as soon as it aborts. What the promise waits for goes on in the

@@ -38,7 +38,10 @@ export interface OpenOptions {
   readonly checkRecovery?: boolean;
   /** Which snapshot; the newest complete one unless given. */
   readonly snapshot?: SnapshotChoice;
-  /** The newest complete snapshot's id, or the newest's, kept elsewhere: another one means that the whole archive was put back, or changed. */
+  /**
+   * The newest complete snapshot's id, or the newest's, kept elsewhere: another one means that the whole archive was
+   * put back, or changed.
+   */
   readonly expect?: Bytes;
   /** Whether an archive opens that is older than its own header says. */
   readonly acceptRollback?: boolean;

@@ -155,7 +155,10 @@ export function inlineBuilder(tools: BlockTools): BlockBuilder {
   };
 }
 
-/** Memory that block building reuses: a buffer this large is new pages from the system each time, which costs more than filling it. */
+/**
+ * Memory that block building reuses: a buffer this large is new pages from the system each time, which costs more than
+ * filling it.
+ */
 export class BlockScratch {
   #bytes = new Uint8Array(0);
 

@@ -53,9 +53,9 @@ export class BodySink implements Output {
 type Growing = Pick<WritableSource, "size" | "write" | "sync"> & { append(bytes: Bytes): Promise<void> };
 
 /**
- * Appends one segment to a file with the recovery data it needs. Its last cell, which has the end frame and the locator,
- * is held back and written when all recovery data is on the disk: until then zeros stand in its place, and a crash leaves
- * either nothing that counts or all of it.
+ * Appends one segment to a file with the recovery data it needs. Its last cell, which has the end frame and the
+ * locator, is held back and written when all recovery data is on the disk: until then zeros stand in its place, and a
+ * crash leaves either nothing that counts or all of it.
  */
 export class BodyAppender implements Output {
   readonly #target: Growing;

@@ -1,6 +1,6 @@
 /**
- * Where logical offsets become physical ones, with random access (FORMAT.md, "Recovery layer"): what reads and writes an
- * archive above it knows a header and segments, and nothing of the parity between them.
+ * Where logical offsets become physical ones, with random access (FORMAT.md, "Recovery layer"): what reads and writes
+ * an archive above it knows a header and segments, and nothing of the parity between them.
  */
 import type { Bytes } from "../engine/engine.ts";
 import { recoveryPercent } from "../format/header.ts";
@@ -40,7 +40,9 @@ export function* rangesInFile(
 /** Where the first segment begins. */
 export const FIRST_SEGMENT: SegmentStart = { offset: 0, physical: 0 };
 
-/** Logical bytes of what stands behind a segment: a whole segment, or as much as may be data of one that was cut off. */
+/**
+ * Logical bytes of what stands behind a segment: a whole segment, or as much as may be data of one that was cut off.
+ */
 export function tailLength(percent: number, physical: number): number {
   const { length, rest } = logicalLength(percent, physical);
   return rest === 0 ? length : cutLength(percent, physical);
@@ -136,8 +138,8 @@ export class BodySource implements Source {
 }
 
 /**
- * The archive as everything above the recovery layer sees it: its header, and its segments without a gap. The newest one
- * that the header knows is found, and what follows it; those before are told by who has read the tables.
+ * The archive as everything above the recovery layer sees it: its header, and its segments without a gap. The newest
+ * one that the header knows is found, and what follows it; those before are told by who has read the tables.
  */
 export function openBody(file: Source, opened: Pick<OpenedHeader, "copy" | "bodyOffset" | "keys">): Source {
   const { copy, bodyOffset } = opened;

@@ -9,7 +9,9 @@ export interface Queue {
   peek(length: number): Promise<Bytes>;
   /** Takes the next bytes: `length`, or fewer at the end. A view, good until the next call. */
   take(length: number): Promise<Bytes>;
-  /** Takes the next bytes without reading them, and says how many: `length`, or fewer at the end. Not every queue can. */
+  /**
+   * Takes the next bytes without reading them, and says how many: `length`, or fewer at the end. Not every queue can.
+   */
   skip?(length: number): number;
   /** Lets the source go, wherever it is. */
   close(): Promise<void>;

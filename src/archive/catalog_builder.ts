@@ -1,6 +1,6 @@
 /**
- * Collects finished rows and gives them back as catalog pages in path order. Rows arrive in any order; they are
- * encoded and compressed in batches at once, so that what waits in memory is tens of bytes a row and not an object each.
+ * Collects finished rows and gives them back as catalog pages in path order. Rows arrive in any order; they are encoded
+ * and compressed in batches at once, so that what waits in memory is tens of bytes a row and not an object each.
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { CODEC, type FRAME_TYPE, type FrameHead } from "../format/frame.ts";
@@ -166,8 +166,8 @@ export class CatalogBuilder {
   }
 
   /**
-   * The pages in path order, each to be sealed as it comes: its bytes are given up when the next one is asked for, so that
-   * nothing can be read afterwards.
+   * The pages in path order, each to be sealed as it comes: its bytes are given up when the next one is asked for, so
+   * that nothing can be read afterwards.
    *
    * @throws {TypeError} when a path stands twice, or below something that is no directory.
    */
@@ -178,7 +178,9 @@ export class CatalogBuilder {
     }
   }
 
-  /** The rows in path order, each with all its extents. They may be read several times, and more be added afterwards. */
+  /**
+   * The rows in path order, each with all its extents. They may be read several times, and more be added afterwards.
+   */
   entries(): Generator<PageEntry> {
     return this.#entriesOf(this.#inOrder());
   }

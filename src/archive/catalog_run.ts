@@ -110,7 +110,10 @@ export class RunCursor {
     this.#next = from === undefined ? 0 : run.pageOf(from);
   }
 
-  /** The entry at hand, as an object that stays good; `undefined` before the first call of {@linkcode advance}, and at the end. */
+  /**
+   * The entry at hand, as an object that stays good; `undefined` before the first call of {@linkcode advance}, and at
+   * the end.
+   */
   get current(): CatalogEntry | undefined {
     const page = this.#page;
     const { at } = this;

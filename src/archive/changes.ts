@@ -51,7 +51,9 @@ export interface ChangeOptions {
   readonly onMoved?: (row: Row, from: string) => void;
 }
 
-/** Seconds by which clocks and file times may differ: a file as new as the snapshot may have changed behind its back. */
+/**
+ * Seconds by which clocks and file times may differ: a file as new as the snapshot may have changed behind its back.
+ */
 const RACY_SECONDS = 2;
 
 /** What was found out. */

@@ -1,6 +1,6 @@
 /**
- * Which chunks are stored, and where: ids to places, in typed arrays and beyond that on the disk, because a map of objects would take ten times
- * the memory (FORMAT.md, "Deduplication").
+ * Which chunks are stored, and where: ids to places, in typed arrays and beyond that on the disk, because a map of
+ * objects would take ten times the memory (FORMAT.md, "Deduplication").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { CHUNK_ID_BYTES } from "../format/chunk_table.ts";
@@ -21,7 +21,9 @@ export interface ChunkPlace {
   readonly length: number;
 }
 
-/** The id of a chunk's bytes: equal bytes have equal ids in one archive, and it takes the archive's key to know them. */
+/**
+ * The id of a chunk's bytes: equal bytes have equal ids in one archive, and it takes the archive's key to know them.
+ */
 export function chunkId(engine: Engine, key: Bytes, chunk: Bytes): Bytes {
   return engine.hmacSha256(key, chunk).subarray(0, CHUNK_ID_BYTES);
 }
@@ -33,8 +35,8 @@ const MAX_LOAD = 0.8;
 const WORDS = CHUNK_ID_BYTES / 4;
 
 /**
- * Chunks by id, in bounded memory. What it has no room for goes to a temporary file; where there is none, such a chunk is
- * stored again when it comes again.
+ * Chunks by id, in bounded memory. What it has no room for goes to a temporary file; where there is none, such a chunk
+ * is stored again when it comes again.
  */
 export class ChunkIndex {
   readonly #most: number;

@@ -1,6 +1,6 @@
 /**
- * Chunks that an index has no room for in memory, in sorted runs on the disk: one short read finds a chunk in a run, and
- * a filter in memory tells, of most chunks that are new, that they are in none.
+ * Chunks that an index has no room for in memory, in sorted runs on the disk: one short read finds a chunk in a run,
+ * and a filter in memory tells, of most chunks that are new, that they are in none.
  */
 import type { Bytes } from "../engine/engine.ts";
 import { TAG_BYTES } from "../format/limits.ts";
@@ -9,12 +9,18 @@ import type { SealedSpill, SpilledPiece } from "./sealed_spill.ts";
 /** What is known of a chunk: the four words of its id, its block, its offset there and its length. */
 export type ChunkRecord = readonly [number, number, number, number, number, number, number];
 
-/** Buckets of a run go by the first bits of ids, which are as good as random: as many bits as give buckets of some records. */
+/**
+ * Buckets of a run go by the first bits of ids, which are as good as random: as many bits as give buckets of some
+ * records.
+ */
 const MAX_BUCKET_BITS = 16;
 const BUCKET_RECORDS = 32;
 const RECORD_WORDS = 7;
 const RECORD_BYTES = 4 * RECORD_WORDS;
-/** Bits of the filter: 32 MiB. Of 27 million chunks, some 110 GB, it takes one in a hundred for one that is there; then more. */
+/**
+ * Bits of the filter: 32 MiB. Of 27 million chunks, some 110 GB, it takes one in a hundred for one that is there; then
+ * more.
+ */
 const FILTER_BITS = 2 ** 28;
 const FILTER_HASHES = 4;
 /** Buckets that are written together. */

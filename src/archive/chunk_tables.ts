@@ -75,8 +75,8 @@ interface SpilledTable {
 }
 
 /**
- * Takes the chunks that all segments hold into an index, those of the newest first, until it is full. A table that cannot be
- * taken is passed over: what it told of is stored again.
+ * Takes the chunks that all segments hold into an index, those of the newest first, until it is full. A table that
+ * cannot be taken is passed over: what it told of is stored again.
  */
 export async function loadChunks(segments: Segments, index: ChunkIndex): Promise<void> {
   const pause = pauseEvery();

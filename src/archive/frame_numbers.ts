@@ -1,6 +1,7 @@
 /**
  * The nonce rule (FORMAT.md, "Frames"): a frame number is sealed once per segment key, and after any write error
- * nothing more is sealed under that key; a new attempt has a fresh salt. This class is the only source of frame numbers.
+ * nothing more is sealed under that key; a new attempt has a fresh salt. This class is the only source of frame
+ * numbers.
  */
 export class FrameNumbers {
   #next = 0;

@@ -11,7 +11,9 @@ import type { FrameCipher } from "./frame_cipher.ts";
 import { pauseEvery } from "./pause.ts";
 import type { Source } from "./source.ts";
 
-/** How far ahead of the last frame found, and how far back, frames are recognised: 65,536 blocks are 128 GiB as a rule. */
+/**
+ * How far ahead of the last frame found, and how far back, frames are recognised: 65,536 blocks are 128 GiB as a rule.
+ */
 const MOST_MARKS = 65_536;
 /** Marks looked for from the start; more only when that many frames could have been passed over. */
 const LEAST_MARKS = 256;
@@ -36,7 +38,9 @@ export interface FrameMap {
   readonly types: readonly number[];
   /** Bytes between frames in which no head was found. */
   readonly gaps: readonly ByteRange[];
-  /** Frames that follow one another although others should stand between them, or elsewhere: the places of the latter. */
+  /**
+   * Frames that follow one another although others should stand between them, or elsewhere: the places of the latter.
+   */
   readonly jumps: readonly ByteRange[];
   /** The number of the end frame; `undefined` when it was not found. */
   readonly end: number | undefined;
@@ -89,7 +93,9 @@ class Marks {
     this.#begins[first >> 3] = (this.#begins[first >> 3] as number) | (1 << (first & 7));
   }
 
-  /** The next place in `bytes`, from one up to and without another, at which a mark may begin; -1 when there is none. */
+  /**
+   * The next place in `bytes`, from one up to and without another, at which a mark may begin; -1 when there is none.
+   */
   next(bytes: Bytes, from: number, to: number): number {
     const begins = this.#begins;
     let first = ((bytes[from] as number) << 8) | (bytes[from + 1] as number);

@@ -1,4 +1,6 @@
-/** Frames by place, over a `Source`: what is near is read together, and nothing is given out before it authenticates. */
+/**
+ * Frames by place, over a `Source`: what is near is read together, and nothing is given out before it authenticates.
+ */
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FRAME_OVERHEAD, type FrameHead, frameLength } from "../format/frame.ts";
@@ -62,7 +64,9 @@ export class FrameSource {
     return this.#buffer.subarray(0, length);
   }
 
-  /** Reads ahead when the first `needed` bytes of a range are not at hand: frames that lie in it cost no further reads. */
+  /**
+   * Reads ahead when the first `needed` bytes of a range are not at hand: frames that lie in it cost no further reads.
+   */
   async prefetch(offset: number, length: number, needed: number = length): Promise<void> {
     const most = this.#bounds.end - offset;
     await this.#bytes(offset, Math.min(needed, most), Math.min(length, most));

@@ -1,6 +1,6 @@
 /**
- * Where the segments of an archive end, and what the locators there said, found out from what is left of them (FORMAT.md,
- * "Repair").
+ * Where the segments of an archive end, and what the locators there said, found out from what is left of them
+ * (FORMAT.md, "Repair").
  */
 import type { Bytes } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";

@@ -1,4 +1,6 @@
-/** Where pages wait until all blocks are written: in memory, and those for which there is no room in a temporary file. */
+/**
+ * Where pages wait until all blocks are written: in memory, and those for which there is no room in a temporary file.
+ */
 import type { Bytes } from "../engine/engine.ts";
 import type { SealedSpill, SpilledPiece } from "./sealed_spill.ts";
 
@@ -38,8 +40,8 @@ export class PageStore {
   }
 
   /**
-   * Says that a page is not needed any more. Its memory is given back at once: sealing takes as much again as waited, and
-   * garbage is not collected for so little, which is dozens of megabytes for a million rows.
+   * Says that a page is not needed any more. Its memory is given back at once: sealing takes as much again as waited,
+   * and garbage is not collected for so little, which is dozens of megabytes for a million rows.
    */
   giveUp(page: WaitingPage): void {
     if (!("bytes" in page)) return;

@@ -1,4 +1,7 @@
-/** The bytes of an archive from front to back, where they can be read from anywhere: a reader passes over what others read. */
+/**
+ * The bytes of an archive from front to back, where they can be read from anywhere: a reader passes over what others
+ * read.
+ */
 import type { Bytes } from "../engine/engine.ts";
 import type { Queue } from "./byte_queue.ts";
 

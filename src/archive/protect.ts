@@ -27,8 +27,8 @@ const PIECE_BYTES = 2 ** 20;
 
 /**
  * Writes an archive with a recovery record of `percent` (0: none) to `write`, which takes its bytes in order. Its
- * content, keys and id stay; nothing of its snapshots is decrypted, nor checked: who protects what is damaged protects the
- * damage. Returns the number of the newest segment.
+ * content, keys and id stay; nothing of its snapshots is decrypted, nor checked: who protects what is damaged protects
+ * the damage. Returns the number of the newest segment.
  *
  * @throws {ArchiveError} as finding its segments does.
  */

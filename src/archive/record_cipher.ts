@@ -1,4 +1,7 @@
-/** Seals and opens locators and state records (FORMAT.md, "Locator and state"): each has a key of its own, from a fresh salt. */
+/**
+ * Seals and opens locators and state records (FORMAT.md, "Locator and state"): each has a key of its own, from a fresh
+ * salt.
+ */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { NONCE_BYTES } from "../format/frame.ts";
 import { deriveRecordKey, KEY_BYTES } from "../format/keys.ts";

@@ -314,7 +314,9 @@ async function cutAt({ target, torn, options }: Repair, end: number): Promise<Re
   return { finding: { what, problem, action: `cutting them off, so that the archive ends at byte ${end}` }, mend };
 }
 
-/** As the steps above, of an archive with a recovery layer: what follows its newest segment is all that is left to do. */
+/**
+ * As the steps above, of an archive with a recovery layer: what follows its newest segment is all that is left to do.
+ */
 async function cutBehindRecord(repair: Repair): Promise<RepairStep | undefined> {
   const { target, opened, options } = repair;
   const state = openState(opened);

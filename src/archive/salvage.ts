@@ -95,8 +95,8 @@ export class Salvage {
   }
 
   /**
-   * Everything that can be had, in this order: contents as the blocks hold them, then what the catalog adds, then links,
-   * and last what folders need when all is in them. Pieces are good until the next event is asked for.
+   * Everything that can be had, in this order: contents as the blocks hold them, then what the catalog adds, then
+   * links, and last what folders need when all is in them. Pieces are good until the next event is asked for.
    */
   async *events(): AsyncGenerator<SalvageEvent> {
     const joiner = new FileJoiner(this.#catalog);

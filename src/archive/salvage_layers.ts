@@ -1,6 +1,6 @@
 /**
- * Puts together what several parts of a damaged archive hold: of each path what the newest part has, and nothing of what
- * older ones have there (FORMAT.md, "Salvage").
+ * Puts together what several parts of a damaged archive hold: of each path what the newest part has, and nothing of
+ * what older ones have there (FORMAT.md, "Salvage").
  */
 import { comparePaths } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
@@ -41,7 +41,9 @@ export class LayeredSalvage implements Salvaging {
     this.#layers = layers;
   }
 
-  /** See `Salvage.summary`. More than is known may always be missing: without a catalog nothing says what was deleted. */
+  /**
+   * See `Salvage.summary`. More than is known may always be missing: without a catalog nothing says what was deleted.
+   */
   summary(): SalvageSummary {
     const summaries = this.#summaries;
     const sum = (of: (summary: SalvageSummary) => number) => summaries.reduce((total, one) => total + of(one), 0);

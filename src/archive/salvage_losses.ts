@@ -1,4 +1,6 @@
-/** What a damaged archive lacks, as far as that is found out while what is intact is taken out (FORMAT.md, "Salvage"). */
+/**
+ * What a damaged archive lacks, as far as that is found out while what is intact is taken out (FORMAT.md, "Salvage").
+ */
 import type { ArchiveError } from "../format/errors.ts";
 import { type FrameHead, frameLength } from "../format/frame.ts";
 import type { Extent } from "../format/row.ts";

@@ -1,6 +1,6 @@
 /**
- * Opens a damaged archive: its only segment by what its frames are; by its catalog one of several snapshots, or one whose
- * files share content.
+ * Opens a damaged archive: its only segment by what its frames are; by its catalog one of several snapshots, or one
+ * whose files share content.
  */
 import type { Engine } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -23,11 +23,11 @@ import type { Source } from "./source.ts";
 export type { Salvaging } from "./salvage_layers.ts";
 
 /**
- * Opens what is left of an archive. Of several snapshots it is the one that is chosen, or the newest. When what that needs
- * to be read is lost, it is the last one before, and of all later ones what their blocks hold.
+ * Opens what is left of an archive. Of several snapshots it is the one that is chosen, or the newest. When what that
+ * needs to be read is lost, it is the last one before, and of all later ones what their blocks hold.
  *
- * @throws {ArchiveError} when no key opens it, or when what its content needs is lost. @throws {SnapshotError} when there
- * is no such snapshot. I/O errors pass through.
+ * @throws {ArchiveError} when no key opens it, or when what its content needs is lost. @throws {SnapshotError} when
+ * there is no such snapshot. I/O errors pass through.
  */
 export async function openSalvage(engine: Engine, file: Source, options: SalvageOptions): Promise<Salvaging> {
   const source = await openRemains(engine, file);
@@ -97,8 +97,8 @@ interface Work {
 }
 
 /**
- * A snapshot whose catalog can be read, and what blocks hold besides: those of later segments, and of the snapshot's own
- * ones the paths that its catalog has lost.
+ * A snapshot whose catalog can be read, and what blocks hold besides: those of later segments, and of the snapshot's
+ * own ones the paths that its catalog has lost.
  */
 async function withBlocks(
   work: Work,

@@ -16,7 +16,9 @@ export interface SegmentRemains {
   readonly offset: number;
   /** Where it ends, or where what follows it begins. */
   readonly end: number;
-  /** What its locator says; `undefined` when that is lost, and then its salt and the locator before it gave its keys. */
+  /**
+   * What its locator says; `undefined` when that is lost, and then its salt and the locator before it gave its keys.
+   */
   readonly found: FoundSegment | undefined;
 }
 
@@ -26,8 +28,9 @@ function remainsOf(found: FoundSegment): SegmentRemains {
 }
 
 /**
- * The segments from the newest one that is known down to the second; the first needs nothing but its salt. Each is found
- * by the locator that ends where the next one begins, by the table of the next one, or by the last locator before that.
+ * The segments from the newest one that is known down to the second; the first needs nothing but its salt. Each is
+ * found by the locator that ends where the next one begins, by the table of the next one, or by the last locator before
+ * that.
  */
 export async function* segmentsOf(
   source: Source,
@@ -92,7 +95,9 @@ async function searchBefore(
   return undefined;
 }
 
-/** The segment behind one that is known, when its own locator is lost: it begins with its salt, and its link is known. */
+/**
+ * The segment behind one that is known, when its own locator is lost: it begins with its salt, and its link is known.
+ */
 async function* between(
   source: Source,
   { bodyOffset }: SalvageStart,

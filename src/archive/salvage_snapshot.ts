@@ -150,7 +150,10 @@ export class SnapshotSalvage {
     for (const { start, end } of gapsIn(recovered, fileOffset, fileOffset + length)) addRange(file.lost, start, end);
   }
 
-  /** What is intact of an extent, if its block has the very same slice of the very same path, or of any, or it is shared. */
+  /**
+   * What is intact of an extent, if its block has the very same slice of the very same path, or of any, or it is
+   * shared.
+   */
   async #intactOf(
     path: string | undefined,
     extent: Extent,

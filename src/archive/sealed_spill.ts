@@ -1,6 +1,6 @@
 /**
- * What there is no room for in memory, in a temporary file: sealed under a key that nobody but this run ever has, so that
- * the file says nothing but how long it is.
+ * What there is no room for in memory, in a temporary file: sealed under a key that nobody but this run ever has, so
+ * that the file says nothing but how long it is.
  */
 import type { Aead, Bytes, Engine } from "../engine/engine.ts";
 import { KEY_BYTES } from "../format/keys.ts";

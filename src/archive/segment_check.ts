@@ -69,8 +69,8 @@ export class SegmentCheck {
   readonly #tables: { segments?: BlockPlace; snapshots?: BlockPlace } = {};
 
   /**
-   * Begins with a segment at an offset, behind those of a history, which it joins at its end. `deduplicated` is what the
-   * header says.
+   * Begins with a segment at an offset, behind those of a history, which it joins at its end. `deduplicated` is what
+   * the header says.
    */
   constructor(
     engine: Engine,

@@ -23,7 +23,10 @@ export interface SegmentOptions {
   readonly pad?: boolean;
   /** Stores equal content once. An archive's further snapshots do as its first. */
   readonly dedup?: boolean;
-  /** Makes a temporary file for what is known of stored content, when memory does not suffice; removing it is the caller's. */
+  /**
+   * Makes a temporary file for what is known of stored content, when memory does not suffice; removing it is the
+   * caller's.
+   */
   readonly spill?: () => SpillFile;
   /** A label for the snapshot. */
   readonly label?: string;

@@ -1,4 +1,7 @@
-/** Finds the newest segment: by the header's state, or by the locator at the end (FORMAT.md, "Finding the newest segment"). */
+/**
+ * Finds the newest segment: by the header's state, or by the locator at the end (FORMAT.md, "Finding the newest
+ * segment").
+ */
 import type { Bytes } from "../engine/engine.ts";
 import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -21,8 +24,9 @@ export type FoundSegment = ListedSegment;
 /** The newest segment, and how it stands with what the header says. */
 export interface NewestSegment extends FoundSegment {
   /**
-   * `known`: the header's state says the same. `streamed`: it says nothing yet. `ahead`: the segment is one newer, since
-   * its update was interrupted before the header was written. `behind`: the archive was cut, and that was accepted.
+   * `known`: the header's state says the same. `streamed`: it says nothing yet. `ahead`: the segment is one newer,
+   * since its update was interrupted before the header was written. `behind`: the archive was cut, and that was
+   * accepted.
    */
   readonly state: "known" | "streamed" | "ahead" | "behind";
   /** Bytes of the file behind it that are no whole segment: an update was interrupted. */
@@ -98,7 +102,9 @@ async function findKnown(
   return { ...found, state: "known", tail: behind };
 }
 
-/** Bytes of the file behind a segment, with the recovery data that belongs to it; below 0 when some of it is missing. */
+/**
+ * Bytes of the file behind a segment, with the recovery data that belongs to it; below 0 when some of it is missing.
+ */
 function bytesBehind(source: Source, { bodyOffset }: OpenedHeader, locator: Locator): number {
   const place = physicalPlace(source, locator);
   if (place === undefined) throw new RangeError("Cannot find a segment whose place in the file is not known");

@@ -95,8 +95,8 @@ export class Segments {
   }
 
   /**
-   * Finds out where a segment stands in the file, from the lengths of all that follow it: with a recovery layer, nothing
-   * but the newest one's place is written down.
+   * Finds out where a segment stands in the file, from the lengths of all that follow it: with a recovery layer,
+   * nothing but the newest one's place is written down.
    */
   async #place(number: number): Promise<void> {
     const source = this.#source;

@@ -6,8 +6,8 @@ import type { Segments } from "./segments.ts";
 
 /**
  * Which snapshot: the `latest` is the newest complete one, the `newest` may be a checkpoint, and the `best` is a
- * checkpoint only when there is nothing else; the first, the one of a number counted from 1, or the one whose id begins with these
- * hexadecimal digits, at least 4 of them.
+ * checkpoint only when there is nothing else; the first, the one of a number counted from 1, or the one whose id begins
+ * with these hexadecimal digits, at least 4 of them.
  */
 export type SnapshotChoice =
   | { readonly kind: "latest" }

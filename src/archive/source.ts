@@ -56,8 +56,9 @@ export interface ContentAccess {
    */
   open(location: string): ContentReader;
   /**
-   * Fills `into` with a small file, in the cheapest way there is, and says whether it was filled and the file's status is
-   * still the planned one, whose numbers (`FILE_NUMBERS`) begin at `at`. Anything else is false, and nothing is thrown.
+   * Fills `into` with a small file, in the cheapest way there is, and says whether it was filled and the file's status
+   * is still the planned one, whose numbers (`FILE_NUMBERS`) begin at `at`. Anything else is false, and nothing is
+   * thrown.
    */
   readUnchanged?(location: string, into: Bytes, planned: Float64Array, at: number): boolean;
 }

@@ -33,7 +33,8 @@ export type StreamEvent<B = Block> =
 
 /**
  * Which segments of an archive are read: the `only` one, and it is an error when there are several; the `first`, of
- * however many; or `all` that the header knows, or those up to a number, from 0, which gives out what all snapshots hold.
+ * however many; or `all` that the header knows, or those up to a number, from 0, which gives out what all snapshots
+ * hold.
  */
 export type SegmentChoice = "only" | "first" | "all" | { readonly through: number };
 

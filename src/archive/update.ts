@@ -1,6 +1,6 @@
 /**
- * Appends a snapshot to an archive: what changed, as a further segment, and then the header that knows of it. A crash at
- * any moment leaves the archive with its last complete snapshot and all its keys (FORMAT.md, "Writing").
+ * Appends a snapshot to an archive: what changed, as a further segment, and then the header that knows of it. A crash
+ * at any moment leaves the archive with its last complete snapshot and all its keys (FORMAT.md, "Writing").
  */
 import type { Bytes, Engine } from "../engine/engine.ts";
 import { ArchiveError } from "../format/errors.ts";
@@ -70,9 +70,9 @@ export interface WrittenUpdate {
 const TIER_FACTOR = 4;
 
 /**
- * Appends what a finder finds among entries, to the archive it compares them with. That archive was opened at its newest
- * snapshot, be it a checkpoint, from this very target, under the lock. Returns `undefined` when nothing has changed and
- * nothing was written.
+ * Appends what a finder finds among entries, to the archive it compares them with. That archive was opened at its
+ * newest snapshot, be it a checkpoint, from this very target, under the lock. Returns `undefined` when nothing has
+ * changed and nothing was written.
  *
  * When it rejects, the archive is as it was, but for the remains of an interrupted update, which are gone; for
  * checkpoints, which stay; and for a segment whose header could not be written: that snapshot is there and counts.

@@ -1,6 +1,7 @@
 /**
  * The most common block: many small files, whole, and entries without content. Its rows are encoded once, when it is
- * planned. What builds it finds out whether they hold, with nothing made for each file, and the catalog takes them over.
+ * planned. What builds it finds out whether they hold, with nothing made for each file, and the catalog takes them
+ * over.
  */
 import type { Bytes } from "../engine/engine.ts";
 import { type EncodedRows, encodeWholeRows } from "../format/block.ts";
@@ -22,7 +23,9 @@ export interface WholeFiles {
 /** Numbers for each file: size, seconds and nanoseconds of mtime, ctime, dev, inode, mode. */
 export const FILE_NUMBERS = 7;
 
-/** The rows of a block as they are if every part is stored as it was planned; `undefined` where they are not made so. */
+/**
+ * The rows of a block as they are if every part is stored as it was planned; `undefined` where they are not made so.
+ */
 export function rowsOfWhole(parts: readonly BlockPart[]): EncodedRows | undefined {
   if (parts.length < MIN_ROWS) return undefined;
   for (const { row, offset, length, last, content } of parts) {

@@ -1,4 +1,7 @@
-/** Stores entries of an archive whose files share content: cut, look up, gather, seal, write (FORMAT.md, "Deduplication"). */
+/**
+ * Stores entries of an archive whose files share content: cut, look up, gather, seal, write (FORMAT.md,
+ * "Deduplication").
+ */
 import { type BlockEntry, encodeBlockRows } from "../format/block.ts";
 import { abortable } from "./abortable.ts";
 import type { BlockPart, PartOutcome, SealedBlock, SharingBuilder } from "./block_builder.ts";
@@ -11,8 +14,8 @@ import { Reporter, type StoreOptions } from "./storing.ts";
 import type { ArchiveWriter } from "./writer.ts";
 
 /**
- * Content bytes that are cut for themselves. A cut that is not the content's own costs a chunk or two, which is little of so
- * much.
+ * Content bytes that are cut for themselves. A cut that is not the content's own costs a chunk or two, which is little
+ * of so much.
  */
 export const PART_BYTES = 2 ** 22;
 

@@ -36,7 +36,10 @@ export interface WriterOptions extends SegmentOptions {
    * there, and no byte waits for a key to be derived.
    */
   readonly headerLast?: boolean;
-  /** Percentage of a recovery record: a burst of so much of the body, wherever it begins, can be mended. None unless given. */
+  /**
+   * Percentage of a recovery record: a burst of so much of the body, wherever it begins, can be mended. None unless
+   * given.
+   */
   readonly recovery?: number;
 }
 

@@ -35,8 +35,8 @@ export const MAX_JOBS = 64;
 export const DEFAULT_JOBS = Math.max(1, Math.min(navigator.hardwareConcurrency, 8));
 
 /**
- * New bytes between two checkpoints unless told otherwise: few enough to be stored again, and more than most archives have,
- * which therefore stay in one piece and can be read from a pipe in one pass.
+ * New bytes between two checkpoints unless told otherwise: few enough to be stored again, and more than most archives
+ * have, which therefore stay in one piece and can be read from a pipe in one pass.
  */
 export const DEFAULT_CHECKPOINT_BYTES = 8 * 2 ** 30;
 

@@ -3,8 +3,8 @@ import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
 /**
- * The candidate nearest to `word`, or `undefined` when none is near enough for a useful guess: a longer name that begins
- * with it, or about one mistake in three letters.
+ * The candidate nearest to `word`, or `undefined` when none is near enough for a useful guess: a longer name that
+ * begins with it, or about one mistake in three letters.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const begun = candidates.filter((candidate) => word.length >= 3 && candidate.startsWith(word));

@@ -49,7 +49,10 @@ export function environment(name: string): string | undefined {
   return state === "granted" ? Deno.env.get(name) : undefined;
 }
 
-/** Where temporary files go: what `node:os` calls so, but without a right to the variables that say it there is an answer too. */
+/**
+ * Where temporary files go: what `node:os` calls so, but without a right to the variables that say it there is an
+ * answer too.
+ */
 export function temporaryFolder({ env }: Pick<System, "env">): string {
   const isWindows = Deno.build.os === "windows";
   for (const name of isWindows ? ["TEMP", "TMP"] : ["TMPDIR", "TMP", "TEMP"]) {

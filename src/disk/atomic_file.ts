@@ -92,8 +92,8 @@ export class AtomicFile implements Disposable {
   }
 
   /**
-   * Takes up what {@linkcode keepAs} has kept of an earlier attempt, only to give it the target's name: it is changed by
-   * other means, and synced by them.
+   * Takes up what {@linkcode keepAs} has kept of an earlier attempt, only to give it the target's name: it is changed
+   * by other means, and synced by them.
    *
    * @throws as {@linkcode create}.
    */
@@ -157,8 +157,8 @@ export class AtomicFile implements Disposable {
   }
 
   /**
-   * Gives the file a lasting name, under which it stays when it is not committed: content to the disk, then the name, then
-   * the folder to the disk.
+   * Gives the file a lasting name, under which it stays when it is not committed: content to the disk, then the name,
+   * then the folder to the disk.
    *
    * @param replace Whether a regular file of that name is replaced.
    * @throws {TargetError} when the name is taken.
@@ -216,8 +216,8 @@ export class AtomicFile implements Disposable {
   }
 
   /**
-   * Removes an uncommitted file unless it is kept; returns whether nothing of it is left. Does nothing after a commit. Never throws, so
-   * that it cannot hide the error that led to it.
+   * Removes an uncommitted file unless it is kept; returns whether nothing of it is left. Does nothing after a commit.
+   * Never throws, so that it cannot hide the error that led to it.
    */
   abort(): boolean {
     if (this.#done) return true;

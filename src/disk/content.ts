@@ -10,8 +10,8 @@ import { identityOf } from "./metadata.ts";
 import { openItself } from "./open_itself.ts";
 
 /**
- * Opens files on disk by their location, of any length on Linux. A name that has become a symlink since it was listed is
- * refused on opening, which never blocks; a FIFO, a device or a folder when its status is asked for.
+ * Opens files on disk by their location, of any length on Linux. A name that has become a symlink since it was listed
+ * is refused on opening, which never blocks; a FIFO, a device or a folder when its status is asked for.
  */
 export const fileContent: ContentAccess = {
   open(location: string): ContentReader {

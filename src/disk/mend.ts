@@ -121,8 +121,8 @@ async function copy(
 }
 
 /**
- * What tells one archive from another: the first and the last page of a region that are good, and so not written. Behind
- * the first 64 bytes even a page of the tables has nothing that two archives share.
+ * What tells one archive from another: the first and the last page of a region that are good, and so not written.
+ * Behind the first 64 bytes even a page of the tables has nothing that two archives share.
  */
 async function identityOf(
   source: Source,

@@ -45,7 +45,10 @@ export class FileBatch implements Disposable {
     return this.#held.map((folder) => folder.prefix);
   }
 
-  /** Adds a file: where it is to be made, `refused` with the reason told, or `full` when it has to wait for another batch. */
+  /**
+   * Adds a file: where it is to be made, `refused` with the reason told, or `full` when it has to wait for another
+   * batch.
+   */
   add(path: string): BatchPlace | "refused" | "full" {
     let place: BatchPlace | "refused" | "full" = "refused";
     this.#host.attempt(path, () => {

@@ -1,4 +1,6 @@
-/** What comes out of an archive, put into a target: its files and folders first, then its links and what folders get. */
+/**
+ * What comes out of an archive, put into a target: its files and folders first, then its links and what folders get.
+ */
 import type { Archive, CatalogEntry } from "../archive/archive.ts";
 import type { BlockOpener, OpenSetting } from "../archive/block_opener.ts";
 import type { Bytes } from "../engine/engine.ts";

@@ -1,4 +1,6 @@
-/** Keeps a pipe's bytes in a file, for what has to go back and forth in them. What comes in is ciphertext and stays so. */
+/**
+ * Keeps a pipe's bytes in a file, for what has to go back and forth in them. What comes in is ciphertext and stays so.
+ */
 import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
 import { diskCalls, writeFully } from "./disk_calls.ts";

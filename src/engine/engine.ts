@@ -38,7 +38,10 @@ export interface Aead {
   open(nonce: Bytes, sealed: Bytes, out: Bytes): boolean;
 }
 
-/** A key encapsulation that holds as long as either of X25519 and ML-KEM-768 does: X-Wing (draft-connolly-cfrg-xwing-kem). */
+/**
+ * A key encapsulation that holds as long as either of X25519 and ML-KEM-768 does: X-Wing
+ * (draft-connolly-cfrg-xwing-kem).
+ */
 export interface HybridKem {
   /** The public key of an identity's 32 secret bytes; 1,216 bytes. */
   publicKey(identity: Bytes): Bytes;
@@ -81,15 +84,15 @@ export interface Engine {
   /** CRC-32 (ISO-HDLC: reflected polynomial EDB88320, as in zip and gzip), as an unsigned number. */
   crc32(data: Bytes): number;
   /**
-   * One zstd frame (RFC 8878) of `raw` with its content size in the frame header, without checksum or dictionary
-   * and with a window of at most 16 MiB; in what `allocate` gives, where that is given and called. Equal `raw` and
-   * `effort` give equal frames, whatever was compressed before. `undefined` on engines that cannot compress: they store.
+   * One zstd frame (RFC 8878) of `raw` with its content size in the frame header, without checksum or dictionary and
+   * with a window of at most 16 MiB; in what `allocate` gives, where that is given and called. Equal `raw` and `effort`
+   * give equal frames, whatever was compressed before. `undefined` on engines that cannot compress: they store.
    */
   readonly compress: ((raw: Bytes, effort: Effort, allocate?: (length: number) => Bytes) => Bytes) | undefined;
   /**
    * Decodes `stored`, which must be exactly one zstd frame whose content is exactly `out.length` bytes, into `out`.
-   * Returns false on anything else (truncated, longer, a second frame, trailing bytes, over-large window); never throws for bad
-   * input and never allocates by a number found in it. What `out` then holds is unspecified.
+   * Returns false on anything else (truncated, longer, a second frame, trailing bytes, over-large window); never throws
+   * for bad input and never allocates by a number found in it. What `out` then holds is unspecified.
    */
   decompress(stored: Bytes, out: Bytes): boolean;
   /**

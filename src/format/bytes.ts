@@ -141,7 +141,9 @@ export class ByteWriter {
     this.bytes(value);
   }
 
-  /** Bytes `start` to `end` of others, behind their length. For few of them: a view would cost more than copying does. */
+  /**
+   * Bytes `start` to `end` of others, behind their length. For few of them: a view would cost more than copying does.
+   */
   sizedRange(value: Bytes, start: number, end: number): void {
     this.varint(end - start);
     const at = this.#reserve(end - start) - start;

@@ -1,7 +1,7 @@
 /**
  * Where the bytes of a page's rows lie, as they are decoded (FORMAT.md, "Pages"): numbers, all of which have been
- * checked. Whoever needs a row's extents as such asks for them; who compares a tree with a catalog needs those of hardly
- * any row.
+ * checked. Whoever needs a row's extents as such asks for them; who compares a tree with a catalog needs those of
+ * hardly any row.
  */
 import type { Bytes } from "../engine/engine.ts";
 import { addTo, type ByteReader, signed } from "./bytes.ts";
@@ -82,7 +82,9 @@ export class ExtentTable {
   }
 }
 
-/** Where the next extent is expected: behind the last one, so that a run of small files costs two bytes of zeros each. */
+/**
+ * Where the next extent is expected: behind the last one, so that a run of small files costs two bytes of zeros each.
+ */
 export class ExtentCursor {
   block = 0;
   #end = 0;

@@ -1,4 +1,7 @@
-/** Key derivation (FORMAT.md, "Keys"). Labels end in one zero byte and the fields behind them have fixed lengths, so no two infos can be equal. */
+/**
+ * Key derivation (FORMAT.md, "Keys"). Labels end in one zero byte and the fields behind them have fixed lengths, so no
+ * two infos can be equal.
+ */
 import type { Bytes, Engine, SuiteId } from "../engine/engine.ts";
 import { ByteWriter, encodeUtf8 } from "./bytes.ts";
 
@@ -90,7 +93,10 @@ export function deriveRecordKey(
   return engine.hkdfSha256(archiveKey, salt, info(kind, Uint8Array.of(suite), id), KEY_BYTES);
 }
 
-/** The 64 bytes that wrap the archive key in a passphrase slot: `ikm` is scrypt's output, and a key file's bytes behind it where one is needed. */
+/**
+ * The 64 bytes that wrap the archive key in a passphrase slot: `ikm` is scrypt's output, and a key file's bytes behind
+ * it where one is needed.
+ */
 export function derivePassphraseOkm(engine: Engine, ikm: Bytes): Bytes {
   return engine.hkdfSha256(ikm, NO_SALT, info("passphrase slot"), 2 * KEY_BYTES);
 }

@@ -34,7 +34,10 @@ const CATALOG_PAGE = "a catalog page";
 
 /** One entry of a catalog or orphan page. */
 export interface PageEntry extends CarriedRow {
-  /** Where its bytes lie, in file order; what lies between them is zeros. A row that goes on in the next page has more there. */
+  /**
+   * Where its bytes lie, in file order; what lies between them is zeros. A row that goes on in the next page has more
+   * there.
+   */
   readonly extents: readonly Extent[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Many paths as bytes, one behind the other (FORMAT.md, "Paths"). They are checked as they are decoded, without a string
- * for each: whoever verifies or lists an archive has thousands of them for each that it needs as text.
+ * Many paths as bytes, one behind the other (FORMAT.md, "Paths"). They are checked as they are decoded, without a
+ * string for each: whoever verifies or lists an archive has thousands of them for each that it needs as text.
  */
 import type { Bytes } from "../engine/engine.ts";
 import { type ByteReader, decodeUtf8, encodeUtf8 } from "./bytes.ts";
@@ -205,8 +205,8 @@ class FrontCoding {
 }
 
 /**
- * Whether a path is allowed, by its bytes; false may also mean that it takes a closer look. Bytes before `from` are those
- * of another path, up to there, which is allowed.
+ * Whether a path is allowed, by its bytes; false may also mean that it takes a closer look. Bytes before `from` are
+ * those of another path, up to there, which is allowed.
  */
 function isSurelyAllowed(bytes: Bytes, start: number, end: number, from: number): boolean {
   if (end === start) return false;

@@ -1,6 +1,6 @@
 /**
- * Rows as they are decoded: a column of values each (FORMAT.md, "Rows"). Checking or comparing thousands of rows takes no
- * object for any of them; who needs one as such asks for it.
+ * Rows as they are decoded: a column of values each (FORMAT.md, "Rows"). Checking or comparing thousands of rows takes
+ * no object for any of them; who needs one as such asks for it.
  */
 import type { Bytes } from "../engine/engine.ts";
 import { ByteReader, decodeUtf8 } from "./bytes.ts";
@@ -219,7 +219,9 @@ function markBits(bits: number): number {
   return bits - bits % FLAG_GONE;
 }
 
-/** Whether {@linkcode rowFault} has nothing against a row, by its values; false may also mean that it has to be asked. */
+/**
+ * Whether {@linkcode rowFault} has nothing against a row, by its values; false may also mean that it has to be asked.
+ */
 function isSurelySound(table: RowTable, index: number, kind: number): boolean {
   if (kind > DIRECTORY && kind < FIFO) return false;
   if (table.links !== undefined && table.links[index] !== "") return false;

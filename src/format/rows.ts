@@ -346,7 +346,10 @@ export function encodeCanonicalRow(row: Row, out: ByteWriter): void {
   if (row.contentHash !== undefined) out.bytes(row.contentHash);
 }
 
-/** Whether two rows have one canonical value; the same as comparing {@linkcode encodeCanonicalRow}'s bytes, and much quicker. */
+/**
+ * Whether two rows have one canonical value; the same as comparing {@linkcode encodeCanonicalRow}'s bytes, and much
+ * quicker.
+ */
 export function equalRows(a: Row, b: Row): boolean {
   return a.path === b.path && a.kind === b.kind && a.changed === b.changed && a.mode === b.mode && a.size === b.size &&
     a.mtime.seconds === b.mtime.seconds && a.mtime.nanoseconds === b.mtime.nanoseconds && a.ctime === b.ctime &&

@@ -69,7 +69,9 @@ export interface RecipientSlot extends WrappedKey {
   readonly encapsulated: Bytes;
 }
 
-/** A slot of a kind, or with flags, that this version does not know: passed over, and kept when the header is rewritten. */
+/**
+ * A slot of a kind, or with flags, that this version does not know: passed over, and kept when the header is rewritten.
+ */
 export interface UnknownSlot {
   readonly kind: "unknown";
   /** The kind's number. */

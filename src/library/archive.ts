@@ -48,8 +48,8 @@ export interface Archive extends ArchiveSummary {
   snapshots(): AsyncIterableIterator<SnapshotInfo, undefined, undefined>;
   /**
    * What differs from another snapshot of the archive, which is opened for it, in path order: what became of each entry
-   * between that one and this. It is compared by kind, content, target, mode, time and owner; content that lies in the same
-   * place is the same, other content of the same length is read.
+   * between that one and this. It is compared by kind, content, target, mode, time and owner; content that lies in the
+   * same place is the same, other content of the same length is read.
    *
    * @throws {SnapshotError} when there is no such snapshot.
    * @throws {ArchiveError} as {@linkcode Archive.list} and {@linkcode Archive.read}.
@@ -91,8 +91,8 @@ export interface EntryChange {
   /** Its path. */
   readonly path: string;
   /**
-   * `"kind"`: it is something else now. `"content"`: its bytes, or a link's target, are others. `"metadata"`: only its mode,
-   * time or owner are.
+   * `"kind"`: it is something else now. `"content"`: its bytes, or a link's target, are others. `"metadata"`: only its
+   * mode, time or owner are.
    */
   readonly kind: ChangeKind;
   /** All that differs; empty for what was added or removed. */

@@ -49,8 +49,8 @@ export interface CreateProgress {
 /** How entries are stored, in a new archive or as a further snapshot of one. */
 export interface StoreOptions {
   /**
-   * zstd level, 1 to 19, or `"store"`. Unless given, what suits the content: about as small as level 3, and faster. Where
-   * the engine cannot compress, everything is stored.
+   * zstd level, 1 to 19, or `"store"`. Unless given, what suits the content: about as small as level 3, and faster.
+   * Where the engine cannot compress, everything is stored.
    */
   readonly level?: number | "store" | undefined;
   /** A label for the snapshot, at most 1,024 bytes; only who opens the archive sees it. */

@@ -57,7 +57,8 @@ export interface Entry {
 export interface EntryInfo {
   /**
    * Relative path with `/` between its parts, none of which is empty, `.` or `..`; `.` alone stands for the folder that
-   * the paths are relative to. What other characters mean to a system, such as `\` and `:` to Windows, is not looked at.
+   * the paths are relative to. What other characters mean to a system, such as `\` and `:` to Windows, is not looked
+   * at.
    */
   readonly path: string;
   /** What it is. */

@@ -27,7 +27,9 @@ export type KeySlotInfo =
     readonly number: number;
   };
 
-/** What an archive shows without a key. None of it is authenticated: whoever could write to it could have changed it. */
+/**
+ * What an archive shows without a key. None of it is authenticated: whoever could write to it could have changed it.
+ */
 export interface ArchiveInspection {
   /** Version of the format. */
   readonly version: number;

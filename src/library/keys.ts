@@ -161,7 +161,9 @@ export interface OpenOptions extends KeyOptions {
   readonly maxKdfWork?: number | undefined;
   /** Bytes of memory that one key slot may ask for: 128·N·r; 2^30 unless given. */
   readonly maxKdfMemory?: number | undefined;
-  /** Called with a sentence about what is wrong with an archive that opens all the same: a damaged copy of its header. */
+  /**
+   * Called with a sentence about what is wrong with an archive that opens all the same: a damaged copy of its header.
+   */
   readonly onWarning?: ((warning: string) => void) | undefined;
   /**
    * Whether an archive opens whose header is lost, when `archiveKey` is given; `false` unless given. Only of an archive

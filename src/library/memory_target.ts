@@ -3,8 +3,8 @@ import type { AppendableSource } from "../archive/update.ts";
 import type { Bytes } from "../engine/engine.ts";
 
 /**
- * An archive in memory that can be changed and grow, for {@linkcode updateArchive} and the others where there is no file,
- * such as in a browser.
+ * An archive in memory that can be changed and grow, for {@linkcode updateArchive} and the others where there is no
+ * file, such as in a browser.
  */
 export class ArchiveBuffer implements AppendableSource {
   #memory: Uint8Array<ArrayBuffer>;

@@ -20,8 +20,8 @@ export interface StreamedEntry {
   readonly kind: EntryKind;
   /**
    * A file's content, holes as zeros; empty for everything else. It passes: once the next item has been asked for, what
-   * has not been read is gone, and the stream errors with a `TypeError`. It errors with an {@linkcode EntryDroppedError}
-   * when the archive does not have the rest, and otherwise as the iteration does.
+   * has not been read is gone, and the stream errors with a `TypeError`. It errors with an {@linkcode
+   * EntryDroppedError} when the archive does not have the rest, and otherwise as the iteration does.
    */
   readonly content: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
@@ -175,7 +175,9 @@ export class PassingEntry implements StreamedEntry {
     return new TypeError(`Cannot read ${JSON.stringify(this.path)}: its content has passed`);
   }
 
-  /** Content that has not been read by now cannot be read any more. Errors cost more than most entries, so few are made. */
+  /**
+   * Content that has not been read by now cannot be read any more. Errors cost more than most entries, so few are made.
+   */
   #lose(reason?: unknown): void {
     this.#gone = true;
     this.#controller?.error(reason ?? this.#passedError());

@@ -37,8 +37,9 @@ export type StreamItem = StreamedEntry | DroppedEntry | StreamEnd;
 /** How a piped archive is read. */
 export interface ReadOptions extends Omit<OpenOptions, "acceptRollback" | "goWithoutHeader"> {
   /**
-   * Whether the first snapshot of an archive of several is read, which is all that one pass can give; unless this is true
-   * such an archive throws a {@linkcode SeveralSnapshotsError}. What follows the first is neither read nor checked.
+   * Whether the first snapshot of an archive of several is read, which is all that one pass can give; unless this is
+   * true such an archive throws a {@linkcode SeveralSnapshotsError}. What follows the first is neither read nor
+   * checked.
    */
   readonly first?: boolean | undefined;
 }

@@ -16,7 +16,9 @@ import { idText } from "./summary.ts";
 
 /** How a snapshot is appended. */
 export interface UpdateOptions extends Omit<OpenOptions, "acceptRollback" | "goWithoutHeader">, StoreOptions {
-  /** Paths that are gone, with all below them, unless they are among the entries. Those that are not there are ignored. */
+  /**
+   * Paths that are gone, with all below them, unless they are among the entries. Those that are not there are ignored.
+   */
   readonly remove?: readonly string[] | undefined;
   /** Whether the new snapshot has the entries and nothing else; otherwise what is not among them stays as it was. */
   readonly replace?: boolean | undefined;

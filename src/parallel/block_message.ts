@@ -13,7 +13,10 @@ export interface PackedParts {
   readonly rows: RowColumns;
   /** For each part: offset, length, and {@linkcode PART} bits. */
   readonly parts: Float64Array<ArrayBuffer>;
-  /** What goes before the stored path of every file to give its location; `undefined` when {@linkcode locations} has them. */
+  /**
+   * What goes before the stored path of every file to give its location; `undefined` when {@linkcode locations} has
+   * them.
+   */
   readonly prefix: string | undefined;
   /** The locations of files, joined by NUL. */
   readonly locations: string;

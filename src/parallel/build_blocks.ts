@@ -57,7 +57,9 @@ class CrewBuilder implements ParallelBuilder {
   readonly #tools: BlockTools;
   /** Blocks that workers may have at a time. */
   readonly #room: number;
-  /** Blocks that they were given, and, in memory that they count in, how many are done: replies wait for the event loop. */
+  /**
+   * Blocks that they were given, and, in memory that they count in, how many are done: replies wait for the event loop.
+   */
   #given = 0;
   readonly #done = new SharedArrayBuffer(4);
   readonly #setting: BlockSetting;

@@ -40,8 +40,8 @@ const INLINE_BLOCKS = 2;
 /** Blocks given to each worker: one to check, one that waits, so that none is ever idle. */
 const BLOCKS_PER_WORKER = 2;
 /**
- * Blocks of a file under way for each thread. Of one that is checked only numbers are kept until its turn comes, and this
- * thread is to go on while a worker starts.
+ * Blocks of a file under way for each thread. Of one that is checked only numbers are kept until its turn comes, and
+ * this thread is to go on while a worker starts.
  */
 const FILE_BLOCKS_PER_JOB = 16;
 
@@ -117,7 +117,10 @@ class FileChecker implements ParallelChecker {
   readonly #openHere: ReturnType<typeof placedOpening>;
   /** For what comes otherwise. */
   readonly #openPiece: ReturnType<typeof blockOpening>;
-  /** Blocks that workers were given, and, in memory that they count in, how many are done: replies wait for the event loop. */
+  /**
+   * Blocks that workers were given, and, in memory that they count in, how many are done: replies wait for the event
+   * loop.
+   */
   #given = 0;
   readonly #done = new SharedArrayBuffer(4);
   #crew: Crew<CheckSetup, CheckTask, CheckReply> | undefined;

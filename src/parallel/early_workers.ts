@@ -1,6 +1,6 @@
 /**
- * Worker threads that are started before it is known what they are to do: each takes as long to start as ten blocks take to
- * open, and an archive is opened, or a key derived, meanwhile.
+ * Worker threads that are started before it is known what they are to do: each takes as long to start as ten blocks
+ * take to open, and an archive is opened, or a key derived, meanwhile.
  */
 import { descriptorsWork } from "../disk/descriptors.ts";
 import { type WorkerFailure, workerFailure, type WorkerThread } from "./crew.ts";
@@ -54,7 +54,9 @@ export class EarlyWorkers implements Disposable {
   }
 }
 
-/** Workers for an archive that this thread will read together with others; none where the archive is small or no file. */
+/**
+ * Workers for an archive that this thread will read together with others; none where the archive is small or no file.
+ */
 export function workersFor(archive: string, jobs: number, start: () => WorkerThread): EarlyWorkers {
   return new EarlyWorkers(descriptorsWork() && bytesOf(archive) >= EARLY_BYTES ? jobs - 1 : 0, start);
 }

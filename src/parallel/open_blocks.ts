@@ -30,7 +30,9 @@ const INLINE_BLOCKS = 2;
 /** Blocks under way for each worker, so that none waits for the next. */
 const BLOCKS_PER_WORKER = 2;
 
-/** What opens the blocks of one archive with the native engine. A block's data is good until the next one is asked for. */
+/**
+ * What opens the blocks of one archive with the native engine. A block's data is good until the next one is asked for.
+ */
 export function openInParallel(setting: OpenSetting, options: OpenBlocksOptions): ParallelOpener {
   return new CrewOpener(setting, options);
 }

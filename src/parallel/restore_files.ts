@@ -54,7 +54,9 @@ interface OpenPart {
   /** Shares of it that are under way. */
   pending: number;
   bytes: number;
-  /** The first thing that went wrong with it. Its descriptor is kept until nothing is under way: numbers are used again. */
+  /**
+   * The first thing that went wrong with it. Its descriptor is kept until nothing is under way: numbers are used again.
+   */
   failure: Error | undefined;
   /** Its row, once all of it has been given out. */
   ended: Row | undefined;
@@ -117,7 +119,9 @@ class FilesInParallel implements FileCrew {
   readonly #width: number;
   /** Groups that workers may have at a time. */
   readonly #room: number;
-  /** Groups that they were given, and, in memory that they count in, how many are done: replies wait for the event loop. */
+  /**
+   * Groups that they were given, and, in memory that they count in, how many are done: replies wait for the event loop.
+   */
   #given = 0;
   readonly #done = new SharedArrayBuffer(4);
   readonly #access: RestoreFilesOptions["access"];

@@ -14,7 +14,10 @@ interface WorkerScope {
   postMessage(message: unknown, transfer?: Transferable[]): void;
 }
 
-/** Answers the tasks of a crew in their order. `begin` is called once, with the crew's setup, and gives what does a task. */
+/**
+ * Answers the tasks of a crew in their order. `begin` is called once, with the crew's setup, and gives what does a
+ * task.
+ */
 export function serve<Setup, Task, Reply>(begin: (setup: Setup) => (task: Task) => Served<Reply>): void {
   const scope = globalThis as unknown as WorkerScope;
   let work: ((task: Task) => Served<Reply>) | undefined;

@@ -146,8 +146,8 @@ export async function findLayout(
 }
 
 /**
- * A segment as far as it is known, and where another begins that follows it: what is between them, when that is anything,
- * is the rest of the one, or a segment of which no table can be read. Falling.
+ * A segment as far as it is known, and where another begins that follows it: what is between them, when that is
+ * anything, is the rest of the one, or a segment of which no table can be read. Falling.
  */
 function between(
   percent: number,

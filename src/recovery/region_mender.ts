@@ -33,7 +33,10 @@ const GATHERED = 0;
 /** Cells into which the missing cells of one codeword are computed: no codeword misses more than it has parity. */
 const SCRATCH = 1;
 
-/** Examines regions one after the other, and mends what can be mended; nothing is written. Its memory is one region's parity. */
+/**
+ * Examines regions one after the other, and mends what can be mended; nothing is written. Its memory is one region's
+ * parity.
+ */
 export class RegionExaminer {
   readonly #engine: Engine;
   readonly #memory: CellMemory;

@@ -21,7 +21,8 @@ export function encodeRecoveryWords(archiveKey: Bytes): string {
 }
 
 /**
- * The archive key in 24 words. Case, numbers and punctuation do not count, and the first four letters of a word are enough.
+ * The archive key in 24 words. Case, numbers and punctuation do not count, and the first four letters of a word are
+ * enough.
  *
  * @throws {RangeError} that says which word is none, how many there are, or that the checksum does not hold; it names
  * no word, for they are secret.

@@ -57,7 +57,9 @@ export interface PageDraft {
 /** The name of a frame's type in FORMAT.md, with `extra` for those that may be passed over. */
 export type FrameName = keyof typeof FRAME_TYPE | "extra";
 
-/** An archive to be sealed. All of it may be changed; a hook gets what is honest and gives what is to be said instead. */
+/**
+ * An archive to be sealed. All of it may be changed; a hook gets what is honest and gives what is to be said instead.
+ */
 export interface Draft {
   options: BuilderOptions;
   /** Pages of a header copy. */

@@ -20,7 +20,10 @@ function text(seed: number, length: number): string {
   return Array.from(seededRandom(seed)(length), (byte) => String.fromCharCode(62 + byte % 64)).join("");
 }
 
-/** A tree of so many files of some 2,000 bytes; of another length for another seed, or an update would trust their times. */
+/**
+ * A tree of so many files of some 2,000 bytes; of another length for another seed, or an update would trust their
+ * times.
+ */
 function treeOfFiles(count: number, seed = 100): Tree {
   const tree: Record<string, string | undefined> = { "d": undefined };
   for (let i = 0; i < count; i++) {

@@ -77,8 +77,8 @@ export function itemsOf(tree: Tree, seconds = TIME - 1000, mode = 0o644): Item[]
 }
 
 /**
- * Appends a snapshot; what is not among the items is gone, unless `keep` says otherwise. Files that are known are passed
- * over as a walk does, unless `glances` says no.
+ * Appends a snapshot; what is not among the items is gone, unless `keep` says otherwise. Files that are known are
+ * passed over as a walk does, unless `glances` says no.
  */
 export async function update(
   target: AppendableSource,

@@ -1,4 +1,6 @@
-/** Column sets taken apart and put together by hand, so that tests can say what the project's own encoder refuses to. */
+/**
+ * Column sets taken apart and put together by hand, so that tests can say what the project's own encoder refuses to.
+ */
 import type { Bytes } from "../../src/engine/engine.ts";
 import { joined } from "./archive_draft.ts";
 

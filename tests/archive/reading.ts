@@ -28,7 +28,10 @@ export interface Reading {
   /** What was wrong; `undefined` when everything was good. */
   readonly error: ArchiveError | undefined;
   readonly warnings: readonly string[];
-  /** SHA-256 in hex of all content given out before the end: slice by slice of each block by stream, entry by entry otherwise. */
+  /**
+   * SHA-256 in hex of all content given out before the end: slice by slice of each block by stream, entry by entry
+   * otherwise.
+   */
   readonly released: string;
   /** The catalog's entries and their content, as far as they were read. */
   readonly entries: readonly ReadEntry[];

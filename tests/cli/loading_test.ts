@@ -1,4 +1,6 @@
-/** A start costs what is loaded for it: each command loads only what it needs, and the rest waits until it is asked for. */
+/**
+ * A start costs what is loaded for it: each command loads only what it needs, and the rest waits until it is asked for.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join, relative } from "@std/path";
 
@@ -42,7 +44,9 @@ Deno.test("the program starts without commands, archives, files, threads, cipher
   assertEquals(matching(loaded, wanted), []);
 });
 
-/** What reads streams, and what mends and salvages: an ordinary file needs nothing of it but whether it has a record. */
+/**
+ * What reads streams, and what mends and salvages: an ordinary file needs nothing of it but whether it has a record.
+ */
 const STREAMS_AND_DAMAGE =
   /^src\/recovery\/(?!geometry\.ts)|^src\/archive\/(?:stream_reader|body_queue|segment_check|agreement|recovery_record|lost_header|repair|salvage\w*)\.ts|^src\/cli\/(?:piped|check|partial)_archive\.ts|^src\/library\//;
 

@@ -66,7 +66,8 @@ testWith(
             { wait: ASK_AGAIN, type: `${PASSPHRASE}\r` },
           ],
         }),
-        // Backspace takes a whole character away, Ctrl-U the line; arrows are swallowed; an empty line is no passphrase.
+        // Backspace takes a whole character away, Ctrl-U the line; arrows are swallowed; an empty line is no
+        // passphrase.
         dialogue(["create", ...QUICK, "editing.coffer", "in"], {
           cwd: folder,
           steps: [

@@ -79,7 +79,8 @@ testWith(
       assertStringIncludes(err, '"in/big" changed while it was read');
       await expectExit(0, ["extract", archive, "-C", `${folder}/out`]);
       const restored = Deno.readFileSync(`${folder}/out/in/big`);
-      // Its last block was planned to begin at 44 MiB: blocks are read on their own, so what has gone before it is zeros.
+      // Its last block was planned to begin at 44 MiB: blocks are read on their own, so what has gone before it is
+      // zeros.
       const left = Deno.readFileSync(`${folder}/in/big`);
       assertEquals(left.length, 29 * MEBIBYTE + 1);
       assertEquals(restored.length, 44 * MEBIBYTE);

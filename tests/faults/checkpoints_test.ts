@@ -1,4 +1,7 @@
-/** Archives written in parts that are cut off: at every call, with any page lost or torn, on a full disk; and gone on with. */
+/**
+ * Archives written in parts that are cut off: at every call, with any page lost or torn, on a full disk; and gone on
+ * with.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { ChangeFinder } from "../../src/archive/changes.ts";

@@ -1,6 +1,7 @@
 /**
  * `protect` and `repair --output` of an archive of several snapshots, over a disk that fails at every call and every
- * crash of it: the archive, and the name of the mended one, stand for a whole archive or for what they stood for before.
+ * crash of it: the archive, and the name of the mended one, stand for a whole archive or for what they stood for
+ * before.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openHeader } from "../../src/archive/header_reader.ts";

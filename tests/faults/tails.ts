@@ -59,8 +59,8 @@ export async function grown(folder: string, tree: Tree): Promise<Bytes> {
 }
 
 /**
- * Puts so many bytes behind an archive, which begin like an update's: each such tail is warned of, keeps no snapshot from
- * being read, and is cut by the next update.
+ * Puts so many bytes behind an archive, which begin like an update's: each such tail is warned of, keeps no snapshot
+ * from being read, and is cut by the next update.
  */
 export async function tornTail(folder: string, bytes: number, begun: Bytes): Promise<void> {
   const path = `${folder}/torn`;

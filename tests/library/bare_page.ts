@@ -1,6 +1,6 @@
 /**
- * What a page can do with `browser.ts`, run by browser_test.ts without permissions and with everything taken away that a
- * browser may lack: Deno, Node's globals and shared memory. Prints `ok` at its end.
+ * What a page can do with `browser.ts`, run by browser_test.ts without permissions and with everything taken away that
+ * a browser may lack: Deno, Node's globals and shared memory. Prints `ok` at its end.
  *
  * Its URL says in its hash where the library's bundle is, and has an archive in Base64 behind a comma.
  */

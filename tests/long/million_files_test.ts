@@ -1,7 +1,8 @@
 /**
- * An archive of a million files, made, listed, checked and restored by the program: memory must not grow with their number.
- * Takes minutes, and 14 GB of disk (a block of 4 KiB a file, three times) that is free again afterwards. What is restored
- * is not removed in between: ext4 makes files twenty times as slowly for a while after a million were deleted.
+ * An archive of a million files, made, listed, checked and restored by the program: memory must not grow with their
+ * number. Takes minutes, and 14 GB of disk (a block of 4 KiB a file, three times) that is free again afterwards. What
+ * is restored is not removed in between: ext4 makes files twenty times as slowly for a while after a million were
+ * deleted.
  */
 import { assert } from "@std/assert";
 import { measure } from "../../bench/measure.ts";

@@ -1,6 +1,6 @@
 /**
- * Figures for the recovery record of 5 %: bursts and scattered bad sectors of a full region (64 MiB of the file), mended
- * bit for bit. README's section on tests has them.
+ * Figures for the recovery record of 5 %: bursts and scattered bad sectors of a full region (64 MiB of the file),
+ * mended bit for bit. README's section on tests has them.
  */
 import { assert, assertEquals } from "@std/assert";
 import { findRecoveryRecord } from "../../src/archive/recovery_record.ts";

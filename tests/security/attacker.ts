@@ -1,7 +1,7 @@
 /**
- * An attacker who may write where somebody extracts: swaps the folder `path` of whatever appears in `folder` for a symlink
- * to `link` and back, all the time. Posted `{ folder, path, link, stop }`; says `ready` when it begins, and how often it
- * swapped when `stop[0]` is no longer 0.
+ * An attacker who may write where somebody extracts: swaps the folder `path` of whatever appears in `folder` for a
+ * symlink to `link` and back, all the time. Posted `{ folder, path, link, stop }`; says `ready` when it begins, and how
+ * often it swapped when `stop[0]` is no longer 0.
  */
 interface Orders {
   readonly folder: string;

@@ -1,6 +1,6 @@
 /**
- * Extracts every extraction vector onto the disk, with random access and from a pipe, on one thread and on two: what the
- * vector says is left, and nothing else, whatever the archive wants, and whoever else writes there meanwhile.
+ * Extracts every extraction vector onto the disk, with random access and from a pipe, on one thread and on two: what
+ * the vector says is left, and nothing else, whatever the archive wants, and whoever else writes there meanwhile.
  */
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
@@ -63,7 +63,9 @@ function treeOf(target: string): LeftTree {
   return found;
 }
 
-/** A tree so that equal ones are equal: which names are one file is told by the first of them, in any order of names. */
+/**
+ * A tree so that equal ones are equal: which names are one file is told by the first of them, in any order of names.
+ */
 function comparable(tree: LeftTree, folding: boolean): Record<string, Left> {
   const first = new Map<string, string>();
   const entries = Object.entries(tree).map(([path, entry]) => {

@@ -22,7 +22,9 @@ interface Extraction {
   readonly problems: readonly RestoreProblem[];
 }
 
-/** An archive of several snapshots, or one whose files share content, is not extracted in one pass, and nothing of it. */
+/**
+ * An archive of several snapshots, or one whose files share content, is not extracted in one pass, and nothing of it.
+ */
 const NOT_IN_ONE_PASS = "not in one pass";
 
 async function extract(

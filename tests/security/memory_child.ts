@@ -1,7 +1,7 @@
 /**
- * Opens, lists and reads the archives of every so many-th vector in every way, one after the other, and prints as JSON how
- * many there were and the most bytes that this process ever had resident. Started with `--expose-gc`, so that what one left
- * behind is not counted with the next. Arguments: which of how many parts of all vectors.
+ * Opens, lists and reads the archives of every so many-th vector in every way, one after the other, and prints as JSON
+ * how many there were and the most bytes that this process ever had resident. Started with `--expose-gc`, so that what
+ * one left behind is not counted with the next. Arguments: which of how many parts of all vectors.
  */
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { readBySeeking, readByStream } from "../archive/reading.ts";

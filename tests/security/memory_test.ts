@@ -9,8 +9,8 @@ import { vectorNames } from "../vectors/vector_file.ts";
 const BOUND = 300 * 2 ** 20;
 
 /**
- * Processes among which the vectors are shared. What a process once had it does not always give back, and no more than a
- * part of them is to count together.
+ * Processes among which the vectors are shared. What a process once had it does not always give back, and no more than
+ * a part of them is to count together.
  */
 const PARTS = 8;
 

@@ -1,4 +1,6 @@
-/** Vectors of the recovery layer: whole, damaged so that it mends and so that it does not, forged, and where it is said. */
+/**
+ * Vectors of the recovery layer: whole, damaged so that it mends and so that it does not, forged, and where it is said.
+ */
 import type { Bytes } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { withRecovery } from "../../src/format/header.ts";

@@ -1,4 +1,6 @@
-/** Vectors of several segments: honest archives with the listing of each snapshot, and what is said in a later segment. */
+/**
+ * Vectors of several segments: honest archives with the listing of each snapshot, and what is said in a later segment.
+ */
 import type { Bytes } from "../../src/engine/engine.ts";
 import { provisionalRow } from "../../src/format/rows.ts";
 import {

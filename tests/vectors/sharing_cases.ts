@@ -19,8 +19,8 @@ const TABLE = { blocks: 1, counts: 2, lengths: 3, ids: 4 } as const;
 const SHARED_COLUMN = 29;
 
 /**
- * The small tree, and files that share content: `e` is a part of `a/b.txt` with holes around it, `f` has a slice of its own
- * between what it takes from two blocks, one of which holds `f` itself.
+ * The small tree, and files that share content: `e` is a part of `a/b.txt` with holes around it, `f` has a slice of its
+ * own between what it takes from two blocks, one of which holds `f` itself.
  */
 export function sharingDraft(change: (draft: Draft) => void = () => {}): Draft {
   const draft = smallDraft();

@@ -114,7 +114,9 @@ export async function run(context: CommandContext, options: VerifyOptions): Prom
   return differences.length === 0 ? EXIT.done : EXIT.differs;
 }
 
-/** What comes out of the archive; compared on the way, which takes its content to this thread, or checked on several. */
+/**
+ * What comes out of the archive; compared on the way, which takes its content to this thread, or checked on several.
+ */
 async function* eventsOf(
   opened: CheckedFile | PipedStream,
   { jobs }: VerifyOptions,

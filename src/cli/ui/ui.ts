@@ -39,7 +39,8 @@ export interface Ui {
   result(text: () => string | undefined, json: () => JsonRecord | undefined): void;
   /**
    * Writes a name as a result without making a string of it, when it shows as it is: printable ASCII without a
-   * backslash. Otherwise, and with JSON, it returns false and has done nothing. The name is the UTF-8 from `start` to `end`.
+   * backslash. Otherwise, and with JSON, it returns false and has done nothing. The name is the UTF-8 from `start` to
+   * `end`.
    */
   plainName(bytes: Bytes, start: number, end: number): boolean;
   /** Text for standard output exactly as it is, such as names that end in NUL. Nothing with JSON. */

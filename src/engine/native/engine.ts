@@ -55,8 +55,8 @@ const MIN_CHUNK_BYTES = 64;
 
 /**
  * Gives back the memory of what a cipher returned, which is copied by now. It is of a chunk's length each time, and a
- * collector that has not come round yet would leave it where the next ones find no room: new pages for each, and hundreds
- * of megabytes of them when it is kept from running.
+ * collector that has not come round yet would leave it where the next ones find no room: new pages for each, and
+ * hundreds of megabytes of them when it is kept from running.
  */
 function letGo({ buffer, length }: Bytes): void {
   // Of a pool, others have the rest.
@@ -111,7 +111,8 @@ function maxFrameBytes(contentBytes: number): number {
 const BLOCK_WINDOW = { [constants.ZSTD_c_windowLog]: 22 };
 /**
  * What is smaller has an encoder of its own: trying whether one can be kept costs milliseconds, which a small archive
- * does not win back. (Below 256 KiB zstd would also choose other tables for a level, if the encoder were told the size.)
+ * does not win back. (Below 256 KiB zstd would also choose other tables for a level, if the encoder were told the
+ * size.)
  */
 const MIN_KEPT_BYTES = 2 ** 20;
 /** Levels whose encoder is kept: the strategies of those above are not known to give the same each time. */

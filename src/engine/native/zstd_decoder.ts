@@ -32,7 +32,9 @@ const BYTES_BEFORE_TRIAL = 2 ** 20;
 
 let bytesAsked = 0;
 
-/** Whether there is enough to decode for the trial to pay, with so many bytes more: reading one small archive it is not. */
+/**
+ * Whether there is enough to decode for the trial to pay, with so many bytes more: reading one small archive it is not.
+ */
 export function isMuchDecoded(more: number): boolean {
   bytesAsked += more;
   return bytesAsked > BYTES_BEFORE_TRIAL;

@@ -1,8 +1,8 @@
 /**
  * Compressing large pieces by an encoder that is kept. What `node:zlib` exports makes an encoder with its tables and a
  * buffer as large as the content for each call: fresh pages of memory, filled with zeros, which took a seventh of the
- * time for text and three quarters of it for what does not compress. The handle under its streams goes on with the same encoder, and
- * takes the buffer it is given.
+ * time for text and three quarters of it for what does not compress. The handle under its streams goes on with the same
+ * encoder, and takes the buffer it is given.
  *
  * Nothing depends on that handle: a trial says whether it does what this file believes, and where it does not, the
  * exported function is used. What an encoder makes does not depend on what it made before: tables of these strategies
@@ -38,7 +38,8 @@ export function canEncode(): boolean {
 
 /**
  * Compresses into `out`, which has room for what zstd may need at most and a few bytes, and returns the frame, which
- * lies in it; `undefined` where that did not work. Equal `params` have to be the same object. Only where it can be used.
+ * lies in it; `undefined` where that did not work. Equal `params` have to be the same object. Only where it can be
+ * used.
  */
 export function encodeInto(raw: Bytes, params: EncoderParams, out: Bytes): Bytes | undefined {
   let encoder = encoders.get(params);

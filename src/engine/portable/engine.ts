@@ -1,6 +1,7 @@
 /**
- * The engine for browsers and every other place without `node:` modules: noble for the cryptography, zstd's own
- * decoder compiled to WebAssembly, `crypto.getRandomValues` for randomness. It cannot compress, so archives made with it are stored.
+ * The engine for browsers and every other place without `node:` modules: noble for the cryptography, zstd's own decoder
+ * compiled to WebAssembly, `crypto.getRandomValues` for randomness. It cannot compress, so archives made with it are
+ * stored.
  *
  * @module
  */

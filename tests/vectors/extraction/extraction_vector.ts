@@ -18,12 +18,11 @@
  *     attacker     somebody who may write to the target swaps the folder of this path for a symlink to `../outside` and
  *                  back while extraction runs; only what is outside, and nothing of the target, is to be compared then
  *
- * Beside the target lies a folder `outside` with the file `precious` and the folder `folder` in it. Nothing in it may be read, changed, linked to
- * or added. Nothing else may appear beside the target.
+ * Beside the target lies a folder `outside` with the file `precious` and the folder `folder` in it. Nothing in it may
+ * be read, changed, linked to or added. Nothing else may appear beside the target.
  *
- * An entry is `{ "file": TEXT, "mode": OCTAL }`, `{ "directory": OCTAL }`, `{ "link": TARGET }` or `{ "fifo": OCTAL }`; files with the same `is`
- * are one file. A mode is null where nothing in the archive
- * says one.
+ * An entry is `{ "file": TEXT, "mode": OCTAL }`, `{ "directory": OCTAL }`, `{ "link": TARGET }` or `{ "fifo": OCTAL }`;
+ * files with the same `is` are one file. A mode is null where nothing in the archive says one.
  */
 import type { ArchiveErrorCode } from "../../../src/format/errors.ts";
 import type { RestoreProblemKind } from "../../../src/disk/refusal.ts";

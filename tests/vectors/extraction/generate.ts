@@ -1,6 +1,6 @@
 /**
- * Writes the extraction vectors anew: `deno run -A tests/vectors/extraction/generate.ts`. What they expect is what their
- * cases state; `tests/security/extraction_contract_test.ts` says where extraction differs.
+ * Writes the extraction vectors anew: `deno run -A tests/vectors/extraction/generate.ts`. What they expect is what
+ * their cases state; `tests/security/extraction_contract_test.ts` says where extraction differs.
  */
 import { encodeHex } from "@std/encoding/hex";
 import { nativeEngine } from "../../../src/engine/native/engine.ts";
