@@ -116,7 +116,7 @@ function cofferCommand(): string[] {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     join(ROOT, "cli.ts"),
   ];
 }

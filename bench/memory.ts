@@ -79,7 +79,7 @@ async function measureCorpus(name: string, work: string, scale: number): Promise
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     join(ROOT, "cli.ts"),
   ];
   const corpus = join(work, name);
@@ -127,7 +127,7 @@ async function main(): Promise<void> {
       "run",
       "-A",
       "--unstable-lazy-dynamic-imports",
-      "--v8-flags=--max-semi-space-size=4",
+      "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
       join(ROOT, "cli.ts"),
     ];
     await prepare([...program, "keygen", "-q", "-o", join(work, "key")], { cwd: work });

@@ -43,7 +43,7 @@ function startsIn(folder: string): Start[] {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     join(ROOT, "cli.ts"),
   ];
   const archive = join(folder, "archive.coffer");
@@ -71,7 +71,7 @@ async function prepareFolder(folder: string): Promise<void> {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     join(ROOT, "cli.ts"),
   ];
   const key = join(folder, "key");

@@ -51,7 +51,7 @@ function programCommand(): string[] {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     join(ROOT, "cli.ts"),
   ];
 }

@@ -142,7 +142,7 @@ function commandOf(name: keyof Looks, { archive, key, snapshot, path }: Place): 
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     join(ROOT, "cli.ts"),
   ];
   const rest = ["-k", key, "-q"];

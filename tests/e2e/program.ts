@@ -16,7 +16,7 @@ export const PROGRAM: readonly string[] = (() => {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4",
+    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
     `${CHECKOUT}cli.ts`,
   ];
 })();
