@@ -21,6 +21,9 @@ const ROOT = fromFileUrl(new URL("../", import.meta.url));
 /** `create` of one small file may take so many times what the runtime takes for an empty script. */
 const BOUND = 1.5;
 
+/** For all of them: code that was compiled under other flags, the runtime's own too, is not used again. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32";
+
 /** A start that is measured. */
 interface Start {
   readonly name: string;
@@ -37,13 +40,13 @@ const COLUMNS: readonly Column[] = [
 
 function startsIn(folder: string): Start[] {
   const executable = Deno.env.get("COFFER_BIN");
-  const deno = (script: string) => [Deno.execPath(), "run", "-A", join(folder, script)];
+  const deno = (script: string) => [Deno.execPath(), "run", "-A", V8_FLAGS, join(folder, script)];
   const program = executable ? [resolve(executable)] : [
     Deno.execPath(),
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
+    V8_FLAGS,
     join(ROOT, "cli.ts"),
   ];
   const archive = join(folder, "archive.coffer");
@@ -71,7 +74,7 @@ async function prepareFolder(folder: string): Promise<void> {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
+    V8_FLAGS,
     join(ROOT, "cli.ts"),
   ];
   const key = join(folder, "key");

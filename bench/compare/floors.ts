@@ -5,6 +5,9 @@ import type { Floor } from "./results.ts";
 import { type Pipeline, runPipeline, type ShellOptions } from "./shell.ts";
 import { findPipeline } from "./updates.ts";
 
+/** Those of the program: code that was compiled under other flags, the runtime's own too, is not used again. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32";
+
 const here = (name: string) => fromFileUrl(new URL(name, import.meta.url));
 
 interface Measurement {
@@ -23,7 +26,7 @@ interface OneFile {
 
 function measurements(corpus: Corpus, target: string, one: OneFile): Measurement[] {
   const cwd = corpus.folder;
-  const deno = (...args: string[]): Pipeline => ({ stages: [[Deno.execPath(), "run", "-A", ...args]], cwd });
+  const deno = (...args: string[]): Pipeline => ({ stages: [[Deno.execPath(), "run", "-A", V8_FLAGS, ...args]], cwd });
   const pack = ["tar", "-cf", "-", "."];
   return [
     {
