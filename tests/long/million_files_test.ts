@@ -50,7 +50,7 @@ testWith(
         ["create to a pipe", [...PROGRAM, "create", ...QUICK, "-q", "-", "-C", `${folder}/tree`, "."]],
         ["list", [...PROGRAM, "list", archive]],
         ["list from a pipe", piped([...PROGRAM, "list", "-"])],
-        // On two threads it is a few MiB more than the bound: README says so.
+        ["verify", [...PROGRAM, "verify", "-q", archive]],
         ["verify on one thread", [...PROGRAM, "verify", "-q", "--jobs", "1", archive]],
         ["extract", [...PROGRAM, "extract", "-q", archive, "-C", `${folder}/restored`]],
         ["extract from a pipe", piped([...PROGRAM, "extract", "-q", "-", "-C", `${folder}/restored-2`])],
