@@ -15,13 +15,14 @@
  */
 import * as fs from "node:fs";
 import { parseArgs } from "@std/cli/parse-args";
-import { fromFileUrl, join, resolve } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { CONTENDERS } from "./compare/contenders.ts";
 import { type Corpus, CORPUS_NAMES, type CorpusName, findOrMake, FULL, QUICK, survey } from "./compare/corpora.ts";
 import { type Comparison, COMPARISON_SUFFIX, newestComparison } from "./compare/results.ts";
 import { Session, type SessionResults } from "./compare/session.ts";
 import { hasPeaks } from "./compare/shell.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
+import { programCommand } from "./program.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const RESULTS = join(ROOT, "bench", "results");
@@ -109,18 +110,6 @@ function defaultCache(quick: boolean): string {
   return join(base, "coffer-bench", quick ? "quick" : "full");
 }
 
-function cofferCommand(): string[] {
-  const executable = Deno.env.get("COFFER_BIN");
-  return executable ? [resolve(executable)] : [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
-    join(ROOT, "cli.ts"),
-  ];
-}
-
 async function findCorpora(options: CompareOptions): Promise<Corpus[]> {
   await Deno.mkdir(options.cache, { recursive: true });
   const corpora: Corpus[] = [];
@@ -188,7 +177,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<vo
   const file = resultsFile(options, earlier ?? results);
   try {
     await new Session({
-      coffer: cofferCommand(),
+      coffer: programCommand(),
       jobs: options.jobs,
       corpora,
       contenders: options.tools,

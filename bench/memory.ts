@@ -12,12 +12,13 @@
  *
  * @module
  */
-import { dirname, fromFileUrl, join, resolve } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { copySystemFiles } from "./compare/corpora.ts";
 import { prepare, runPipeline } from "./compare/shell.ts";
 import { randomChunks, smallFiles, textChunks } from "./corpora.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
 import { parseOptions } from "./options.ts";
+import { checkoutCommand, programCommand } from "./program.ts";
 import { type Column, formatTable } from "./table.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
@@ -73,15 +74,7 @@ async function write(path: string, chunks: Iterable<Uint8Array<ArrayBuffer>>): P
 }
 
 async function measureCorpus(name: string, work: string, scale: number): Promise<Run[]> {
-  const executable = Deno.env.get("COFFER_BIN");
-  const program = executable ? [resolve(executable)] : [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
-    join(ROOT, "cli.ts"),
-  ];
+  const program = programCommand();
   const corpus = join(work, name);
   const archive = join(work, "archive.coffer");
   const extracted = join(work, "extracted");
@@ -122,14 +115,7 @@ async function main(): Promise<void> {
   const options = parseOptions(Deno.args, ["scale", "dir", "out", "keep"]);
   const work = options.dir === undefined ? await makeWorkFolder() : await Deno.makeTempDir({ dir: options.dir });
   try {
-    const program = [
-      Deno.execPath(),
-      "run",
-      "-A",
-      "--unstable-lazy-dynamic-imports",
-      "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
-      join(ROOT, "cli.ts"),
-    ];
+    const program = checkoutCommand();
     await prepare([...program, "keygen", "-q", "-o", join(work, "key")], { cwd: work });
     const runs: Run[] = [];
     for (const name of Object.keys(MAKERS)) runs.push(...await measureCorpus(name, work, options.scale));

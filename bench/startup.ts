@@ -10,19 +10,17 @@
  *
  * @module
  */
-import { fromFileUrl, join, resolve } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { describeMachine, machineSlug } from "./machine.ts";
 import { type Cost, measure } from "./measure.ts";
 import { parseOptions } from "./options.ts";
+import { checkoutCommand, programCommand, V8_FLAGS } from "./program.ts";
 import { summarize } from "./statistics.ts";
 import { type Column, formatTable } from "./table.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 /** `create` of one small file may take so many times what the runtime takes for an empty script. */
 const BOUND = 1.5;
-
-/** For all of them: code that was compiled under other flags, the runtime's own too, is not used again. */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32";
 
 /** A start that is measured. */
 interface Start {
@@ -39,16 +37,8 @@ const COLUMNS: readonly Column[] = [
 ];
 
 function startsIn(folder: string): Start[] {
-  const executable = Deno.env.get("COFFER_BIN");
   const deno = (script: string) => [Deno.execPath(), "run", "-A", V8_FLAGS, join(folder, script)];
-  const program = executable ? [resolve(executable)] : [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--unstable-lazy-dynamic-imports",
-    V8_FLAGS,
-    join(ROOT, "cli.ts"),
-  ];
+  const program = programCommand();
   const archive = join(folder, "archive.coffer");
   const key = ["-k", join(folder, "key")];
   return [
@@ -69,14 +59,7 @@ async function prepareFolder(folder: string): Promise<void> {
   const modules = ["fs", "crypto", "zlib"].map((name) => `import "node:${name}";\n`).join("");
   await Deno.writeTextFile(join(folder, "modules.ts"), modules);
   await Deno.writeFile(join(folder, "file"), crypto.getRandomValues(new Uint8Array(1000)));
-  const program = [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--unstable-lazy-dynamic-imports",
-    V8_FLAGS,
-    join(ROOT, "cli.ts"),
-  ];
+  const program = checkoutCommand();
   const key = join(folder, "key");
   await measure([...program, "keygen", "-q", "-o", key], { cwd: folder });
   await measure([...program, "create", "-q", join(folder, "archive.coffer"), "-C", folder, "file", "-k", key], {

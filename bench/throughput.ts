@@ -12,7 +12,7 @@
  */
 import * as fs from "node:fs";
 import { freemem } from "node:os";
-import { fromFileUrl, join, resolve } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { nativeEngine } from "../src/engine/native/engine.ts";
 import { DEFAULT_LOG_N } from "../src/format/limits.ts";
 import { CORPORA_VERSION, type Corpus, largestNeed, makeCorpora } from "./corpora.ts";
@@ -27,6 +27,7 @@ import {
   formatResults,
   type Results,
 } from "./report.ts";
+import { programCommand } from "./program.ts";
 import { summarize } from "./statistics.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
@@ -42,18 +43,6 @@ interface Bench {
   readonly work: string;
   readonly rounds: number;
   readonly signal: AbortSignal;
-}
-
-function programCommand(): string[] {
-  const executable = Deno.env.get("COFFER_BIN");
-  return executable ? [resolve(executable)] : [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
-    join(ROOT, "cli.ts"),
-  ];
 }
 
 /** A folder for corpora, archives and what is extracted: in memory where there is room. */

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { dirname, fromFileUrl, join, resolve } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { Archive } from "../src/archive/archive.ts";
 import { ChangeFinder } from "../src/archive/changes.ts";
 import { createArchive } from "../src/archive/create.ts";
@@ -32,6 +32,7 @@ import { smallFiles } from "./corpora.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { parseOptions } from "./options.ts";
+import { programCommand } from "./program.ts";
 import { summarize } from "./statistics.ts";
 import { type Column, formatTable } from "./table.ts";
 
@@ -136,15 +137,7 @@ function open(source: FileSource, { snapshot }: Place): Promise<Archive> {
 
 /** The same with the program. */
 function commandOf(name: keyof Looks, { archive, key, snapshot, path }: Place): string[] {
-  const executable = Deno.env.get("COFFER_BIN");
-  const program = executable ? [resolve(executable)] : [
-    Deno.execPath(),
-    "run",
-    "-A",
-    "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
-    join(ROOT, "cli.ts"),
-  ];
+  const program = programCommand();
   const rest = ["-k", key, "-q"];
   if (name === "open") return [...program, "info", archive, ...rest];
   const arguments_ = name === "list" ? ["list", archive] : ["cat", archive, path];

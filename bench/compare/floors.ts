@@ -1,12 +1,10 @@
 /** What the machine takes for the same bytes without an archive: the limits that no archiver gets below. */
 import { fromFileUrl, join } from "@std/path";
+import { V8_FLAGS } from "../program.ts";
 import type { Corpus } from "./corpora.ts";
 import type { Floor } from "./results.ts";
 import { type Pipeline, runPipeline, type ShellOptions } from "./shell.ts";
 import { findPipeline } from "./updates.ts";
-
-/** Those of the program: code that was compiled under other flags, the runtime's own too, is not used again. */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32";
 
 const here = (name: string) => fromFileUrl(new URL(name, import.meta.url));
 
