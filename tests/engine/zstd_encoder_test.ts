@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Bytes, Effort } from "../../src/engine/engine.ts";
-import { nativeEngine } from "../../src/engine/native/engine.ts";
+import { nativeEngine, runtimeEngine } from "../../src/engine/native/engine.ts";
 import { canEncode, encodeInto } from "../../src/engine/native/zstd_encoder.ts";
 import { portableEngine } from "../../src/engine/portable/engine.ts";
 import { isLoneZstdFrame } from "../../src/engine/zstd_frame.ts";
 import { seededRandom } from "../archive/archive_builder.ts";
 
 const LEVEL_3 = { [constants.ZSTD_c_compressionLevel]: 3 };
-const EFFORTS: readonly Effort[] = [1, 2, 3, 4, "binary", "text", "sample"];
+const EFFORTS: readonly Effort[] = [1, 2, 3, 4, 7, "binary", "text", "sample"];
 
 /** Words of a seed's own in any order, with runs and noise between them. */
 function content(seed: number, length: number): Bytes {
@@ -26,8 +26,6 @@ function content(seed: number, length: number): Bytes {
   return bytes;
 }
 
-const compress = nativeEngine.compress!;
-
 Deno.test("canEncode() is true in the runtime that the program is made for", () => {
   assert(canEncode());
 });
@@ -44,29 +42,27 @@ Deno.test("encodeInto() makes the frame that the exported function makes, but fo
   }
 });
 
-Deno.test("compress() gives equal frames for equal content, whatever came before, also in shared memory", () => {
-  const lengths = [65_536, 262_145, 1_500_000, 2 ** 21, 2 ** 22 + 500];
-  const contents = lengths.map((length, i) => content(i, length));
-  const [other] = [content(99, 3_000_000)];
-  for (const effort of EFFORTS) {
-    const first = contents.map((raw) => compress(raw, effort));
-    compress(other as Bytes, effort);
-    for (const [i, raw] of [...contents.entries()].reverse()) {
+for (const { name, compress } of [nativeEngine, runtimeEngine]) {
+  Deno.test(`${name} compress() gives equal frames for equal content, whatever came before, also in shared memory`, () => {
+    const contents = [65_536, 262_145, 1_500_000, 2 ** 21, 2 ** 22 + 500].map((length, i) => content(i, length));
+    const pieces = EFFORTS.flatMap((effort) => contents.map((raw) => ({ effort, raw })));
+    const first = pieces.map(({ effort, raw }) => new Uint8Array(compress!(raw, effort)));
+    for (const [i, { effort, raw }] of [...pieces.entries()].reverse()) {
       const shared = new Uint8Array(new SharedArrayBuffer(raw.length));
       shared.set(raw);
       let given: Bytes | undefined;
-      const frame = compress(shared, effort, (length) => given = new Uint8Array(new SharedArrayBuffer(length + 77)));
+      const frame = compress!(shared, effort, (length) => given = new Uint8Array(new SharedArrayBuffer(length + 77)));
       assert(nativeEngine.equal(frame, first[i] as Bytes), `${effort}, ${raw.length} bytes`);
       assert(given === undefined || frame.buffer === given.buffer);
       assert(isLoneZstdFrame(frame, raw.length));
-      for (const engine of [nativeEngine, portableEngine]) {
+      for (const engine of [nativeEngine, runtimeEngine, portableEngine]) {
         const back = new Uint8Array(raw.length);
         assert(engine.decompress(new Uint8Array(frame), back));
         assert(nativeEngine.equal(back, raw), `${effort}, ${raw.length} bytes, ${engine.name}`);
       }
     }
-  }
-});
+  });
+}
 
 Deno.test("encodeInto() compresses after there was too little room", () => {
   const raw = content(5, 300_000);

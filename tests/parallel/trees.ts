@@ -1,4 +1,5 @@
 /** Trees and archives for the tests of parallel work. */
+import "../libraries.ts";
 import { createArchive, type CreateOptions } from "../../src/archive/create.ts";
 import type { PlannedEntry } from "../../src/archive/planner.ts";
 import { fileContent } from "../../src/disk/content.ts";

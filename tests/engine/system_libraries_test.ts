@@ -1,0 +1,128 @@
+/**
+ * The system's libraries, where this machine has them. What they seal and compress is compared with what the other
+ * engines do in the tests of every engine.
+ */
+import "../libraries.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { constants } from "node:zlib";
+import type { SuiteId } from "../../src/engine/engine.ts";
+import { systemAead } from "../../src/engine/native/libcrypto.ts";
+import { systemZstd } from "../../src/engine/native/libzstd.ts";
+import { nodeAead } from "../../src/engine/native/node_aead.ts";
+import { openSystemLibrary } from "../../src/engine/native/system_library.ts";
+import { isLoneZstdFrame } from "../../src/engine/zstd_frame.ts";
+import { noise } from "./engines.ts";
+
+/** Whether the loader finds a library, as others ask it. */
+function isThere(library: string): boolean {
+  try {
+    Deno.dlopen(library, {}).close();
+    return true;
+  } catch (cause) {
+    console.warn(`skipped: this machine has no ${library}: ${String(cause)}`);
+    return false;
+  }
+}
+
+const isFitting = Deno.build.os === "linux" && ["x86_64", "aarch64"].includes(Deno.build.arch);
+const hasCrypto = isFitting && isThere("libcrypto.so.3");
+const hasZstd = isFitting && isThere("libzstd.so.1");
+const LEVEL_3 = { [constants.ZSTD_c_compressionLevel]: 3 };
+
+Deno.test({
+  name: "libcrypto passes its trial in both suites, where the system has it",
+  ignore: !hasCrypto,
+  fn() {
+    for (const suite of [1, 2] as const) assert(systemAead(suite, noise(32)) !== undefined, `suite ${suite}`);
+  },
+});
+
+Deno.test({
+  name: "ciphers of several keys and suites take turns, also after messages that were refused",
+  ignore: !hasCrypto,
+  fn() {
+    const suites: readonly SuiteId[] = [1, 2, 2, 1, 2, 1];
+    const pairs = suites.map((suite, i) => [systemAead(suite, noise(32, i + 1)), nodeAead(suite, noise(32, i + 1))]);
+    for (let round = 0; round < 50; round++) {
+      const [system, node] = pairs[round * 7 % pairs.length]!;
+      const nonce = noise(12, round + 1);
+      const plaintext = noise(round * 131, round + 1);
+      const [sealed, expected] = [new Uint8Array(plaintext.length + 16), new Uint8Array(plaintext.length + 16)];
+      system!.seal(nonce, plaintext, sealed);
+      node!.seal(nonce, plaintext, expected);
+      assertEquals(sealed, expected);
+      const opened = new Uint8Array(plaintext.length);
+      assert(!system!.open(nonce, sealed.with(round % sealed.length, sealed[round % sealed.length]! ^ 1), opened));
+      assert(system!.open(nonce, sealed, opened));
+      assertEquals(opened, plaintext);
+    }
+  },
+});
+
+Deno.test({
+  name: "a worker that ends leaves the libraries to the others",
+  ignore: !hasCrypto,
+  async fn() {
+    const aead = systemAead(1, noise(32))!;
+    const sealed = new Uint8Array(116);
+    aead.seal(noise(12), noise(100), sealed);
+    const engine = import.meta.resolve("../../src/engine/native/engine.ts");
+    const source = `import { nativeEngine } from "${engine}";
+      onmessage = ({ data }) => {
+        const out = new Uint8Array(100);
+        postMessage(nativeEngine.aead(1, data.key).open(data.nonce, data.sealed, out) && out);
+      };
+      postMessage("ready");`;
+    for (let i = 0; i < 3; i++) {
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const worker = new Worker(url, { type: "module" });
+      const next = () =>
+        new Promise<unknown>((resolve, reject) => {
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.onerror = (event) => reject(new Error(event.message));
+        });
+      assertEquals(await next(), "ready");
+      const answer = next();
+      worker.postMessage({ key: noise(32), nonce: noise(12), sealed });
+      assertEquals(await answer, noise(100));
+      worker.terminate();
+      URL.revokeObjectURL(url);
+      const opened = new Uint8Array(100);
+      assert(aead.open(noise(12), sealed, opened));
+      assertEquals(opened, noise(100));
+    }
+  },
+});
+
+Deno.test({
+  name: "libzstd passes its trial, where the system has it, and goes on after too little room and bad parameters",
+  ignore: !hasZstd,
+  fn() {
+    const zstd = systemZstd()!;
+    const raw = new TextEncoder().encode("one word after another ".repeat(3000));
+    const first = new Uint8Array(zstd.encodeInto(raw, LEVEL_3, new Uint8Array(raw.length))!);
+    assert(isLoneZstdFrame(first, raw.length));
+    assertEquals(zstd.encodeInto(raw, LEVEL_3, new Uint8Array(20)), undefined);
+    assertEquals(zstd.encodeInto(raw, { [constants.ZSTD_c_windowLog]: 99 }, new Uint8Array(raw.length)), undefined);
+    assertEquals(zstd.encodeInto(raw, LEVEL_3, new Uint8Array(raw.length)), first);
+    const back = new Uint8Array(raw.length);
+    assert(!zstd.decodeInto(first.subarray(0, -1), back));
+    assert(!zstd.decodeInto(first, back.subarray(1)));
+    assert(zstd.decodeInto(first, back));
+    assertEquals(back, raw);
+  },
+});
+
+Deno.test("openSystemLibrary() gives nothing for a library that is not there, or has not all functions", () => {
+  assertEquals(openSystemLibrary("libcoffer-is-no-such-library.so.9", {}), undefined);
+  const missing = { coffer_has_no_such_function: { parameters: [], result: "void" } } as const;
+  assertEquals(openSystemLibrary("libc.so.6", missing), undefined);
+});
+
+Deno.test({
+  name: "systemAead() refuses keys of a wrong length",
+  ignore: !hasCrypto,
+  fn() {
+    assertThrows(() => systemAead(1, new Uint8Array(31)), RangeError, "Cannot use the key");
+  },
+});
