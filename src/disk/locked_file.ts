@@ -23,8 +23,8 @@ export interface LockOptions {
 const RETRY_MS = 50;
 
 /**
- * A regular file, locked against other writers for as long as it is open. Readers are not kept out. Writing, cutting and
- * syncing reject with a {@linkcode SourceError} that names the file when the system refuses.
+ * A regular file, locked against other writers for as long as it is open. Readers are not kept out. When the system
+ * refuses to write, to cut or to sync it, a {@linkcode SourceError} names the file.
  */
 export class LockedFile implements AppendableSource, Disposable {
   #size: number;
