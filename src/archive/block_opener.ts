@@ -9,6 +9,7 @@ import { ArchiveError } from "../format/errors.ts";
 import type { FrameHead } from "../format/frame.ts";
 import { type BlockFacts, FactFinder } from "./agreement.ts";
 import { FrameCipher } from "./frame_cipher.ts";
+import { type CheckedPage, PageCheck } from "./page_check.ts";
 import type { PlacedBytes } from "./placed_queue.ts";
 
 /** What opening the blocks of an archive takes. */
@@ -18,6 +19,10 @@ export interface OpenSetting {
   readonly segmentKey: Bytes;
   /** The key of the reader's `Agreement`; 16 bytes. */
   readonly agreementKey: Bytes;
+  /** The segment's number. */
+  readonly segment: number;
+  /** Whether files may share content, as the header says. */
+  readonly deduplicated: boolean;
 }
 
 /** One block to open. */
@@ -30,8 +35,8 @@ export interface SealedBlock {
   readonly chunks: Bytes;
 }
 
-/** One block to read and open. */
-export interface PlacedBlock extends Omit<SealedBlock, "chunks"> {
+/** One block or page to read and open. */
+export interface PlacedFrame extends Omit<SealedBlock, "chunks"> {
   /** Where its chunks begin in the archive. */
   readonly offset: number;
   /** Bytes of the chunks. */
@@ -61,7 +66,14 @@ export interface BlockOpener<B> {
    *
    * @throws as {@linkcode open}, and `truncated`. I/O errors pass through.
    */
-  openAt?(block: PlacedBlock): OpenedBlock<B> | Promise<OpenedBlock<B>>;
+  openAt?(block: PlacedFrame): OpenedBlock<B> | Promise<OpenedBlock<B>>;
+  /**
+   * Reads a catalog or orphan page, opens and checks it, where the archive can be read from anywhere and nobody asks
+   * what the page holds.
+   *
+   * @throws as {@linkcode openAt}.
+   */
+  checkPageAt?(page: PlacedFrame): CheckedPage | Promise<CheckedPage>;
 }
 
 /**
@@ -86,23 +98,48 @@ export function inlineOpener(engine: Engine, setting: OpenSetting): BlockOpener<
   return { width: 1, open: blockOpening(engine, setting) };
 }
 
-/**
- * What reads a block and opens it, into memory that is used again for the next block.
- *
- * @throws {ArchiveError} `truncated` where the archive ends before the block does; as {@linkcode BlockOpener.open}.
- */
-export function placedOpening(
-  engine: Engine,
-  setting: OpenSetting,
-  archive: Pick<PlacedBytes, "readInto">,
-): (block: PlacedBlock) => OpenedBlock<DecodedBlock> {
-  const open = blockOpening(engine, setting);
-  const allocate = reusedMemory();
-  return ({ frame, head, offset, length }) => {
-    const chunks = archive.readInto(offset, allocate(length));
+/** Reads blocks and pages and opens them, into memory that is used again for the next one. */
+export class PlacedOpener {
+  readonly #archive: Pick<PlacedBytes, "readInto">;
+  readonly #cipher: FrameCipher;
+  readonly #facts: FactFinder;
+  readonly #pages: PageCheck;
+  readonly #sealed = reusedMemory();
+  readonly #raw = reusedMemory();
+
+  /** Takes what the archive is read with. */
+  constructor(engine: Engine, setting: OpenSetting, archive: Pick<PlacedBytes, "readInto">) {
+    const { suite, segmentKey, agreementKey, segment, deduplicated } = setting;
+    this.#archive = archive;
+    this.#cipher = new FrameCipher(engine, suite, segmentKey);
+    this.#facts = new FactFinder(engine, agreementKey);
+    this.#pages = new PageCheck(this.#facts, segment, deduplicated);
+  }
+
+  /**
+   * Reads a block, opens and decodes it, and finds out its facts.
+   *
+   * @throws {ArchiveError} `truncated` where the archive ends before the block does; as {@linkcode BlockOpener.open}.
+   */
+  block(placed: PlacedFrame): OpenedBlock<DecodedBlock> {
+    const block = decodeBlock(this.#open(placed), placed.head.rows);
+    return { block, facts: this.#facts.block(placed.frame, block) };
+  }
+
+  /**
+   * Reads a page, opens and checks it.
+   *
+   * @throws as {@linkcode block}.
+   */
+  page(placed: PlacedFrame): CheckedPage {
+    return this.#pages.check(placed.head, this.#open(placed)).checked;
+  }
+
+  #open({ frame, head, offset, length }: PlacedFrame): Bytes {
+    const chunks = this.#archive.readInto(offset, this.#sealed(length));
     if (chunks.length < length) throw endsAt(offset + chunks.length);
-    return open({ frame, head, chunks });
-  };
+    return this.#cipher.openContent(frame, head, chunks, this.#raw);
+  }
 }
 
 /** That an archive ends before it should. */

@@ -4,6 +4,46 @@ import { checkRising, checkRowOrder, type DecodedPage } from "../format/page.ts"
 import type { Row } from "../format/row.ts";
 import { equalRows } from "../format/rows.ts";
 
+/** What a page has at its edges: all that only the pages beside it can be compared with. */
+export interface PageEdges {
+  /** Whether it has one row only: no other goes on in the next page. */
+  readonly alone: boolean;
+  /** Whether its first row is the last one of the page before. */
+  readonly continues: boolean;
+  readonly first: Row;
+  readonly last: Row;
+  /** The first and the last row of a path that is not gone. */
+  readonly firstThere: Row | undefined;
+  readonly lastThere: Row | undefined;
+  /** Where in the file the extents of a row that is alone begin, and where they end; `undefined` without any. */
+  readonly start: number | undefined;
+  readonly end: number | undefined;
+}
+
+/** What a page has at its edges. Extents are decoded only where they are asked for. */
+export function edgesOf(page: DecodedPage): PageEdges {
+  const { rows, continues } = page;
+  const last = rows.count - 1;
+  const isThere = (index: number) => rows.mark(index) !== "gone";
+  let firstThere = 0;
+  while (firstThere <= last && !isThere(firstThere)) firstThere++;
+  let lastThere = last;
+  while (lastThere >= 0 && !isThere(lastThere)) lastThere--;
+  const alone = rows.count === 1;
+  const extents = alone ? page.extents.of(0) : [];
+  const end = extents.at(-1);
+  return {
+    alone,
+    continues,
+    first: rows.row(0),
+    last: rows.row(last),
+    firstThere: firstThere <= last ? rows.row(firstThere) : undefined,
+    lastThere: lastThere >= 0 ? rows.row(lastThere) : undefined,
+    start: extents[0]?.fileOffset,
+    end: end === undefined ? undefined : end.fileOffset + end.length,
+  };
+}
+
 /** The order of rows over the edges of pages, and rows whose extents fill several. */
 export class CatalogOrder {
   #last: { readonly row: Row; readonly end: number; readonly alone: boolean } | undefined;
@@ -20,37 +60,25 @@ export class CatalogOrder {
    *
    * @throws {ArchiveError} `unsafe` when rows do not rise, `malformed` when a page does not go on where the last ended.
    */
-  next(page: DecodedPage): void {
-    const { rows } = page;
-    const lastIndex = rows.count - 1;
+  next(page: PageEdges): void {
     let end = 0;
     if (page.continues) end = this.#goOn(page);
-    else if (this.#last !== undefined) checkRising(this.#last.row.path, rows.paths.text(0));
-    const isThere = (index: number) => rows.mark(index) !== "gone";
-    let firstThere = 0;
-    while (firstThere <= lastIndex && !isThere(firstThere)) firstThere++;
-    if (this.#above !== undefined && !page.continues && firstThere <= lastIndex) {
-      checkRowOrder(this.#above, rows.row(firstThere));
+    else if (this.#last !== undefined) checkRising(this.#last.row.path, page.first.path);
+    if (this.#above !== undefined && !page.continues && page.firstThere !== undefined) {
+      checkRowOrder(this.#above, page.firstThere);
     }
-    let lastThere = lastIndex;
-    while (lastThere >= 0 && !isThere(lastThere)) lastThere--;
-    if (lastThere >= 0) this.#above = rows.row(lastThere);
-    const alone = rows.count === 1;
-    // Only a page with one row goes on in the next.
-    const extent = alone ? page.extents.of(0).at(-1) : undefined;
-    if (extent !== undefined) end = extent.fileOffset + extent.length;
-    this.#last = { row: rows.row(lastIndex), end, alone };
+    this.#above = page.lastThere ?? this.#above;
+    this.#last = { row: page.last, end: page.end ?? end, alone: page.alone };
   }
 
   /** A row that fills several pages shares none of them, so that the first of them is found by its path. */
-  #goOn(page: DecodedPage): number {
-    const { row, extents } = page.entry(0);
+  #goOn({ first, alone, start }: PageEdges): number {
     const before = this.#last;
-    const fault = before === undefined || !equalRows(before.row, row)
+    const fault = before === undefined || !equalRows(before.row, first)
       ? "continues another row than the last"
-      : !before.alone || page.rows.count !== 1
+      : !before.alone || !alone
       ? "shares a row that fills several pages with others"
-      : (extents[0]?.fileOffset ?? before.end) < before.end
+      : (start ?? before.end) < before.end
       ? "goes back in a row's content"
       : undefined;
     if (fault !== undefined) throw new ArchiveError("malformed", `Cannot accept the catalog: a page ${fault}`);

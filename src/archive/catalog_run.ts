@@ -7,7 +7,7 @@ import { comparePaths } from "../format/path.ts";
 import type { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
 import type { RowTable } from "../format/row_table.ts";
-import { CatalogOrder } from "./catalog_order.ts";
+import { CatalogOrder, edgesOf } from "./catalog_order.ts";
 import type { FrameSource } from "./frame_source.ts";
 
 /** Bytes of the catalog that are read at once. */
@@ -182,7 +182,7 @@ export class RunCursor {
       if (isFirst && page.continues && this.#run.firstPath(number - 1) === page.rows.paths.text(0)) {
         this.#order.resume(page.rows.row(0));
       }
-      this.#order.next(page);
+      this.#order.next(edgesOf(page));
       this.#page = page;
       this.#at = isFirst ? this.#skip(page) : 0;
       if (this.#at < page.rows.count) return;

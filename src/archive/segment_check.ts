@@ -11,7 +11,7 @@ import { FRAME_TYPE, type FrameHead, FrameOrder } from "../format/frame.ts";
 import type { SegmentIdentity } from "../format/keys.ts";
 import { TABLE_PAGE_ROWS } from "../format/limits.ts";
 import { encodeLocator, type FramePlace, type Locator } from "../format/locator.ts";
-import { type DecodedPage, decodePage, type Page } from "../format/page.ts";
+import type { Page } from "../format/page.ts";
 import type { BlockPlace } from "../format/row.ts";
 import { decodeSegmentTable, firstListed, type ListedSegment } from "../format/segment_table.ts";
 import {
@@ -20,9 +20,17 @@ import {
   type ListedSnapshot,
   listedSnapshot,
 } from "../format/snapshot_table.ts";
-import { checkDeduplicated, decodeTrailer, emptyTally, tally, type Totals, type Trailer } from "../format/tables.ts";
+import {
+  addTotals,
+  checkDeduplicated,
+  decodeTrailer,
+  emptyTally,
+  type Totals,
+  type Trailer,
+} from "../format/tables.ts";
 import { Agreement, type BlockFacts, FactFinder } from "./agreement.ts";
 import { CatalogOrder } from "./catalog_order.ts";
+import { type CheckedPage, type NamedBlock, PageCheck } from "./page_check.ts";
 
 /** What is known of a block. */
 interface KnownBlock {
@@ -53,7 +61,7 @@ export type CheckedItem =
 export class SegmentCheck {
   readonly order = new FrameOrder();
   readonly agreement: Agreement;
-  readonly #facts: FactFinder;
+  readonly #pageCheck: PageCheck;
   readonly #segment: SegmentIdentity;
   readonly #offset: number;
   readonly #history: SegmentHistory;
@@ -81,7 +89,8 @@ export class SegmentCheck {
   ) {
     this.#deduplicated = deduplicated;
     this.agreement = new Agreement(engine);
-    this.#facts = new FactFinder(engine, this.agreement.key);
+    const facts = new FactFinder(engine, this.agreement.key);
+    this.#pageCheck = new PageCheck(facts, segment.number, deduplicated);
     this.#segment = segment;
     this.#offset = offset;
     this.#history = history;
@@ -94,21 +103,25 @@ export class SegmentCheck {
     this.#blocks.push({ offset, frameBytes, dataBytes: facts.dataBytes });
   }
 
+  /** Takes the next page, catalog or orphan, which is good by itself. */
+  page(head: FrameHead, place: FramePlace, frameBytes: number, checked: CheckedPage): void {
+    if (head.type === FRAME_TYPE.orphanPage) {
+      this.#takeOrphans(checked);
+      return;
+    }
+    this.#takePage(checked);
+    this.#pages.push({ ...place, firstPath: checked.edges.first.path, frameBytes, rows: head.rows });
+  }
+
   /** Takes the content of another frame. */
   content(head: FrameHead, raw: Bytes, place: FramePlace, frameBytes: number): CheckedItem | undefined {
     const { number } = this.#segment;
     switch (head.type) {
-      case FRAME_TYPE.page: {
-        const page = decodePage(raw, head.rows, undefined, number, this.#deduplicated);
-        this.#takePage(page);
-        const firstPath = page.rows.paths.text(0);
-        this.#pages.push({ ...place, firstPath, frameBytes, rows: head.rows });
-        return { kind: "page", page };
-      }
+      case FRAME_TYPE.page:
       case FRAME_TYPE.orphanPage: {
-        const page = decodePage(raw, head.rows, "an orphan page", number);
-        this.#takeOrphans(page);
-        return { kind: "orphans", page };
+        const { page, checked } = this.#pageCheck.check(head, raw);
+        this.page(head, place, frameBytes, checked);
+        return { kind: head.type === FRAME_TYPE.page ? "page" : "orphans", page };
       }
       case FRAME_TYPE.index:
         this.agreement.close();
@@ -141,49 +154,25 @@ export class SegmentCheck {
     }
   }
 
-  #takePage(page: DecodedPage): void {
-    const { rows } = page;
-    this.#catalogOrder.next(page);
-    if (rows.firstProvisional() !== undefined) {
-      throw new ArchiveError("malformed", "Cannot accept the catalog: it has a provisional row");
-    }
-    for (let i = 0; i < rows.count; i++) {
-      if (!page.continues && rows.mark(i) !== "gone") {
-        tally(this.#totals, { kind: rows.kind(i), size: rows.sizes[i] as number });
-      }
-    }
-    this.#checkPlaces(page);
-    this.agreement.addPageFacts(this.#facts.page(page));
+  #takePage({ edges, totals, blocks, facts }: CheckedPage): void {
+    this.#catalogOrder.next(edges);
+    addTotals(this.#totals, totals);
+    this.#checkPlaces(blocks);
+    this.agreement.addPageFacts(facts);
   }
 
-  #takeOrphans(page: DecodedPage): void {
-    const { rows } = page;
+  #takeOrphans({ edges, blocks, facts }: CheckedPage): void {
     if (this.#orphanPages === 0) this.agreement.close();
     this.#orphanPages++;
-    this.#orphanOrder.next(page);
-    for (let i = 0; i < rows.count; i++) {
-      if (rows.isProvisional(i) && page.extents.of(i).length === 0) {
-        throw new ArchiveError("malformed", "Cannot accept an orphan page: a provisional row has no extents");
-      }
-    }
-    this.#checkPlaces(page);
-    this.agreement.addPageFacts(this.#facts.page(page));
+    this.#orphanOrder.next(edges);
+    this.#checkPlaces(blocks);
+    this.agreement.addPageFacts(facts);
   }
 
-  #checkPlaces({ rows, extents }: DecodedPage): void {
-    // Extents in one block have its place in common.
-    let place: BlockPlace | undefined;
-    let found: KnownBlock | undefined;
-    for (let i = 0; i < rows.count; i++) {
-      const behind = extents.starts[i + 1] as number;
-      for (let at = extents.starts[i] as number; at < behind; at++) {
-        const block = extents.block(at);
-        if (block !== place) found = this.#blockAt(block);
-        place = block;
-        if (found === undefined || (extents.isShared(at) && extents.dataEnd(at) > found.dataBytes)) {
-          throw misplaced(rows.paths.text(i));
-        }
-      }
+  #checkPlaces(blocks: readonly NamedBlock[]): void {
+    for (const { place, sharedEnd, path } of blocks) {
+      const found = this.#blockAt(place);
+      if (found === undefined || sharedEnd > found.dataBytes) throw misplaced(path);
     }
   }
 

@@ -18,6 +18,7 @@ import { type BlockOpener, cutOff, endsAt, inlineOpener, type OpenedBlock, type 
 import { FrameCipher } from "./frame_cipher.ts";
 import { type OpenedHeader, openHeader } from "./header_reader.ts";
 import { stateOf } from "./one_pass.ts";
+import type { CheckedPage } from "./page_check.ts";
 import { type CheckedItem, SegmentCheck, SegmentHistory } from "./segment_check.ts";
 import { checkGeneration, openLocator } from "./segment_tail.ts";
 import { UnfinishedError } from "./snapshots.ts";
@@ -69,12 +70,15 @@ export interface StreamOptions extends Omit<OpenOptions, "snapshot" | "acceptRol
   readonly segments?: SegmentChoice;
 }
 
-/** A block that is being opened. */
-interface PendingBlock {
+/** A block that is being opened, or a page that is being checked. */
+interface Pending {
+  readonly head: FrameHead;
   readonly place: FramePlace;
   readonly frameBytes: number;
-  readonly opened: OpenedBlock<Block> | Promise<OpenedBlock<Block>>;
+  readonly opened: Opened | Promise<Opened>;
 }
+
+type Opened = OpenedBlock<Block> | CheckedPage;
 
 /** An opened stream. */
 export class ArchiveStream {
@@ -163,7 +167,8 @@ export class ArchiveStream {
   /**
    * Everything in the archive, once. A block's data is good until the next event is asked for. With `begin`, what
    * opens the blocks is the caller's, and so is what comes out of them; it may open several at a time, and blocks
-   * before the first bad frame are still given out. It is called once for each segment.
+   * before the first bad frame are still given out. It is called once for each segment. Pages that it checks are not
+   * given out.
    *
    * @throws {ArchiveError} at the first thing that is wrong, with its place. @throws {UnfinishedError} when the only
    * segment turns out to be a checkpoint.
@@ -201,11 +206,12 @@ export class ArchiveStream {
     const segment = { salt, number, link };
     const { engine, suite, archiveKey, id } = keys;
     const segmentKey = deriveSegmentKey(engine, archiveKey, suite, id, segment);
-    const check = new SegmentCheck(engine, segment, start, this.#history, isDeduplicated(this.header));
-    const setting = { suite, segmentKey, agreementKey: check.agreement.key };
+    const deduplicated = isDeduplicated(this.header);
+    const check = new SegmentCheck(engine, segment, start, this.#history, deduplicated);
+    const setting = { suite, segmentKey, agreementKey: check.agreement.key, segment: number, deduplicated };
     const opener = begin?.(setting) ?? inlineOpener(engine, setting);
     const cipher = new FrameCipher(engine, suite, segmentKey);
-    const pending: PendingBlock[] = [];
+    const pending: Pending[] = [];
     for (let frame = 0; !check.order.ended; frame++) {
       const place = { frame, offset: this.#queue.offset - bodyOffset };
       let head: FrameHead;
@@ -214,17 +220,17 @@ export class ArchiveStream {
       try {
         head = await next;
       } catch (error) {
-        while (pending.length > 0) yield await this.#finishBlock(check, pending);
+        while (pending.length > 0) yield* await this.#finishOldest(check, pending);
         throw error;
       }
-      if (head.type === FRAME_TYPE.block) {
-        const coming = this.#beginBlock(opener, head, place);
+      if (head.type === FRAME_TYPE.block || (isPage(head) && opener.checkPageAt !== undefined && this.leavesBlocks)) {
+        const coming = this.#begin(opener, head, place);
         yield* this.#readyBefore(check, coming, pending);
         pending.push(await coming);
-        if (pending.length >= opener.width) yield await this.#finishBlock(check, pending);
+        if (pending.length >= opener.width) yield* await this.#finishOldest(check, pending);
         continue;
       }
-      while (pending.length > 0) yield await this.#finishBlock(check, pending);
+      while (pending.length > 0) yield* await this.#finishOldest(check, pending);
       const event = await this.#frame(cipher, check, head, place);
       if (event !== undefined) yield event;
     }
@@ -282,20 +288,24 @@ export class ArchiveStream {
     }
   }
 
-  async #beginBlock(opener: BlockOpener<Block>, head: FrameHead, place: FramePlace): Promise<PendingBlock> {
+  async #begin(opener: BlockOpener<Block>, head: FrameHead, place: FramePlace): Promise<Pending> {
     const frameBytes = frameLength(head.stored);
+    const { frame } = place;
+    const length = frameBytes - FRAME_OVERHEAD;
+    const placed = () => ({ frame, head, offset: this.#skip(length), length });
     try {
-      const length = frameBytes - FRAME_OVERHEAD;
-      const opened = opener.openAt !== undefined && this.#queue.canSkip
-        ? opener.openAt({ frame: place.frame, head, offset: this.#skip(length), length })
-        : opener.open({ frame: place.frame, head, chunks: await this.#take(length) });
+      const opened = opener.checkPageAt !== undefined && isPage(head)
+        ? opener.checkPageAt(placed())
+        : opener.openAt !== undefined && this.leavesBlocks
+        ? opener.openAt(placed())
+        : opener.open({ frame, head, chunks: await this.#take(length) });
       // Its failure is met when its turn comes, or hidden by an earlier one.
       if (opened instanceof Promise) opened.catch(() => {});
-      return { place, frameBytes, opened };
+      return { head, place, frameBytes, opened };
     } catch (error) {
       const opened = Promise.reject(error);
       opened.catch(() => {});
-      return { place, frameBytes, opened };
+      return { head, place, frameBytes, opened };
     }
   }
 
@@ -303,7 +313,7 @@ export class ArchiveStream {
   async *#readyBefore(
     check: SegmentCheck,
     coming: Promise<unknown>,
-    pending: PendingBlock[],
+    pending: Pending[],
   ): AsyncGenerator<StreamEvent> {
     if (pending.length === 0) return;
     let hasCome = false;
@@ -315,17 +325,21 @@ export class ArchiveStream {
       // What went wrong with it is for the one who takes it.
       await Promise.race([come, Promise.resolve(oldest.opened).then(() => {}, () => {})]);
       if (hasCome) return;
-      yield await this.#finishBlock(check, pending);
+      yield* await this.#finishOldest(check, pending);
     }
   }
 
-  /** Waits for the oldest block that is under way. */
-  async #finishBlock(check: SegmentCheck, pending: PendingBlock[]): Promise<StreamEvent> {
-    const { place, frameBytes, opened } = pending.shift() as PendingBlock;
+  /** Waits for the oldest frame that is under way, and gives the block if it is one. */
+  async #finishOldest(check: SegmentCheck, pending: Pending[]): Promise<readonly StreamEvent[]> {
+    const { head, place, frameBytes, opened } = pending.shift() as Pending;
     try {
-      const { block, facts } = await opened;
-      check.block(place, frameBytes, facts);
-      return { kind: "block", frame: place.frame, block };
+      const done = await opened;
+      if (!("block" in done)) {
+        check.page(head, place, frameBytes, done);
+        return [];
+      }
+      check.block(place, frameBytes, done.facts);
+      return [{ kind: "block", frame: place.frame, block: done.block }];
     } catch (error) {
       throw this.#located(error, place);
     }
@@ -373,6 +387,10 @@ export class ArchiveStream {
     if (stands) return found;
     throw new ArchiveError("inconsistent", "Cannot accept the archive: its header and its end disagree");
   }
+}
+
+function isPage({ type }: FrameHead): boolean {
+  return type === FRAME_TYPE.page || type === FRAME_TYPE.orphanPage;
 }
 
 /** Refuses an archive of several snapshots unless the options choose; before anything is taken off the queue. */

@@ -3,7 +3,6 @@ import type { AppendableSource } from "../archive/update.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { SourceError } from "./file_source.ts";
 import { type Identity, identityOf, isSameFile } from "./metadata.ts";
-import { systemCode, systemReason } from "./system_error.ts";
 
 /** Another program is changing the archive. */
 export class LockError extends Error {
@@ -22,17 +21,12 @@ export interface LockOptions {
 /** Milliseconds between two tries to get the lock. */
 const RETRY_MS = 50;
 
-/**
- * A regular file, locked against other writers for as long as it is open. Readers are not kept out. When the system
- * refuses to write, to cut or to sync it, a {@linkcode SourceError} names the file.
- */
+/** A regular file, locked against other writers for as long as it is open. Readers are not kept out. */
 export class LockedFile implements AppendableSource, Disposable {
   #size: number;
-  readonly #path: string;
   readonly #file: Deno.FsFile;
 
-  private constructor(path: string, file: Deno.FsFile, size: number) {
-    this.#path = path;
+  private constructor(file: Deno.FsFile, size: number) {
     this.#file = file;
     this.#size = size;
   }
@@ -63,7 +57,7 @@ export class LockedFile implements AppendableSource, Disposable {
       if (!info.isFile || !isSameFile(identityOf(info), identityOf(Deno.statSync(path)))) {
         throw new LockError(`Cannot change "${path}": another file was put in its place meanwhile`);
       }
-      return new LockedFile(path, file, info.size);
+      return new LockedFile(file, info.size);
     } catch (error) {
       file.close();
       throw error;
@@ -92,20 +86,10 @@ export class LockedFile implements AppendableSource, Disposable {
   }
 
   #writeAt(offset: number, bytes: Bytes): void {
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
     // Memory that workers share is not taken as it is.
     const own = bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
-    try {
-      this.#file.seekSync(offset, Deno.SeekMode.Start);
-      for (let done = 0; done < own.length;) done += this.#file.writeSync(own.subarray(done));
-    } catch (error) {
-      throw this.#named(error);
-    }
-  }
-
-  /** The runtime's errors about an open file do not say which one it is. */
-  #named(error: unknown): unknown {
-    if (systemCode(error) === undefined) return error;
-    return new SourceError(`Cannot change "${this.#path}": ${systemReason(error)}`, { cause: error });
+    for (let done = 0; done < own.length;) done += this.#file.writeSync(own.subarray(done));
   }
 
   /** Writes all of the bytes at the end. */
@@ -119,21 +103,13 @@ export class LockedFile implements AppendableSource, Disposable {
 
   /** Makes it shorter. */
   async truncate(length: number): Promise<void> {
-    try {
-      await this.#file.truncate(length);
-    } catch (error) {
-      throw this.#named(error);
-    }
+    await this.#file.truncate(length);
     this.#size = length;
   }
 
   /** Resolves when all that was written is on the disk. */
   async sync(): Promise<void> {
-    try {
-      await this.#file.syncData();
-    } catch (error) {
-      throw this.#named(error);
-    }
+    await this.#file.syncData();
   }
 
   /** Lets go of the file and of the lock. */

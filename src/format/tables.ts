@@ -217,6 +217,11 @@ export function tally(totals: Tally, { kind, size }: Pick<Row, "kind" | "size">,
   totals.bytes += sign * size;
 }
 
+/** Adds what others counted. */
+export function addTotals(totals: Tally, counted: Totals): void {
+  for (const name of Object.keys(totals) as (keyof Totals)[]) totals[name] += counted[name];
+}
+
 /** What is left of totals without others. */
 export function differenceOf(a: Totals, b: Totals): Totals {
   const negated = Object.fromEntries(Object.entries(b).map(([name, value]) => [name, -value])) as unknown as Totals;

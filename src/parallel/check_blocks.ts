@@ -1,21 +1,23 @@
-/** Checking the blocks of a stream on several threads. */
+/** Checking the blocks of a stream, and the pages of a file, on several threads. */
 import {
   type BlockOpener,
   blockOpening,
   type OpenedBlock,
   type OpenSetting,
-  type PlacedBlock,
-  placedOpening,
+  type PlacedFrame,
+  PlacedOpener,
   type SealedBlock,
 } from "../archive/block_opener.ts";
+import type { CheckedPage } from "../archive/page_check.ts";
 import type { DecodedBlock } from "../format/decoded_block.ts";
 import { sharedPath } from "../disk/descriptors.ts";
 import type { FileSource } from "../disk/file_source.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
+import { Backlog, workOfFrame } from "./backlog.ts";
 import { Crew, type WorkerThread } from "./crew.ts";
-import { type EarlyWorkers, workersFor } from "./early_workers.ts";
+import { startCheckWorker } from "./early_workers.ts";
 import { Ring } from "./ring.ts";
-import type { CheckedBlock, CheckReply, CheckSetup, CheckTask } from "./verify_worker.ts";
+import type { BlockReply, CheckedBlock, CheckReply, CheckSetup, CheckTask } from "./verify_worker.ts";
 
 export type { CheckedBlock } from "./verify_worker.ts";
 
@@ -37,8 +39,8 @@ export interface CheckOptions {
 
 /** Blocks that are checked where they are met: a small archive is done before a thread has started. */
 const INLINE_BLOCKS = 2;
-/** Blocks given to each worker: one to check, one that waits, so that none is ever idle. */
-const BLOCKS_PER_WORKER = 2;
+/** Pieces given to each worker: one to check, one that waits, so that none is ever idle. */
+const PIECES_PER_WORKER = 2;
 /**
  * Blocks of a file under way for each thread. Of one that is checked only numbers are kept until its turn comes, and
  * this thread is to go on while a worker starts.
@@ -53,15 +55,6 @@ export function checkInParallel(setting: OpenSetting, options: CheckOptions): Pa
   return new FileChecker(setting, options, file, path);
 }
 
-/** Starts what {@linkcode checkInParallel} is to check a file with, where it is large. */
-export function startChecking(archive: string, jobs: number): EarlyWorkers {
-  return workersFor(archive, jobs, startWorker);
-}
-
-function startWorker(): Worker {
-  return new Worker(new URL("./verify_worker.ts", import.meta.url), { type: "module", name: "verify" });
-}
-
 /** Checks what comes in pieces: this thread reads it, and workers check. */
 class PieceChecker implements ParallelChecker {
   readonly width: number;
@@ -73,7 +66,7 @@ class PieceChecker implements ParallelChecker {
   #begun = 0;
 
   constructor(setting: OpenSetting, options: CheckOptions) {
-    this.width = options.jobs === 1 ? 1 : options.jobs * BLOCKS_PER_WORKER;
+    this.width = options.jobs === 1 ? 1 : options.jobs * PIECES_PER_WORKER;
     this.#setting = setting;
     this.#options = options;
     this.#openHere = blockOpening(nativeEngine, setting);
@@ -82,10 +75,10 @@ class PieceChecker implements ParallelChecker {
 
   open(block: SealedBlock): OpenedBlock<CheckedBlock> | Promise<OpenedBlock<CheckedBlock>> {
     this.#begun++;
-    const { jobs, start = startWorker } = this.#options;
+    const { jobs, start = startCheckWorker } = this.#options;
     // Started a block early, they are there when the next one is read.
     if (jobs > 1 && this.#begun === INLINE_BLOCKS) {
-      const setup = { setting: this.#setting, archive: undefined, done: new SharedArrayBuffer(4) };
+      const setup = { setting: this.#setting, archive: undefined, backlog: new SharedArrayBuffer(4) };
       this.#crew = new Crew(jobs, start, setup);
     }
     return jobs > 1 && this.#begun > INLINE_BLOCKS ? this.#send(block) : sizesOf(this.#openHere(block));
@@ -97,7 +90,7 @@ class PieceChecker implements ParallelChecker {
     new Uint8Array(slot.memory).set(chunks);
     try {
       const crew = this.#crew as Crew<CheckSetup, CheckTask, CheckReply>;
-      return await crew.run({ frame, head, memory: slot.memory, length });
+      return await crew.run({ frame, head, memory: slot.memory, length }) as BlockReply;
     } finally {
       this.#ring.give(slot);
     }
@@ -114,15 +107,10 @@ class FileChecker implements ParallelChecker {
   readonly #setting: OpenSetting;
   readonly #options: CheckOptions;
   readonly #path: string | undefined;
-  readonly #openHere: ReturnType<typeof placedOpening>;
+  readonly #here: PlacedOpener;
   /** For what comes otherwise. */
   readonly #openPiece: ReturnType<typeof blockOpening>;
-  /**
-   * Blocks that workers were given, and, in memory that they count in, how many are done: replies wait for the event
-   * loop.
-   */
-  #given = 0;
-  readonly #done = new SharedArrayBuffer(4);
+  readonly #backlog: Backlog;
   #crew: Crew<CheckSetup, CheckTask, CheckReply> | undefined;
   #begun = 0;
 
@@ -131,7 +119,8 @@ class FileChecker implements ParallelChecker {
     this.#setting = setting;
     this.#options = options;
     this.#path = path;
-    this.#openHere = placedOpening(nativeEngine, setting, file);
+    this.#backlog = new Backlog(options.jobs - 1);
+    this.#here = new PlacedOpener(nativeEngine, setting, file);
     this.#openPiece = blockOpening(nativeEngine, setting);
   }
 
@@ -139,16 +128,28 @@ class FileChecker implements ParallelChecker {
     return sizesOf(this.#openPiece(block));
   }
 
-  openAt(block: PlacedBlock): OpenedBlock<CheckedBlock> | Promise<OpenedBlock<CheckedBlock>> {
-    const { jobs, start = startWorker } = this.#options;
+  openAt(block: PlacedFrame): OpenedBlock<CheckedBlock> | Promise<OpenedBlock<CheckedBlock>> {
+    const { jobs, start = startCheckWorker } = this.#options;
     this.#begun++;
     if (jobs > 1 && this.#begun === INLINE_BLOCKS) {
-      this.#crew = new Crew(jobs - 1, start, { setting: this.#setting, archive: this.#path, done: this.#done });
+      const setup = { setting: this.#setting, archive: this.#path, backlog: this.#backlog.memory };
+      this.#crew = new Crew(jobs - 1, start, setup);
     }
-    const waiting = this.#given - Atomics.load(new Int32Array(this.#done), 0);
-    if (this.#crew === undefined || waiting >= (jobs - 1) * BLOCKS_PER_WORKER) return sizesOf(this.#openHere(block));
-    this.#given++;
-    return this.#crew.run(block);
+    return this.#send<BlockReply>(block) ?? sizesOf(this.#here.block(block));
+  }
+
+  checkPageAt(page: PlacedFrame): CheckedPage | Promise<CheckedPage> {
+    // One row may have so many places that telling of them takes longer than finding them.
+    const there = page.head.rows > 1 ? this.#send<CheckedPage>(page) : undefined;
+    return there ?? this.#here.page(page);
+  }
+
+  /** Gives a frame to a worker, if there is one that has too little to do. */
+  #send<Reply extends CheckReply>(frame: PlacedFrame): Promise<Reply> | undefined {
+    const work = workOfFrame(frame.head);
+    if (this.#crew === undefined || this.#backlog.isEnoughFor(work)) return undefined;
+    this.#backlog.add(work);
+    return this.#crew.run(frame) as Promise<Reply>;
   }
 
   [Symbol.dispose](): void {

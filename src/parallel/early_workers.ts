@@ -70,3 +70,23 @@ function bytesOf(path: string): number {
     return 0;
   }
 }
+
+/** Starts what `checkInParallel` is to check a file with, where it is large. */
+export function startChecking(archive: string, jobs: number): EarlyWorkers {
+  return workersFor(archive, jobs, startCheckWorker);
+}
+
+/** Starts what `restoreInParallel` is to restore all of an archive with, where it is large. */
+export function startRestoring(archive: string, jobs: number): EarlyWorkers {
+  return workersFor(archive, jobs, startRestoreWorker);
+}
+
+/** Starts a thread that checks blocks and pages. */
+export function startCheckWorker(): Worker {
+  return new Worker(new URL("./verify_worker.ts", import.meta.url), { type: "module", name: "verify" });
+}
+
+/** Starts a thread that restores files. */
+export function startRestoreWorker(): Worker {
+  return new Worker(new URL("./extract_worker.ts", import.meta.url), { type: "module", name: "extract" });
+}

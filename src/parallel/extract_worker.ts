@@ -1,6 +1,7 @@
 /** A worker thread of {@linkcode restoreInParallel}: restores groups of files. */
 import * as fs from "node:fs";
 import { descriptorPath } from "../disk/descriptors.ts";
+import { takeOff } from "./backlog.ts";
 import { groupRestorer, type RestoreGroup, type RestoreReply, type RestoreSetting } from "./restore_group.ts";
 import { type PackedFiles, unpackFiles } from "./restore_message.ts";
 import { serve } from "./serve.ts";
@@ -10,24 +11,26 @@ export interface RestoreSetup {
   readonly setting: RestoreSetting;
   /** The archive, which the main thread has open for reading by position. */
   readonly descriptor: number;
-  /** An i32: how many groups all workers together are done with. */
-  readonly done: SharedArrayBuffer;
+  /** The memory of their {@linkcode Backlog}. */
+  readonly backlog: SharedArrayBuffer;
 }
 
 /** Files of one block. */
 export interface RestoreTask extends Omit<RestoreGroup, "files"> {
   readonly files: PackedFiles;
+  /** What is to be taken off the backlog. */
+  readonly work: number;
 }
 
-serve<RestoreSetup, RestoreTask, RestoreReply>(({ setting, descriptor, done }) => {
+serve<RestoreSetup, RestoreTask, RestoreReply>(({ setting, descriptor, backlog }) => {
   // The runtime takes a descriptor only from the thread that opened it. Closed when the worker ends.
   const restore = groupRestorer(setting, fs.openSync(descriptorPath(descriptor), fs.constants.O_RDONLY));
-  return ({ place, access, files }) => {
+  return ({ place, access, files, work }) => {
     try {
       const reply = restore({ place, access, files: unpackFiles(files) });
       return { reply, transfer: [reply.written.buffer] };
     } finally {
-      Atomics.add(new Int32Array(done), 0, 1);
+      takeOff(backlog, work);
     }
   };
 });

@@ -9,8 +9,9 @@ import type { FileCrew, FileHost } from "../disk/restorer.ts";
 import type { PageEntry } from "../format/page.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { byBlock, inOneBlock, isSame, nameOf, sum } from "./block_extents.ts";
+import { Backlog, workOfFiles } from "./backlog.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
-import { type EarlyWorkers, workersFor } from "./early_workers.ts";
+import { startRestoreWorker } from "./early_workers.ts";
 import type { RestoreSetup, RestoreTask } from "./extract_worker.ts";
 import { decodeError } from "./remote_error.ts";
 import { groupRestorer, type RestoreReply } from "./restore_group.ts";
@@ -34,8 +35,6 @@ export interface RestoreFilesOptions {
 
 /** Blocks that a worker keeps open where files share content. */
 const KEPT_BLOCKS = 4;
-/** Groups of files given to each worker: one to restore, one that waits, so that none is ever idle. */
-const GROUPS_PER_WORKER = 2;
 /** Groups under way for each thread: what is restored here may be behind all that workers have. */
 const GROUPS_PER_JOB = 4;
 /** Files of one group; blocks may hold more, and are then opened again. */
@@ -103,27 +102,12 @@ export function restoreInParallel(
   return new FilesInParallel(host, setting, options);
 }
 
-/** Starts what {@linkcode restoreInParallel} is to restore all of an archive with, where it is large. */
-export function startRestoring(archive: string, jobs: number): EarlyWorkers {
-  return workersFor(archive, jobs, startWorker);
-}
-
-function startWorker(): Worker {
-  return new Worker(new URL("./extract_worker.ts", import.meta.url), { type: "module", name: "extract" });
-}
-
 class FilesInParallel implements FileCrew {
   readonly #host: FileHost;
   readonly #crew: Crew<RestoreSetup, RestoreTask, RestoreReply>;
   readonly #restore: ReturnType<typeof groupRestorer>;
   readonly #width: number;
-  /** Groups that workers may have at a time. */
-  readonly #room: number;
-  /**
-   * Groups that they were given, and, in memory that they count in, how many are done: replies wait for the event loop.
-   */
-  #given = 0;
-  readonly #done = new SharedArrayBuffer(4);
+  readonly #backlog: Backlog;
   readonly #access: RestoreFilesOptions["access"];
   readonly #stop = new SharedArrayBuffer(4);
   readonly #underWay: GroupUnderWay[] = [];
@@ -141,7 +125,7 @@ class FilesInParallel implements FileCrew {
     this.#host = host;
     this.#access = access;
     this.#width = jobs * GROUPS_PER_JOB;
-    this.#room = (jobs - 1) * GROUPS_PER_WORKER;
+    this.#backlog = new Backlog(jobs - 1);
     const { sameOwner = false, samePermissions = false } = metadata;
     const restoring = {
       ...setting,
@@ -150,7 +134,8 @@ class FilesInParallel implements FileCrew {
       stop: this.#stop,
     };
     this.#restore = groupRestorer(restoring, descriptor);
-    this.#crew = new Crew(jobs - 1, start ?? startWorker, { setting: restoring, descriptor, done: this.#done });
+    const setup = { setting: restoring, descriptor, backlog: this.#backlog.memory };
+    this.#crew = new Crew(jobs - 1, start ?? startRestoreWorker, setup);
   }
 
   take(entry: CatalogEntry, more: boolean, path: string): boolean | Promise<boolean> {
@@ -295,20 +280,19 @@ class FilesInParallel implements FileCrew {
       return;
     }
     const access = group.place === undefined ? undefined : await this.#access(group.place);
-    const reply = this.#given - Atomics.load(new Int32Array(this.#done), 0) < this.#room
-      ? this.#runThere(group, access)
-      : this.#runHere(group, access);
+    const work = workOfFiles(group.files.length, group.reserved);
+    const reply = this.#backlog.isEnoughFor(work) ? this.#runHere(group, access) : this.#runThere(group, access, work);
     // Its failure is met when its turn comes, or hidden by an earlier one.
     reply.catch(() => {});
     this.#underWay.push({ group, reply });
     while (this.#underWay.length >= this.#width) await this.#settleOldest();
   }
 
-  #runThere({ files, place, batch }: Group, access: SegmentAccess | undefined): Promise<RestoreReply> {
+  #runThere({ files, place, batch }: Group, access: SegmentAccess | undefined, work: number): Promise<RestoreReply> {
     const packed = packFiles(files.map((file) => file.share), batch.prefixes);
     const transfer = [packed.rows.numbers.buffer, packed.goals.buffer, packed.extents.buffer];
-    this.#given++;
-    return this.#crew.run({ place, access, files: packed }, transfer);
+    this.#backlog.add(work);
+    return this.#crew.run({ place, access, files: packed, work }, transfer);
   }
 
   /** This thread would only wait while workers have enough to do. */

@@ -1,10 +1,12 @@
-/** A worker thread of {@linkcode checkInParallel}: opens blocks and finds out what they say. */
+/** A worker thread of {@linkcode checkInParallel}: opens blocks and pages and finds out what they say. */
 import type { BlockFacts } from "../archive/agreement.ts";
-import { blockOpening, type OpenSetting, type PlacedBlock, placedOpening } from "../archive/block_opener.ts";
+import { blockOpening, type OpenSetting, type PlacedFrame, PlacedOpener } from "../archive/block_opener.ts";
+import type { CheckedPage } from "../archive/page_check.ts";
 import type { PlacedBytes } from "../archive/placed_queue.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
-import type { FrameHead } from "../format/frame.ts";
+import { FRAME_TYPE, type FrameHead } from "../format/frame.ts";
+import { takeOff, workOfFrame } from "./backlog.ts";
 import { serve } from "./serve.ts";
 
 /** What a worker is told once. */
@@ -12,12 +14,12 @@ export interface CheckSetup {
   readonly setting: OpenSetting;
   /** What the archive's descriptor can be opened by, where blocks are read here. */
   readonly archive: string | undefined;
-  /** An i32: how many blocks all workers together are done with. */
-  readonly done: SharedArrayBuffer;
+  /** The memory of their {@linkcode Backlog}. */
+  readonly backlog: SharedArrayBuffer;
 }
 
-/** One block to check: one to read, or one whose chunks are at hand. */
-export type CheckTask = PlacedBlock | {
+/** One block or page to check: one to read, or a block whose chunks are at hand. */
+export type CheckTask = PlacedFrame | {
   readonly frame: number;
   readonly head: FrameHead;
   /** Its chunks are here, from the start. */
@@ -35,22 +37,28 @@ export interface CheckedBlock {
 }
 
 /** What checking a block gives. */
-export interface CheckReply {
+export interface BlockReply {
   readonly block: CheckedBlock;
   readonly facts: BlockFacts;
 }
 
-serve<CheckSetup, CheckTask, CheckReply>(({ setting, archive, done }) => {
+/** What checking a block or a page gives. */
+export type CheckReply = BlockReply | CheckedPage;
+
+serve<CheckSetup, CheckTask, CheckReply>(({ setting, archive, backlog }) => {
   const open = blockOpening(nativeEngine, setting);
-  const openAt = archive === undefined ? undefined : placedOpening(nativeEngine, setting, opened(archive));
+  const opener = archive === undefined ? undefined : new PlacedOpener(nativeEngine, setting, opened(archive));
   return (task) => {
     try {
+      if (!("memory" in task) && task.head.type !== FRAME_TYPE.block) {
+        return { reply: (opener as PlacedOpener).page(task) };
+      }
       const { block, facts } = "memory" in task
         ? open({ frame: task.frame, head: task.head, chunks: new Uint8Array(task.memory, 0, task.length) })
-        : (openAt as NonNullable<typeof openAt>)(task);
+        : (opener as PlacedOpener).block(task);
       return { reply: { block: { entries: block.rows.count, bytes: block.data.length }, facts } };
     } finally {
-      Atomics.add(new Int32Array(done), 0, 1);
+      takeOff(backlog, workOfFrame(task.head));
     }
   };
 });

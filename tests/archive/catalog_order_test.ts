@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { CatalogOrder } from "../../src/archive/catalog_order.ts";
+import { CatalogOrder, edgesOf } from "../../src/archive/catalog_order.ts";
 import type { Bytes } from "../../src/engine/engine.ts";
 import { decodePage, encodePage, type PageEntry } from "../../src/format/page.ts";
 import type { BlockPlace, EntryKind, Row } from "../../src/format/row.ts";
@@ -13,7 +13,7 @@ function read(list: readonly EncodedPage[], segment = 0): PageEntry[] {
   const order = new CatalogOrder();
   return list.flatMap(([raw, count]) => {
     const page = decodePage(raw, count, undefined, segment);
-    order.next(page);
+    order.next(edgesOf(page));
     return page.entries;
   });
 }

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import type { Bytes, Engine } from "../../src/engine/engine.ts";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
-import { type BlockOpener, blockOpening, type OpenSetting } from "../../src/archive/block_opener.ts";
+import { type BlockOpener, blockOpening, type OpenSetting, PlacedOpener } from "../../src/archive/block_opener.ts";
+import { type PlacedBytes, PlacedQueue } from "../../src/archive/placed_queue.ts";
 import type { Source } from "../../src/archive/source.ts";
 import { ArchiveStream, type SegmentChoice } from "../../src/archive/stream_reader.ts";
 import type { Block } from "../../src/format/block.ts";
@@ -108,6 +109,48 @@ export function readByStream(
     }
     if (last !== "end") throw new Error(`Cannot accept the events: the last one is "${last}"`);
     await stream.close();
+  });
+}
+
+/** Bytes in memory that can be read from anywhere. */
+function placed(bytes: Bytes): PlacedBytes {
+  return {
+    size: bytes.length,
+    readInto(offset, into) {
+      const found = bytes.subarray(offset, offset + into.length);
+      into.set(found);
+      return into.subarray(0, found.length);
+    },
+  };
+}
+
+/**
+ * Checks everything from front to back as workers do: blocks and pages are read where they stand, several at a time,
+ * and what is said of them is copied. No entries come out of it.
+ */
+export function checkByPlaces(engine: Engine, bytes: Bytes, options: WholeOptions, width: number): Promise<Reading> {
+  return collect(async (take, onWarning) => {
+    const archive = placed(bytes);
+    const stream = await ArchiveStream.open(engine, new PlacedQueue(archive), { ...options, onWarning });
+    const begin = (setting: OpenSetting): BlockOpener<Bytes> => {
+      const open = blockOpening(engine, setting);
+      const opener = new PlacedOpener(engine, setting, archive);
+      const told = ({ block, facts }: ReturnType<typeof open>) => ({
+        block: new Uint8Array(block.data),
+        facts: structuredClone(facts),
+      });
+      const late = async <T>(result: () => T, frame: number): Promise<T> => {
+        for (let turn = frame % width; turn < width; turn++) await Promise.resolve();
+        return result();
+      };
+      return {
+        width,
+        open: (block) => told(open(block)),
+        openAt: (block) => late(() => told(opener.block(block)), block.frame),
+        checkPageAt: (page) => late(() => structuredClone(opener.page(page)), page.frame),
+      };
+    };
+    for await (const event of stream.events(begin)) if (event.kind === "block") take(event.block);
   });
 }
 

@@ -72,7 +72,15 @@ Deno.test("create loads nothing that reads or updates archives", async () => {
 Deno.test("create and extract do not load each other's half", async () => {
   assertEquals(matching(await loadedWith("src/cli/commands/create.ts"), /^src\/disk\/(?:restore|extract)|noble/), []);
   assertEquals(
-    matching(await loadedWith("src/cli/commands/extract.ts"), /^src\/disk\/walk|^src\/archive\/planner|noble/),
+    matching(await loadedWith("src/cli/extracting.ts"), /^src\/disk\/walk|^src\/archive\/planner|noble/),
     [],
   );
+});
+
+Deno.test("verify and extract start threads before they load what they work with themselves", async () => {
+  for (const verb of ["verify", "extract"]) {
+    const loaded = await loadedWith(`src/cli/commands/${verb}.ts`);
+    assert(loaded.has("src/parallel/early_workers.ts"), verb);
+    assertEquals(matching(loaded, /^src\/engine\/native|^src\/archive|^node:(?:crypto|zlib)/), [], verb);
+  }
 });

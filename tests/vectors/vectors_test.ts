@@ -1,10 +1,10 @@
 /**
  * Reads every golden vector over every engine: with random access, and as a stream that comes whole, byte by byte, at
- * random splits, and with several blocks under way at a time.
+ * random splits, and with several blocks under way at a time, and pages too.
  */
 import { assert, assertEquals } from "@std/assert";
 import { encodeHex } from "@std/encoding/hex";
-import { codeOf, readBySeeking, readByStream, type Reading } from "../archive/reading.ts";
+import { checkByPlaces, codeOf, readBySeeking, readByStream, type Reading } from "../archive/reading.ts";
 import { atRandomSplits, CountedSource, inPieces } from "../archive/sources.ts";
 import { ENGINES } from "../engine/engines.ts";
 import { mendedBy } from "./mended.ts";
@@ -41,6 +41,7 @@ for (const engine of ENGINES) {
         assertReading(await readByStream(engine, pieces, whole), vector.stream, vector.warnings);
       }
       assertReading(await readByStream(engine, [bytes], whole, 3), vector.stream, vector.warnings);
+      assertReading(await checkByPlaces(engine, bytes, whole, 3), vector.stream, vector.warnings);
     });
   }
 }
