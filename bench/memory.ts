@@ -3,7 +3,7 @@
  * ones are stored, restored and verified, on one thread and on two. A key file is used, so that no key is derived from
  * a passphrase.
  *
- *     deno run -A bench/memory.ts                1 GiB of text, 1 GiB of random bytes, 1 GB of system files, 200,000 files: minutes
+ *     deno run -A bench/memory.ts                1 GiB of text, 1 GiB of random bytes (also deduplicated), 1 GB of system files, 200,000 files: minutes
  *     deno run -A bench/memory.ts --scale 0.01   a quick look
  *
  * Options: `--scale N`, `--dir D` (work there; else in memory where there is such a folder), `--out FILE` (save there;
@@ -49,10 +49,14 @@ const COLUMNS: readonly Column[] = [
   { title: "seconds", align: "right" },
 ];
 
+/** Content that is stored once takes another way. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = { dedup: ["--dedup"] };
+
 /** Makes a corpus in a folder. */
 const MAKERS: Readonly<Record<string, (folder: string, scale: number) => Promise<void>>> = {
   text: (folder, scale) => write(join(folder, "text.log"), textChunks(scaled(scale))),
-  random: (folder, scale) => write(join(folder, "random.bin"), randomChunks(scaled(scale))),
+  random,
+  dedup: random,
   mixed: (folder, scale) => Promise.resolve(copySystemFiles(folder, MIXED_BYTES * scale)),
   tree: (folder, scale) => {
     let last = "";
@@ -64,6 +68,10 @@ const MAKERS: Readonly<Record<string, (folder: string, scale: number) => Promise
     return Promise.resolve();
   },
 };
+
+function random(folder: string, scale: number): Promise<void> {
+  return write(join(folder, "random.bin"), randomChunks(scaled(scale)));
+}
 
 function scaled(scale: number): number {
   return Math.ceil(LARGE_BYTES * scale / 4) * 4;
@@ -85,7 +93,7 @@ async function measureCorpus(name: string, work: string, scale: number): Promise
   const runs: Run[] = [];
   for (const jobs of JOBS) {
     const commands = {
-      create: [...program, "create", "--force", archive, "-C", corpus, ".", ...key],
+      create: [...program, "create", "--force", archive, "-C", corpus, ".", ...key, ...OPTIONS[name] ?? []],
       extract: [...program, "extract", archive, "-C", extracted, ...key],
       verify: [...program, "verify", archive, ...key],
     };

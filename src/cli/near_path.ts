@@ -1,13 +1,10 @@
 /** What somebody may have meant by a path that is not in the archive. */
 import type { Archive } from "../archive/archive.ts";
 import { pauseEvery } from "../archive/pause.ts";
+import { lastPart } from "../disk/target_paths.ts";
 
 /** Entries that are looked at: a hint must not take longer than the answer. */
 const MOST_ENTRIES = 200_000;
-
-function lastPart(path: string): string {
-  return path.replace(/\/+$/, "").split("/").at(-1) ?? "";
-}
 
 /** A path like the one given but for capitals, or else one whose last part is; `undefined` when there is none. */
 export async function nearPath(archive: Archive, given: string, signal: AbortSignal): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import type { AppendableSource } from "../archive/update.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { SourceError } from "./file_source.ts";
 import { type Identity, identityOf, isSameFile } from "./metadata.ts";
+import { systemCode, systemReason } from "./system_error.ts";
 
 /** Another program is changing the archive. */
 export class LockError extends Error {
@@ -21,12 +22,17 @@ export interface LockOptions {
 /** Milliseconds between two tries to get the lock. */
 const RETRY_MS = 50;
 
-/** A regular file, locked against other writers for as long as it is open. Readers are not kept out. */
+/**
+ * A regular file, locked against other writers for as long as it is open. Readers are not kept out. When the system
+ * refuses to write, to cut or to sync it, a {@linkcode SourceError} names the file.
+ */
 export class LockedFile implements AppendableSource, Disposable {
   #size: number;
+  readonly #path: string;
   readonly #file: Deno.FsFile;
 
-  private constructor(file: Deno.FsFile, size: number) {
+  private constructor(path: string, file: Deno.FsFile, size: number) {
+    this.#path = path;
     this.#file = file;
     this.#size = size;
   }
@@ -57,7 +63,7 @@ export class LockedFile implements AppendableSource, Disposable {
       if (!info.isFile || !isSameFile(identityOf(info), identityOf(Deno.statSync(path)))) {
         throw new LockError(`Cannot change "${path}": another file was put in its place meanwhile`);
       }
-      return new LockedFile(file, info.size);
+      return new LockedFile(path, file, info.size);
     } catch (error) {
       file.close();
       throw error;
@@ -86,10 +92,20 @@ export class LockedFile implements AppendableSource, Disposable {
   }
 
   #writeAt(offset: number, bytes: Bytes): void {
-    this.#file.seekSync(offset, Deno.SeekMode.Start);
     // Memory that workers share is not taken as it is.
     const own = bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
-    for (let done = 0; done < own.length;) done += this.#file.writeSync(own.subarray(done));
+    try {
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
+      for (let done = 0; done < own.length;) done += this.#file.writeSync(own.subarray(done));
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  /** The runtime's errors about an open file do not say which one it is. */
+  #named(error: unknown): unknown {
+    if (systemCode(error) === undefined) return error;
+    return new SourceError(`Cannot change "${this.#path}": ${systemReason(error)}`, { cause: error });
   }
 
   /** Writes all of the bytes at the end. */
@@ -103,13 +119,21 @@ export class LockedFile implements AppendableSource, Disposable {
 
   /** Makes it shorter. */
   async truncate(length: number): Promise<void> {
-    await this.#file.truncate(length);
+    try {
+      await this.#file.truncate(length);
+    } catch (error) {
+      throw this.#named(error);
+    }
     this.#size = length;
   }
 
   /** Resolves when all that was written is on the disk. */
   async sync(): Promise<void> {
-    await this.#file.syncData();
+    try {
+      await this.#file.syncData();
+    } catch (error) {
+      throw this.#named(error);
+    }
   }
 
   /** Lets go of the file and of the lock. */

@@ -1,16 +1,17 @@
 /**
  * A neighbour who swaps the folder `a` of a target for a symlink to another one and back, all the time. Posted
- * `{ out, outside, stop }`; says `ready` when it begins and how often it swapped when `stop[0]` is no longer 0.
+ * `{ out, outside, shared }`; counts its swaps in `shared[1]`, says `ready` when it begins, and `done` when `shared[0]`
+ * is no longer 0.
  */
 interface Orders {
   readonly out: string;
   readonly outside: string;
-  readonly stop: Int32Array<SharedArrayBuffer>;
+  readonly shared: Int32Array<SharedArrayBuffer>;
 }
 
 const neighbour = self as unknown as {
   onmessage: (event: MessageEvent<Orders>) => void;
-  postMessage(message: string | number): void;
+  postMessage(message: string): void;
 };
 
 /** Whether it worked: the target may have made an `a` of its own in between, or used the one there is. */
@@ -23,14 +24,13 @@ function attempt(act: () => void): boolean {
   }
 }
 
-neighbour.onmessage = ({ data: { out, outside, stop } }) => {
+neighbour.onmessage = ({ data: { out, outside, shared } }) => {
   neighbour.postMessage("ready");
-  let swaps = 0;
-  while (Atomics.load(stop, 0) === 0) {
+  while (Atomics.load(shared, 0) === 0) {
     attempt(() => Deno.renameSync(`${out}/a`, `${out}/c`));
-    if (attempt(() => Deno.symlinkSync(outside, `${out}/a`))) swaps++;
+    if (attempt(() => Deno.symlinkSync(outside, `${out}/a`))) Atomics.add(shared, 1, 1);
     attempt(() => Deno.removeSync(`${out}/a`, { recursive: true }));
     attempt(() => Deno.renameSync(`${out}/c`, `${out}/a`));
   }
-  neighbour.postMessage(swaps);
+  neighbour.postMessage("done");
 };

@@ -1,3 +1,4 @@
+import "../libraries.ts";
 import { assert } from "@std/assert";
 import { POSIX, testWith } from "../e2e/conditions.ts";
 import { killRounds } from "./kills.ts";
