@@ -4,7 +4,8 @@
  *
  *     deno run -A --v8-flags=--max-semi-space-size=4,--initial-heap-size=32 bench/stages.ts FOLDER…
  *
- * Options: `--work DIR` (where the frames are written, and removed; default: the folder for temporary files).
+ * Options: `--work DIR` (where the frames are written, and removed; default: the folder for temporary files), `--sum`
+ * (prints nothing but the seconds of all stages together).
  *
  * @module
  */
@@ -71,12 +72,17 @@ async function stagesOf(folder: string, work: Deno.MakeTempOptions): Promise<Rec
   return seconds;
 }
 
-const parsed = parseArgs(Deno.args, { string: ["work"] });
+const parsed = parseArgs(Deno.args, { string: ["work"], boolean: ["sum"] });
 const work = parsed.work === undefined ? {} : { dir: String(parsed.work) };
 const folders = parsed._.map(String);
 const columns: Record<Stage, number>[] = [];
 for (const folder of folders) columns.push(await stagesOf(folder, work));
-const right = (title: string) => ({ title, align: "right" } as const);
-const table = STAGES.map((stage) => [stage, ...columns.map((seconds) => seconds[stage].toFixed(2))]);
-const sums = columns.map((seconds) => STAGES.reduce((sum, stage) => sum + seconds[stage], 0).toFixed(2));
-console.log(formatTable([{ title: "stage", align: "left" }, ...folders.map(right)], [...table, ["all", ...sums]]));
+const sums = columns.map((seconds) => STAGES.reduce((sum, stage) => sum + seconds[stage], 0));
+if (parsed.sum) {
+  console.log(sums.reduce((all, sum) => all + sum, 0));
+} else {
+  const right = (title: string) => ({ title, align: "right" } as const);
+  const table = STAGES.map((stage) => [stage, ...columns.map((seconds) => seconds[stage].toFixed(2))]);
+  const all = ["all", ...sums.map((sum) => sum.toFixed(2))];
+  console.log(formatTable([{ title: "stage", align: "left" }, ...folders.map(right)], [...table, all]));
+}

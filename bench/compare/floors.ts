@@ -1,5 +1,5 @@
 /** What the machine takes for the same bytes without an archive: the limits that no archiver gets below. */
-import { fromFileUrl, join } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { V8_FLAGS } from "../program.ts";
 import type { Corpus } from "./corpora.ts";
 import type { Floor } from "./results.ts";
@@ -76,6 +76,12 @@ function measurements(corpus: Corpus, target: string, one: OneFile): Measurement
       name: "seal",
       what: "ChaCha20-Poly1305 of 64 KiB records, all cores",
       pipeline: deno(here("seal_floor.ts"), String(corpus.bytes), String(navigator.hardwareConcurrency)),
+      printed: true,
+    },
+    {
+      name: "stages",
+      what: "all stages of create by Coffer's own functions, processor seconds",
+      pipeline: deno(here("../stages.ts"), "--sum", "--work", dirname(target), cwd),
       printed: true,
     },
   ];

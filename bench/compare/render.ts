@@ -115,7 +115,7 @@ export function floorsTable(results: Comparison): string {
 
 /** Which parts of the work alone bound an action from below, by the names of {@linkcode Floor}. */
 const BOUNDS: Readonly<Record<Action, readonly string[]>> = {
-  create: ["tar", "zstd3-alone"],
+  create: ["tar", "zstd3-alone", "stages"],
   extract: ["cp", "unzstd"],
   list: ["modules"],
   one: ["modules"],
@@ -123,8 +123,8 @@ const BOUNDS: Readonly<Record<Action, readonly string[]>> = {
 };
 /** Nothing is compressed of random bytes: all of them are sealed. */
 const BOUNDS_ON_RANDOM: readonly string[] = ["seal", "modules"];
-/** Floors of one core that a program with several threads can share among all. */
-const SHARED = new Set(["unzstd"]);
+/** Floors of one core, or of all together, that a program with several threads can share among all. */
+const SHARED = new Set(["unzstd", "stages"]);
 
 /** The cells that miss their aim, or do in some rounds: what the aim is in seconds, and what parts of the work take. */
 function missesTable(results: Comparison): string {
