@@ -110,6 +110,7 @@ export class ChangeFinder {
 
   /** Says that an entry to be stored could not be: what the snapshot has at its path stays. */
   async couldNotStore(path: string): Promise<void> {
+    this.counts.stored--;
     for await (const { row } of this.#archive.find(path)) {
       tally(this.#totals, row);
       return;

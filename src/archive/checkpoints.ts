@@ -122,6 +122,7 @@ export class Additions {
 
   /** What an archive has of a path that could not be stored: nothing. */
   couldNotStore(): Promise<void> {
+    this.counts.stored--;
     return Promise.resolve();
   }
 

@@ -184,10 +184,14 @@ async function appendSegment(
     const ending = await writeUpToEnd(work, base, writer);
     options.signal?.throwIfAborted();
     isCheckpoint = ending !== undefined;
+    for (const path of writer.failed) await finder.couldNotStore(path);
     const { kept, gone } = finder.counts;
     const goesOn = base.trailer.checkpoint === true;
-    if (!writer.begun && kept + gone === 0 && options.always !== true && !goesOn) return undefined;
-    for (const path of writer.failed) await finder.couldNotStore(path);
+    if (writer.stored.entries + kept + gone === 0 && options.always !== true && !isCheckpoint && !goesOn) {
+      // Blocks may have been written, of what could not be read to its end: there is nothing in them for anybody.
+      if (writer.begun) await discard(writer, target, fileEnd);
+      return undefined;
+    }
     if (options.isPartial?.()) writer.markPartial();
     const tables = tablesBehind(base, await base.segments.newestEnd());
     const inheritance = ending ?? inherit(base, finder, stored, writer.stored.entries);
@@ -225,6 +229,12 @@ async function writeUpToEnd(
     const inherited = await inheritForCheckpoint(base, writer, finder);
     if (inherited !== undefined) return inherited;
   }
+}
+
+/** Takes back a segment that was begun, and has nothing to say. */
+async function discard(writer: SegmentWriter, target: AppendableSource, length: number): Promise<void> {
+  writer.abandon();
+  if (target.size > length) await target.truncate(length);
 }
 
 /** Whatever could not be written is met here too, and matters less than why. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Archive, type OpenOptions } from "../../src/archive/archive.ts";
 import { ChangeFinder } from "../../src/archive/changes.ts";
-import type { PlannedEntry } from "../../src/archive/planner.ts";
+import { BLOCK_BYTES, type PlannedEntry } from "../../src/archive/planner.ts";
 import { ArchiveStream, SeveralSnapshotsError } from "../../src/archive/stream_reader.ts";
 import { updateArchive } from "../../src/archive/update.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
@@ -176,10 +176,38 @@ Deno.test("updateArchive() keeps what the snapshot has when a file cannot be rea
     onProblem: ({ path }) => problems.push(path),
   });
   assertEquals(problems, ["f"]);
+  assertEquals(finder.counts, { stored: 1, kept: 0, moved: 0, gone: 0 });
   assertEquals(await treeOf(target), { "f": "good", "g": "changed" });
   assert((await Archive.open(nativeEngine, target, KEYS)).trailer.partial);
   await verify(target);
 });
+
+for (const [what, failsAt] of [["read", "all"], ["read to its end", BLOCK_BYTES]] as const) {
+  for (const recovery of [0, 5]) {
+    const how = `cannot be ${what} and nothing else has changed (${recovery} %)`;
+    Deno.test(`updateArchive() appends nothing when a file ${how}`, async () => {
+      const before = itemsOf({ "f": "good", "g": "g" });
+      const stored = { access: new MemoryFiles(before), ...(recovery === 0 ? {} : { recovery }) };
+      const { known } = await createInMemory(asFiles(before), stored);
+      const target = new MemoryArchive(known);
+      const bytes = target.bytes.slice();
+      const items = itemsOf({ "f": "changed".padEnd(2 * BLOCK_BYTES), "g": "g", "new": "n".padEnd(2 * BLOCK_BYTES) });
+      const archive = await Archive.open(nativeEngine, target, KEYS);
+      const access = new MemoryFiles(items, { "f": { failsAt }, "new": { failsAt } });
+      const finder = new ChangeFinder(nativeEngine, archive, { isGone: () => true, access });
+      const problems: string[] = [];
+      const written = await updateArchive(nativeEngine, target, archive, finder, asFiles(items), {
+        access,
+        onProblem: ({ path }) => problems.push(path),
+        isPartial: () => true,
+      });
+      assertEquals(written, undefined);
+      assertEquals(problems, ["f", "new"]);
+      assertEquals(finder.counts, { stored: 0, kept: 0, moved: 0, gone: 0 });
+      assertEquals(target.bytes, bytes);
+    });
+  }
+}
 
 Deno.test("Archive.open() refuses an archive that was cut to an earlier snapshot, unless that is accepted", async () => {
   const target = await created(FIRST);
