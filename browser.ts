@@ -230,7 +230,10 @@ export function readArchive(
 
 /**
  * Reads every byte of an archive and checks all there is to check: every seal, every limit, and that content, catalog,
- * index, header and end agree. One pass, constant memory.
+ * index, header and end agree. One pass, constant memory. Of several snapshots, and of a deduplicated archive, the
+ * newest is then put together with random access: whether it holds what it says, and whether files that were kept or
+ * moved have their content. That is left out when `input` is a stream, and of earlier snapshots: who reads them finds
+ * out.
  *
  * @example
  * ```ts

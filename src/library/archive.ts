@@ -56,7 +56,8 @@ export interface Archive extends ArchiveSummary {
    */
   diff(from: SnapshotName): AsyncIterableIterator<EntryChange, undefined, undefined>;
   /**
-   * Reads and checks every byte of the archive. A key is derived from the passphrase once more.
+   * Reads and checks every byte of the archive, and that its newest snapshot can be put together. A key is derived from
+   * the passphrase once more.
    *
    * @throws {ArchiveError} at the first thing that is wrong, with its place.
    */

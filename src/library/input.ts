@@ -30,6 +30,11 @@ function randomAccess(input: unknown): Source | undefined {
   return typeof source?.read === "function" && typeof source.size === "number" ? source as Source : undefined;
 }
 
+/** Whether an archive is handed in with random access. */
+export function hasRandomAccess(input: ArchiveInput | ArchiveStreamInput): input is ArchiveInput {
+  return randomAccess(input) !== undefined;
+}
+
 /**
  * One kind of random access for all of them, which ends with the signal.
  *
@@ -54,7 +59,7 @@ export function sourceOf(input: ArchiveInput, signal: AbortSignal | undefined): 
  * @throws {TypeError} for anything else.
  */
 export function inOrder(input: ArchiveInput | ArchiveStreamInput, signal: AbortSignal | undefined): Intake<Bytes> {
-  if (randomAccess(input) !== undefined) return byteIntake(chunksOf(sourceOf(input as ArchiveInput, signal)), signal);
+  if (hasRandomAccess(input)) return byteIntake(chunksOf(sourceOf(input, signal)), signal);
   if (!isValues(input)) throw new TypeError("Cannot read an archive: it is neither a stream nor a Source nor bytes");
   return byteIntake(input as Values<Bytes>, signal);
 }

@@ -1,5 +1,6 @@
 /** Archives of several snapshots through the library. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertArrayIncludes, assertEquals, assertRejects } from "@std/assert";
+import { decodeHex } from "@std/encoding/hex";
 import {
   ArchiveError,
   fileSource,
@@ -12,6 +13,7 @@ import {
 import { create, expectExit, PASSPHRASE } from "../e2e/program.ts";
 import { inFolder } from "../e2e/conditions.ts";
 import { writeTree } from "../e2e/trees.ts";
+import { archiveOf, readVector, vectorNames } from "../vectors/vector_file.ts";
 
 Deno.test("openArchive() opens the newest snapshot or another, lists them, and knows the one expected", async () => {
   await inFolder(async (folder) => {
@@ -40,4 +42,21 @@ Deno.test("openArchive() opens the newest snapshot or another, lists them, and k
     assertEquals((await verifyArchive(source, options)).id, archive.id);
     await assertRejects(() => readArchive(Deno.readFileSync(path), options).next(), SeveralSnapshotsError);
   });
+});
+
+Deno.test("verifyArchive() finds what only putting the newest snapshot together shows, with random access", async () => {
+  const found: string[] = [];
+  for (const name of vectorNames().filter((name) => /^(kept|moved|shared)_/.test(name))) {
+    const vector = readVector(name);
+    const { stream, seek, key } = vector;
+    if (stream.outcome !== "none" || seek.outcome === "none" || !("archiveKey" in key)) continue;
+    const bytes = await archiveOf(vector);
+    const options = { archiveKey: decodeHex(key.archiveKey) };
+    const error = await assertRejects(() => verifyArchive(bytes, options), ArchiveError, undefined, name);
+    assertEquals(error.code, seek.outcome, name);
+    // A stream cannot go back to what it passed.
+    await verifyArchive([bytes], options);
+    found.push(name);
+  }
+  assertArrayIncludes(found, ["kept_of_another_path"]);
 });
