@@ -31,7 +31,7 @@ export class IndexedBlock {
     const { count, paths } = this.#block.rows;
     const end = Math.min(count, this.#next + NEAR_ROWS);
     let index: number | undefined = this.#next;
-    while (index < end && paths.text(index) !== path) index++;
+    while (index < end && !paths.is(index, path)) index++;
     if (index === end) {
       this.#indexes ??= new Map(Array.from({ length: count }, (_, i) => [paths.text(i), i]));
       index = this.#indexes.get(path);

@@ -24,7 +24,7 @@ import { FrameSource, type OpenedFrame } from "./frame_source.ts";
 import type { RecordKeys } from "./record_cipher.ts";
 import type { Source } from "./source.ts";
 
-/** Segments whose frames are kept ready to be read. */
+/** Segments whose keys and frames are kept at hand. */
 const KEPT_SEGMENTS = 16;
 
 /** What opens the frames of one segment. */
@@ -55,6 +55,7 @@ export class Segments {
   readonly newest: ListedSegment;
   readonly #source: Source;
   readonly #frames = new Map<number, FrameSource>();
+  readonly #accesses = new Map<number, SegmentAccess>();
   readonly #pages = new Map<number, Promise<readonly ListedSegment[]>>();
   readonly #deduplicated: boolean | undefined;
   #end: SegmentEnd | undefined;
@@ -218,15 +219,19 @@ export class Segments {
     const { engine, suite } = this.keys;
     const cipher = new FrameCipher(engine, suite, segmentKey);
     const frames = new FrameSource(this.#source, cipher, this.bodyOffset, { start: start.offset, end });
-    const oldest = this.#frames.keys().next();
-    if (this.#frames.size >= KEPT_SEGMENTS && oldest.done !== true) this.#frames.delete(oldest.value);
+    dropOldest(this.#frames);
     this.#frames.set(number, frames);
     return frames;
   }
 
   /** What opens the frames of a segment elsewhere. */
   async access(number: number): Promise<SegmentAccess> {
-    return this.#accessOf(await this.get(number));
+    const kept = this.#accesses.get(number);
+    if (kept !== undefined) return kept;
+    const access = this.#accessOf(await this.get(number));
+    dropOldest(this.#accesses);
+    this.#accesses.set(number, access);
+    return access;
   }
 
   #accessOf({ locator }: ListedSegment): SegmentAccess {
@@ -254,6 +259,12 @@ export class Segments {
     }
     return runs;
   }
+}
+
+/** Makes room for one more segment. */
+function dropOldest(kept: Map<number, unknown>): void {
+  const oldest = kept.keys().next();
+  if (kept.size >= KEPT_SEGMENTS && oldest.done !== true) kept.delete(oldest.value);
 }
 
 function misplaced(): ArchiveError {

@@ -132,7 +132,7 @@ function exitCodeFor(problems: readonly RestoreProblem[]): ExitCode {
 
 function counting(progress: Progress) {
   return ({ bytes, entries, path }: { bytes: number; entries: number; path: string }) =>
-    progress.add(bytes, entries, path === "" ? undefined : escapeName(path));
+    progress.add(bytes, entries, path === "" ? undefined : path);
 }
 
 function report(

@@ -17,6 +17,9 @@ import { type ExtractOptions, type ExtractReport, Restorer } from "./restorer.ts
 const CONTENT: ReadonlySet<EntryKind> = new Set(["file", "directory"]);
 /** What is made or finished on the second. */
 const FINISHED: ReadonlySet<EntryKind> = new Set(["directory", "symlink", "hardlink", "fifo"]);
+const EVERYTHING: ReadonlySet<EntryKind> = new Set([...CONTENT, ...FINISHED]);
+/** Entries of the second way that are remembered from the first; with more, the catalog is read again. */
+const KEPT_ENTRIES = 16_384;
 
 /**
  * Restores from an archive with random access: reads the catalog and the blocks that are needed.
@@ -34,12 +37,16 @@ export async function extractArchive(
   const isTurn = everySoManyCalls();
   const restoreHere = (entry: PageEntry, path: string) =>
     restoreFile(archive, restorer, { ...entry, continued: false }, false, path, turn);
+  const finished = new KeptEntries();
   const crew = options.crew?.(restorer.host(restoreHere, (entry) => archive.read(entry)));
   try {
     const restore = (entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
+      const { kind } = entry.row;
+      if (FINISHED.has(kind)) finished.add(entry);
+      if (!CONTENT.has(kind)) return undefined;
       const path = options.place(entry.row);
       if (path === undefined) return undefined;
-      if (entry.row.kind === "directory") {
+      if (kind === "directory") {
         restorer.directory(entry.row, path);
         return undefined;
       }
@@ -47,7 +54,7 @@ export async function extractArchive(
       // Most entries are taken at once, and awaiting nothing costs more than that.
       return taken === true ? undefined : restoreUnlessTaken(taken, archive, restorer, entry, more, path, turn);
     };
-    await visitEntries(archive, options.prefixes, CONTENT, (entry, more) => {
+    await visitEntries(archive, options.prefixes, EVERYTHING, (entry, more) => {
       options.signal?.throwIfAborted();
       return isTurn() ? turn().then(() => restore(entry, more)) : restore(entry, more);
     });
@@ -60,12 +67,32 @@ export async function extractArchive(
     if (path === undefined || restorer.finishEntry(entry.row, path)) return undefined;
     return copyLinked(archive, restorer, entry.row, path, turn);
   };
-  await visitEntries(archive, options.prefixes, FINISHED, (entry) => {
+  const visit = (entry: CatalogEntry): Promise<void> | undefined => {
     options.signal?.throwIfAborted();
     if (entry.continued) return undefined;
     return isTurn() ? turn().then(() => finish(entry)) : finish(entry);
-  });
+  };
+  if (finished.entries === undefined) {
+    await visitEntries(archive, options.prefixes, FINISHED, visit);
+  } else {
+    for (const entry of finished.entries) {
+      const visiting = visit(entry);
+      if (visiting !== undefined) await visiting;
+    }
+  }
   return restorer.done();
+}
+
+/** Remembers entries, as long as they are not too many. */
+class KeptEntries {
+  /** In their order; `undefined` when there were too many. */
+  entries: CatalogEntry[] | undefined = [];
+
+  add(entry: CatalogEntry): void {
+    if (this.entries === undefined) return;
+    if (this.entries.length < KEPT_ENTRIES) this.entries.push(entry);
+    else this.entries = undefined;
+  }
 }
 
 async function restoreUnlessTaken(

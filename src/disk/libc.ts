@@ -14,6 +14,7 @@ const SYMBOLS = {
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // Its third parameter is variadic in C; both architectures below pass such integers as they pass any other.
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
+  mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   // What a call reads or writes is below 2^31 bytes, so that the low half of the result is all of it.
   pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
@@ -54,6 +55,8 @@ export interface Libc {
   open(path: string, flags: number, mode: number): number;
   /** The same for a name in an open folder that is there. */
   openIn(folder: number, name: string, flags: number): number;
+  /** Makes a folder in an open one; 0 when it did. */
+  makeFolderIn(folder: number, name: string, mode: number): number;
   close(descriptor: number): number;
   /** Bytes read at a position. */
   read(descriptor: number, into: Bytes, position: number): number;
@@ -268,6 +271,10 @@ class Calls implements Libc {
 
   openIn(folder: number, name: string, flags: number): number {
     return this.#setPath(name) ? this.#c.openat(folder, this.#path, flags | O_CLOEXEC, 0) : -1;
+  }
+
+  makeFolderIn(folder: number, name: string, mode: number): number {
+    return this.#setPath(name) ? this.#c.mkdirat(folder, this.#path, mode) : -1;
   }
 
   close(descriptor: number): number {

@@ -132,13 +132,17 @@ export class RestoreTarget implements Disposable {
     return this.#attempt(path, () => {
       const folder = this.#folders.enterAgain(path);
       if (!folder.made && !this.#overwrite) return false;
-      this.#folders.withDescriptor(folder, (descriptor) => {
-        if (descriptor !== undefined) this.#metadata.set(descriptor, row, path);
-        else this.#metadata.setFolderTimes(folder.prefix, row, path);
-      });
+      if (!this.#folders.setDirectly(folder, this.#metadata, row)) this.#setFolder(folder, row, path);
       this.#folders.finished(path);
       if (path === ROOT_PATH) this.#rootFinished = true;
       return true;
+    });
+  }
+
+  #setFolder(folder: OpenFolder, row: Row, path: string): void {
+    this.#folders.withDescriptor(folder, (descriptor) => {
+      if (descriptor !== undefined) this.#metadata.set(descriptor, row, path);
+      else this.#metadata.setFolderTimes(folder.prefix, row, path);
     });
   }
 

@@ -4,7 +4,6 @@ import type { Row } from "../format/row.ts";
 import { O_NOFOLLOW } from "./descriptors.ts";
 import { type DiskCalls, diskCalls, writeFully } from "./disk_calls.ts";
 import { libc } from "./libc.ts";
-import { millisecondsOf } from "./metadata.ts";
 import type { MetadataSetter } from "./restore_metadata.ts";
 import type { Piece } from "./restore_options.ts";
 
@@ -66,15 +65,13 @@ function makeDirectly(
   discard: () => void,
 ): boolean {
   const calls = libc();
-  const modified = millisecondsOf(row.mtime);
-  if (calls === undefined || metadata.setsOwners || modified < 0 || lengthOf(pieces) !== row.size) return false;
+  if (calls === undefined || !metadata.canSetDirectly(row) || lengthOf(pieces) !== row.size) return false;
   const descriptor = calls.open(location, CREATE, 0o600);
   if (descriptor < 0) return false;
   let made = false;
   try {
     made = pieces.every(({ fileOffset, bytes }) => calls.write(descriptor, bytes, fileOffset) === bytes.length) &&
-      calls.setMode(descriptor, row.mode & metadata.modeBits) === 0 &&
-      calls.setTimes(descriptor, metadata.accessed.getTime(), modified) === 0;
+      metadata.setDirectly(calls, descriptor, row);
   } finally {
     calls.close(descriptor);
     if (!made) discard();

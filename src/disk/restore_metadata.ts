@@ -1,7 +1,8 @@
 /** Setting what a row says about an entry: owner, mode and times, through the descriptor of what this run made. */
 import type { Row } from "../format/row.ts";
 import type { DiskCalls } from "./disk_calls.ts";
-import { OwnerNames } from "./metadata.ts";
+import type { Libc } from "./libc.ts";
+import { millisecondsOf, OwnerNames } from "./metadata.ts";
 import { isFatal } from "./system_error.ts";
 
 const PERMISSION_BITS = 0o777;
@@ -60,6 +61,20 @@ export class MetadataSetter {
     // After the owner: changing it clears set-id bits.
     this.#attempt(path, "its mode", () => this.#calls.setMode(descriptor, row.mode & bits));
     this.#attempt(path, "its times", () => this.#calls.setTimes(descriptor, this.accessed, row.mtime));
+  }
+
+  /**
+   * Does what {@linkcode set} does by the C library's calls, whoever opened the descriptor. False when something was
+   * not set, and then all of it is for the runtime's calls to set, which say what is wrong.
+   */
+  setDirectly(calls: Libc, descriptor: number, row: Row): boolean {
+    return this.canSetDirectly(row) && calls.setMode(descriptor, row.mode & this.modeBits) === 0 &&
+      calls.setTimes(descriptor, this.accessed.getTime(), millisecondsOf(row.mtime)) === 0;
+  }
+
+  /** Whether there is nothing in a row that {@linkcode setDirectly} does not set. */
+  canSetDirectly(row: Row): boolean {
+    return !this.setsOwners && millisecondsOf(row.mtime) >= 0;
   }
 
   /** Sets the metadata of a symlink. */

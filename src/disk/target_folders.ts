@@ -8,10 +8,13 @@
  */
 import * as fs from "node:fs";
 import { ROOT_PATH } from "../format/path.ts";
+import type { Row } from "../format/row.ts";
 import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, reach } from "./descriptors.ts";
-import type { DiskCalls } from "./disk_calls.ts";
+import { type DiskCalls, diskCalls } from "./disk_calls.ts";
+import { type Libc, libc } from "./libc.ts";
 import { PathHasher } from "./path_hashes.ts";
 import { Refusal } from "./refusal.ts";
+import type { MetadataSetter } from "./restore_metadata.ts";
 import { isFatal, systemCode } from "./system_error.ts";
 import { temporaryName } from "./temporary_name.ts";
 
@@ -26,6 +29,8 @@ export interface OpenFolder {
   readonly prefix: string;
   /** Its descriptor, where {@linkcode Containment} is `descriptor`. */
   readonly descriptor: number | undefined;
+  /** Whether the C library opened it: then only that closes it, and the runtime does not know the descriptor. */
+  readonly direct: boolean;
   /** Device number. */
   readonly dev: number;
   /** Inode number, where it is known exactly. */
@@ -47,6 +52,8 @@ export class TargetFolders {
   /** The target itself. */
   readonly root: OpenFolder;
   readonly #calls: DiskCalls;
+  /** The C library's calls, where nothing else is put in their place. */
+  readonly #direct: Libc | undefined;
   readonly #fresh: boolean;
   readonly #open = new Map<string, OpenFolder>();
   readonly #hasher = new PathHasher();
@@ -63,6 +70,7 @@ export class TargetFolders {
     this.#calls = calls;
     this.#fresh = fresh;
     this.containment = descriptorsWork() ? "descriptor" : "checked";
+    this.#direct = calls === diskCalls && this.containment === "descriptor" ? libc() : undefined;
     this.root = this.containment === "descriptor" ? this.#openRoot(location) : this.#lookAtRoot(location);
     const key = this.#key(this.root.dev, this.root.inode, this.root.prefix);
     if (key !== undefined) this.#known.set(key, this.#hasher.hash(ROOT_PATH) * 2 + (fresh ? 1 : 0));
@@ -76,6 +84,7 @@ export class TargetFolders {
         path: ROOT_PATH,
         prefix: `${descriptorPath(descriptor)}/`,
         descriptor,
+        direct: false,
         ...known(info),
         made: this.#fresh,
       };
@@ -90,7 +99,7 @@ export class TargetFolders {
     const info = this.#calls.lookAt(real);
     if (info === undefined) throw Object.assign(new Error(`ENOENT: no folder "${location}"`), { code: "ENOENT" });
     const prefix = real.endsWith("/") ? real : `${real}/`;
-    return { path: ROOT_PATH, prefix, descriptor: undefined, ...known(info), made: this.#fresh };
+    return { path: ROOT_PATH, prefix, descriptor: undefined, direct: false, ...known(info), made: this.#fresh };
   }
 
   /** A path for the system to `name` in a folder, checked as far as this platform can. */
@@ -138,21 +147,32 @@ export class TargetFolders {
   /** A second hold on a folder that outlives its place among the open ones; give it to {@linkcode release}. */
   hold(folder: OpenFolder): OpenFolder {
     if (folder.descriptor === undefined) return folder;
-    const descriptor = this.#calls.open(`${folder.prefix}.`, ENTER);
-    return { ...folder, descriptor, prefix: `${descriptorPath(descriptor)}/` };
+    const opened = this.#direct?.openIn(folder.descriptor, ".", ENTER) ?? -1;
+    const direct = opened >= 0;
+    const descriptor = direct ? opened : this.#calls.open(`${folder.prefix}.`, ENTER);
+    return { ...folder, descriptor, direct, prefix: `${descriptorPath(descriptor)}/` };
   }
 
   /** Ends a {@linkcode hold}. */
   release(folder: OpenFolder): void {
-    if (folder.descriptor !== undefined) this.#calls.close(folder.descriptor);
+    const { descriptor, direct } = folder;
+    if (descriptor === undefined) return;
+    if (direct) this.#direct?.close(descriptor);
+    else this.#calls.close(descriptor);
+  }
+
+  /** Sets what a row says of a folder by the C library's calls; false where that is for others to do. */
+  setDirectly({ descriptor, direct }: OpenFolder, metadata: MetadataSetter, row: Row): boolean {
+    return direct && descriptor !== undefined && this.#direct !== undefined &&
+      metadata.setDirectly(this.#direct, descriptor, row);
   }
 
   /** Calls `use` with a descriptor of the folder; `undefined` on systems that cannot open folders. */
   withDescriptor(folder: OpenFolder, use: (descriptor: number | undefined) => void): void {
-    if (folder.descriptor !== undefined) return use(folder.descriptor);
-    this.#verify(folder);
+    if (folder.descriptor !== undefined && !folder.direct) return use(folder.descriptor);
+    if (folder.descriptor === undefined) this.#verify(folder);
     if (Deno.build.os === "windows") return use(undefined);
-    const descriptor = this.#calls.open(folder.prefix, ENTER);
+    const descriptor = this.#calls.open(folder.direct ? `${folder.prefix}.` : folder.prefix, ENTER);
     try {
       const info = this.#calls.status(descriptor);
       if (!isSame(folder, info)) throw new Refusal("unsafe", "it was replaced by another folder meanwhile");
@@ -216,14 +236,21 @@ export class TargetFolders {
 
   #step(parent: OpenFolder, name: string, path: string, make: boolean): OpenFolder {
     const location = this.at(parent, name);
-    const made = make && this.#make(location, path);
+    const madeDirectly = make && this.#makeDirectly(parent, name, path);
+    const opened = this.#openDirectly(parent, name, path, madeDirectly, location);
+    if (opened !== undefined) {
+      this.#keep(opened);
+      return opened;
+    }
+    const made = madeDirectly || (make && this.#make(location, path));
     let folder: OpenFolder;
     if (this.containment === "descriptor") {
       const descriptor = this.#openFolder(location, path);
       try {
         const info = this.#calls.status(descriptor);
-        const ours = this.#admit(info, path, made, location);
-        folder = { path, prefix: `${descriptorPath(descriptor)}/`, descriptor, ...known(info), made: ours };
+        const ours = this.#admit(known(info), path, made, location);
+        const prefix = `${descriptorPath(descriptor)}/`;
+        folder = { path, prefix, descriptor, direct: false, ...known(info), made: ours };
       } catch (error) {
         this.#calls.close(descriptor);
         throw error;
@@ -232,18 +259,57 @@ export class TargetFolders {
       const info = this.#calls.lookAt(location);
       if (info === undefined) throw Object.assign(new Error(`ENOENT: no folder "${path}"`), { code: "ENOENT" });
       if (!info.isDirectory) throw notAFolder(path, info);
-      const ours = this.#admit(info, path, made, location);
-      folder = { path, prefix: `${location}/`, descriptor: undefined, ...known(info), made: ours };
+      const ours = this.#admit(known(info), path, made, location);
+      folder = { path, prefix: `${location}/`, descriptor: undefined, direct: false, ...known(info), made: ours };
     }
     this.#keep(folder);
     return folder;
   }
 
+  /** Of a new folder: in a fresh target nobody else can look in; elsewhere nobody may before it has its own mode. */
+  get #newMode(): number {
+    return this.#fresh ? 0o777 : 0o700;
+  }
+
+  /** Makes a folder by the C library's call; why it did not, or what stands there, is for {@linkcode #make} to say. */
+  #makeDirectly({ descriptor }: OpenFolder, name: string, path: string): boolean {
+    const calls = this.#direct;
+    if (calls === undefined || descriptor === undefined) return false;
+    if (calls.makeFolderIn(descriptor, name, this.#newMode) !== 0) return false;
+    if (!this.#fresh) this.#unfinished.add(path);
+    return true;
+  }
+
+  /** Enters a folder by the C library's calls; `undefined` where it is for the runtime's to say why that fails. */
+  #openDirectly(
+    parent: OpenFolder,
+    name: string,
+    path: string,
+    made: boolean,
+    location: string,
+  ): OpenFolder | undefined {
+    const calls = this.#direct;
+    if (calls === undefined || parent.descriptor === undefined) return undefined;
+    const descriptor = calls.openIn(parent.descriptor, name, ENTER);
+    if (descriptor < 0) return undefined;
+    let entered: OpenFolder | undefined;
+    try {
+      const status = calls.statusOf(descriptor);
+      if (status === undefined) return undefined;
+      const { dev, inode } = status;
+      const ours = this.#admit({ dev, inode }, path, made, location);
+      const prefix = `${descriptorPath(descriptor)}/`;
+      entered = { path, prefix, descriptor, direct: true, dev, inode, made: ours };
+      return entered;
+    } finally {
+      if (entered === undefined) calls.close(descriptor);
+    }
+  }
+
   /** Makes a folder unless the name is taken; returns whether it did. */
   #make(location: string, path: string): boolean {
     try {
-      // In a fresh target nobody else can look in; elsewhere nobody may until the stored mode is known.
-      this.#calls.makeDirectory(location, this.#fresh ? 0o777 : 0o700);
+      this.#calls.makeDirectory(location, this.#newMode);
     } catch (error) {
       if (systemCode(error) === "EEXIST") return false;
       throw error;
@@ -264,8 +330,13 @@ export class TargetFolders {
   }
 
   /** Remembers which folder a path leads to, and refuses a second path to it; returns whether this run made it. */
-  #admit(info: Deno.FileInfo, path: string, made: boolean, location: string): boolean {
-    const key = this.#key(info.dev, known(info).inode, location);
+  #admit(
+    { dev, inode }: { readonly dev: number; readonly inode: number | undefined },
+    path: string,
+    made: boolean,
+    location: string,
+  ): boolean {
+    const key = this.#key(dev, inode, location);
     if (key === undefined) return made;
     const hash = this.#hasher.hash(path);
     const seen = this.#known.get(key);

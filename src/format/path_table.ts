@@ -70,6 +70,18 @@ export class PathTable {
     return i === both ? length - other.length : rank(bytes[start + i] as number) - rank(other[i] as number);
   }
 
+  /** Whether one of them is this path: without a string for it, where its bytes are characters. */
+  is(index: number, path: string): boolean {
+    if (!this.#isPlain) return this.text(index) === path;
+    const { bytes } = this;
+    const start = this.starts[index] as number;
+    let i = (this.starts[index + 1] as number) - start;
+    if (i !== path.length) return false;
+    // Neighbours differ at their ends.
+    while (i > 0 && bytes[start + i - 1] === path.charCodeAt(i - 1)) i--;
+    return i === 0;
+  }
+
   /** One of them as text. */
   text(index: number): string {
     const start = this.starts[index] as number;

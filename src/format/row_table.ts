@@ -172,7 +172,7 @@ export class RowTable {
       this.nanoseconds[index] === row.mtime.nanoseconds && this.modes[index] === row.mode &&
       this.inodes[index] === row.inode && this.ctimes[index] === row.ctime && this.devs[index] === row.dev &&
       this.kind(index) === row.kind && this.isChanged(index) === row.changed &&
-      (this.links === undefined ? "" : this.links[index]) === row.link && this.paths.text(index) === row.path &&
+      (this.links === undefined ? "" : this.links[index]) === row.link && this.paths.is(index, row.path) &&
       equalOwners(this.owner(index), row.owner) && equalHashes(this.hashes?.[index], row.contentHash);
   }
 

@@ -60,7 +60,7 @@ export async function verifyArchive(
   }
 }
 
-/** Puts the newest snapshot together from what all of them hold, which has been read, and checks what only that shows. */
+/** Puts the newest snapshot together from what all of them hold, and checks what only that shows. */
 async function checkNewest(
   engine: Engine,
   source: Source,

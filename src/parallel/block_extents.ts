@@ -14,7 +14,9 @@ export function isSame(a: BlockPlace, b: BlockPlace): boolean {
 
 /** Bytes of extents together. */
 export function sum(extents: readonly Extent[]): number {
-  return extents.reduce((total, { length }) => total + length, 0);
+  let total = 0;
+  for (const { length } of extents) total += length;
+  return total;
 }
 
 /** Extents by the block that they lie in: where content is shared, they go back and forth between some. */

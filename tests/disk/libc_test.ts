@@ -93,3 +93,26 @@ Deno.test({
     });
   },
 });
+
+Deno.test({
+  name: "libc().makeFolderIn() makes a folder where nothing is, and never through a symlink",
+  ...there,
+  fn() {
+    withFolder((folder) => {
+      Deno.writeTextFileSync(`${folder}/file`, "");
+      Deno.symlinkSync("nowhere", `${folder}/link`);
+      const descriptor = calls!.open(folder, fs.constants.O_RDONLY, 0);
+      try {
+        assertEquals(calls!.makeFolderIn(descriptor, "ö", 0o700), 0);
+        assertEquals((Deno.statSync(`${folder}/ö`).mode ?? 0) % 0o1000, 0o700);
+        for (const name of ["ö", "file", "link", "missing/below", "nul\0", "", "x".repeat(5000)]) {
+          assert(calls!.makeFolderIn(descriptor, name, 0o700) !== 0, name);
+        }
+        assertEquals(calls!.list(descriptor), undefined);
+        assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(), ["file", "link", "ö"]);
+      } finally {
+        calls!.close(descriptor);
+      }
+    });
+  },
+});

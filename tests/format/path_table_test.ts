@@ -70,6 +70,7 @@ Deno.test("PathTable says how paths stand to each other as comparePaths() does",
         assertEquals(Math.sign(way), Math.sign(comparePaths(a, b)), JSON.stringify([a, b]));
       }
       assertEquals(PathTable.of(a).text(0), a);
+      assertEquals([between.is(1, a), between.is(1, b)], [true, a === b]);
       found[order] = (found[order] as number) + 1;
     }),
     { numRuns: 3000 },

@@ -262,3 +262,21 @@ Deno.test("restoreInParallel() ends with the files named when a worker fails, an
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a"]);
   });
 });
+
+Deno.test("extractArchive() finishes all folders and links of a tree that has more of them than are remembered", async () => {
+  await withFolder(async (folder) => {
+    const mtime = { seconds: 1_000_000, nanoseconds: 0 };
+    const entries = [entry("a", "file", noise(10)), entry("b", "hardlink", undefined, { link: "a" })];
+    for (let i = 10_000; i < 26_400; i++) entries.push(entry(`d${i}`, "directory", undefined, { mode: 0o750, mtime }));
+    entries.push(entry("z", "symlink", undefined, { link: "a", mtime }));
+    Deno.writeFileSync(`${folder}/archive`, await archiveOf(entries, { blockBytes: 2 ** 20 }));
+    const out = `${folder}/out`;
+    assertEquals((await extract(`${folder}/archive`, 1, out)).entries, entries.length);
+    for (const name of ["d10000", "d26399"]) {
+      const { mode, mtime: found } = Deno.lstatSync(`${out}/${name}`);
+      assertEquals([(mode ?? 0) % 0o1000, found?.getTime()], [0o750, 1e9], name);
+    }
+    assertEquals(Deno.lstatSync(`${out}/b`).ino, Deno.lstatSync(`${out}/a`).ino);
+    assertEquals(Deno.readLinkSync(`${out}/z`), "a");
+  });
+});
