@@ -13,7 +13,7 @@ import { ArchiveError } from "../format/errors.ts";
 import type { CommandContext } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
-import { type CheckedFile, openToCheckBehind, openToCheckByName } from "./check_archive.ts";
+import { type CheckedFile, openToCheckBehind } from "./check_archive.ts";
 import { attempt, type OpenedFile } from "./open_archive.ts";
 import type { OpeningOptions, SnapshotOptions } from "./options.ts";
 import { temporaryFolder } from "./system.ts";
@@ -69,13 +69,12 @@ export async function openInput(
   return pipe.kept === undefined ? await asStream(pipe, options, false) : await atRandom(pipe, options);
 }
 
-/** Opens an archive to be checked as a whole. `onOpening` hears with what, the last time with what opened it. */
-export async function openToCheck(
+/** Opens the archive on standard input to be checked as a whole; `onOpening` hears with what opened it. */
+export async function openInputToCheck(
   context: CommandContext,
   options: OpeningOptions & SnapshotOptions,
   onOpening: (how: OpenOptions) => void,
 ): Promise<CheckedFile | PipedStream> {
-  if (options.archive !== "-") return await openToCheckByName(context, options, onOpening);
   const pipe = await openPipe(context, options, {
     inOnePass: true,
     withoutHeader: false,

@@ -4,18 +4,16 @@ import { checkSnapshot } from "../archive/check_snapshot.ts";
 import { pauseEvery } from "../archive/pause.ts";
 import { orBest } from "../archive/snapshots.ts";
 import type { StreamEvent } from "../archive/stream_reader.ts";
-import { type Difference, TreeComparison } from "../disk/compare.ts";
+import type { Difference, TreeComparison } from "../disk/compare.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { Trailer } from "../format/tables.ts";
 import { type CheckedBlock, checkInParallel, type ParallelChecker } from "../parallel/check_blocks.ts";
 import type { EarlyWorkers } from "../parallel/early_workers.ts";
 import type { CommandContext } from "./command.ts";
-import { compareSnapshot } from "./compare_snapshot.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
-import { tellDamage } from "./survey.ts";
 import type { VerifyOptions } from "./options.ts";
-import type { CheckedFile } from "./check_archive.ts";
-import { openToCheck, type PipedStream } from "./piped_archive.ts";
+import { type CheckedFile, openToCheckByName } from "./check_archive.ts";
+import type { PipedStream } from "./piped_archive.ts";
 import { escapeName, quoteName } from "./ui/escape.ts";
 import { formatBytes, formatItems } from "./ui/quantities.ts";
 
@@ -29,20 +27,27 @@ export async function verify(
   let how: OpenOptions = { keys: [] };
   // Whether it is intact can be said of an unfinished archive too.
   const checking = options.against === undefined ? { ...options, snapshot: orBest(options.snapshot) } : options;
-  using opened = await openToCheck(context, checking, (tried) => how = tried);
+  const onOpening = (tried: OpenOptions) => {
+    how = tried;
+  };
+  using opened = options.archive === "-"
+    ? await (await import("./piped_archive.ts")).openInputToCheck(context, checking, onOpening)
+    : await openToCheckByName(context, checking, onOpening);
   // What a stream of one snapshot gives is that snapshot; otherwise it is put together from what all of them hold.
   const { archive } = opened;
   const inOnePass = archive?.newest.locator.segment.number === 0 && !archive.isDeduplicated;
   const snapshot = inOnePass ? undefined : archive;
   const differences: Difference[] = [];
   using progress = ui.progress("Verifying");
-  const comparison = options.against === undefined ? undefined : new TreeComparison({
-    directory: options.against,
-    onDifference: (difference) => {
-      differences.push(difference);
-      ui.result(() => `${escapeName(difference.path)}: ${difference.message}`, () => undefined);
-    },
-  });
+  const comparison = options.against === undefined
+    ? undefined
+    : new (await import("../disk/compare.ts")).TreeComparison({
+      directory: options.against,
+      onDifference: (difference) => {
+        differences.push(difference);
+        ui.result(() => `${escapeName(difference.path)}: ${difference.message}`, () => undefined);
+      },
+    });
   let trailer: Trailer | undefined;
   let id = "";
   let length = 0;
@@ -68,12 +73,13 @@ export async function verify(
       trailer = snapshot.trailer;
       id = snapshot.id.toHex();
       if (comparison === undefined) await checkSnapshot(snapshot, signal);
-      else await compareSnapshot(snapshot, comparison, signal);
+      else await (await import("./compare_snapshot.ts")).compareSnapshot(snapshot, comparison, signal);
     }
   } catch (error) {
     progress.end();
     // What came through a pipe in one pass is gone.
     if (error instanceof ArchiveError && "source" in opened) {
+      const { tellDamage } = await import("./survey.ts");
       await tellDamage(context, options, opened.source, how, error);
     }
     throw error;

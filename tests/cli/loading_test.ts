@@ -61,6 +61,14 @@ Deno.test("list and cat load nothing that stores, restores, mends or reads pipes
   }
 });
 
+Deno.test("verify of a file loads nothing that salvages, mends, walks a tree or calls the C library", async () => {
+  const loaded = await loadedWith("src/cli/verifying.ts");
+  assert(loaded.has("src/archive/stream_reader.ts"));
+  const unneeded =
+    /^src\/archive\/(?:salvage\w*|lost_header|recovery_record|repair)\.ts|^src\/disk\/(?:walk|compare|libc|spool)|^src\/cli\/piped_archive\.ts/;
+  assertEquals(matching(loaded, unneeded), []);
+});
+
 Deno.test("create loads nothing that reads or updates archives", async () => {
   const loaded = await loadedWith("src/cli/commands/create.ts");
   assert(loaded.has("src/archive/create_in_parts.ts"));
