@@ -127,10 +127,8 @@ async function* eventsOf(
 ): AsyncGenerator<StreamEvent<CheckedBlock>> {
   const { stream } = opened;
   if (comparison === undefined) {
-    const start = early === undefined ? {} : { start: () => early.take() };
-    const options = "source" in opened && stream.leavesBlocks
-      ? { jobs, file: opened.source, ...start }
-      : { jobs, ...start };
+    const threads = early === undefined ? { jobs } : { jobs, start: () => early.take(), started: early.count > 0 };
+    const options = "source" in opened && stream.leavesBlocks ? { ...threads, file: opened.source } : threads;
     let checker: ParallelChecker | undefined;
     yield* stream.events((setting) => {
       // A segment is done with before the next one begins.

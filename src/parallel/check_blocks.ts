@@ -35,6 +35,8 @@ export interface CheckOptions {
   readonly file?: FileSource;
   /** Starts one; default: a `Worker`. */
   readonly start?: () => WorkerThread;
+  /** Whether they have been started, so that a file's first block is not to be checked before they get any. */
+  readonly started?: boolean;
 }
 
 /** Blocks that are checked where they are met: a small archive is done before a thread has started. */
@@ -129,9 +131,9 @@ class FileChecker implements ParallelChecker {
   }
 
   openAt(block: PlacedFrame): OpenedBlock<CheckedBlock> | Promise<OpenedBlock<CheckedBlock>> {
-    const { jobs, start = startCheckWorker } = this.#options;
+    const { jobs, start = startCheckWorker, started = false } = this.#options;
     this.#begun++;
-    if (jobs > 1 && this.#begun === INLINE_BLOCKS) {
+    if (jobs > 1 && this.#begun === (started ? 1 : INLINE_BLOCKS)) {
       const setup = { setting: this.#setting, archive: this.#path, backlog: this.#backlog.memory };
       this.#crew = new Crew(jobs - 1, start, setup);
     }

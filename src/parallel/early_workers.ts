@@ -38,6 +38,11 @@ export class EarlyWorkers implements Disposable {
     };
   }
 
+  /** How many have not been handed over. */
+  get count(): number {
+    return this.#ready.length;
+  }
+
   /**
    * Hands one of them over, or one that is started now when none is left.
    *

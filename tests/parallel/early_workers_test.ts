@@ -34,7 +34,9 @@ Deno.test("EarlyWorkers hands over those that it started, then others, and ends 
   {
     using early = new EarlyWorkers(2, start);
     assertEquals(started.length, 2);
+    assertEquals(early.count, 2);
     assertEquals(early.take() === started[0], true);
+    assertEquals(early.count, 1);
   }
   assertEquals(started.map(({ ended }) => ended), [false, true]);
   using none = new EarlyWorkers(0, start);

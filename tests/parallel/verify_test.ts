@@ -48,12 +48,15 @@ async function checkFile(
   }
 }
 
-/** A worker, and the types of frames that it was given. */
-function spying(types: number[]): WorkerThread {
+/** A worker, and the types and numbers of the frames that it was given. */
+function spying(types: number[], frames: number[] = []): WorkerThread {
   const worker = startCheckWorker();
   const post = worker.postMessage.bind(worker);
   worker.postMessage = (message: ToWorker<CheckSetup, CheckTask>) => {
-    if (message.kind === "task") types.push(message.task.head.type);
+    if (message.kind === "task") {
+      types.push(message.task.head.type);
+      frames.push(message.task.frame);
+    }
     post(message);
   };
   return worker;
@@ -157,6 +160,17 @@ Deno.test("checkInParallel() has pages checked by workers, and says of a bad one
       assertEquals([found.code, found.message, found.place], [expected.code, expected.message, expected.place]);
     }
   }
+});
+
+Deno.test("checkInParallel() gives workers that have been started the first blocks, and others the second", async () => {
+  const archive = await archiveOf([entry("a", "file", noise(400_000))]);
+  const firstGiven = async (started: boolean): Promise<number | undefined> => {
+    const frames: number[] = [];
+    const start = () => spying([], frames);
+    await checkFile(archive, { jobs: 2, start, started });
+    return frames[0];
+  };
+  assertEquals([await firstGiven(true), await firstGiven(false)], [0, 1]);
 });
 
 Deno.test("checkInParallel() says where a file ends that is cut off while it is read, and which frame lacks", async () => {
