@@ -174,7 +174,8 @@ async function goOn(
     isGone: (path) => !plan.isUnseen(path),
     access: fileContent,
   });
-  const written = await updateArchive(nativeEngine, partial.file, archive, finder, plan.entries(own), storing);
+  const found = plan.entries(own, (folder, name, glance) => finder.isKnown(folder, name, glance));
+  const written = await updateArchive(nativeEngine, partial.file, archive, finder, found, storing);
   const { archiveKey } = archive.opened.keys;
   if (written !== undefined) return { ...written, archiveKey };
   const { id, number } = archive;
