@@ -1,6 +1,6 @@
 /**
  * Files that were moved or renamed since a snapshot: what is new is held back until all that is gone is known. Both
- * lists are bounded; what does not fit is stored as any new file is.
+ * lists of files are bounded; what does not fit is stored as any new file is.
  */
 import type { Row } from "../format/row.ts";
 import type { PlannedEntry } from "./planner.ts";
@@ -15,6 +15,8 @@ export class Moves {
   readonly #lost = new Map<string, Row[]>();
   #count = 0;
   #held: PlannedEntry[] = [];
+  /** Paths of the files among them. */
+  readonly #heldPaths = new Set<string>();
 
   /** Takes a file whose path has it no more. */
   lose(row: Row): void {
@@ -26,10 +28,17 @@ export class Moves {
     this.#count++;
   }
 
-  /** Holds a new entry back, if it may be a file that was moved. */
+  /**
+   * Holds a new entry back, if it may be a file that was moved, or is another name for one: when the file cannot be
+   * read in the end, there is nothing that the name could stand for.
+   */
   hold(entry: PlannedEntry): boolean {
     const { row, content } = entry;
-    if (content?.kind !== "file" || row.size === 0 || this.#held.length >= MAX_FILES) return false;
+    const isLink = row.kind === "hardlink" && this.#heldPaths.has(row.link);
+    if (!isLink) {
+      if (content?.kind !== "file" || row.size === 0 || this.#heldPaths.size >= MAX_FILES) return false;
+      this.#heldPaths.add(row.path);
+    }
     this.#held.push(entry);
     return true;
   }
@@ -38,6 +47,7 @@ export class Moves {
   release(): readonly PlannedEntry[] {
     const held = this.#held;
     this.#held = [];
+    this.#heldPaths.clear();
     return held;
   }
 

@@ -182,6 +182,31 @@ Deno.test("updateArchive() keeps what the snapshot has when a file cannot be rea
   await verify(target);
 });
 
+Deno.test("updateArchive() leaves a hard link out with its file when that may have been moved, and cannot be read", async () => {
+  const target = await created({ "old": "same" });
+  const [file] = itemsOf({ "a": "same" }) as [Item];
+  const link = { row: { ...file.row, path: "b", kind: "hardlink" as const, link: "a", size: 0 } };
+  for (const failsAt of ["all", undefined] as const) {
+    const access = new MemoryFiles([file], failsAt === undefined ? {} : { "a": { failsAt } });
+    const archive = await Archive.open(nativeEngine, target, KEYS);
+    const finder = new ChangeFinder(nativeEngine, archive, { isGone: () => true, access });
+    const problems: string[] = [];
+    const written = await updateArchive(nativeEngine, target, archive, finder, asFiles([file, link]), {
+      access,
+      onProblem: ({ path }) => problems.push(path),
+    });
+    if (failsAt === undefined) {
+      assert(written !== undefined);
+      assertEquals(problems, []);
+      assertEquals(await treeOf(target), { "a": "same", "b": "=a" });
+    } else {
+      assert(problems.includes("a"), problems.join());
+      for (const path of Object.keys(await treeOf(target))) assert(path !== "a" && path !== "b", path);
+    }
+    await verify(target);
+  }
+});
+
 for (const [what, failsAt] of [["read", "all"], ["read to its end", BLOCK_BYTES]] as const) {
   for (const recovery of [0, 5]) {
     const how = `cannot be ${what} and nothing else has changed (${recovery} %)`;
