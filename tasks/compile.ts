@@ -19,7 +19,7 @@ const TARGETS = [
 ] as const;
 const FOLDER = "dist";
 /** What worker threads begin with: no import names it, so the compiler is told. */
-export const WORKERS: readonly string[] = ["create", "extract", "stream", "verify"].map((verb) =>
+export const WORKERS: readonly string[] = ["create", "extract", "scout", "stream", "verify"].map((verb) =>
   `src/parallel/${verb}_worker.ts`
 );
 

@@ -195,7 +195,7 @@ export class ChangeFinder {
       const old = await takeUpTo(entry.row.path);
       if (old !== undefined && !(await this.#isNew(old, entry))) continue;
       if (old !== undefined) this.#replaced(old.row, entry.row.kind === "file");
-      if (this.#moves.hold(entry)) continue;
+      if (!this.#isYounger(entry.row) && this.#moves.hold(entry)) continue;
       this.counts.stored++;
       yield entry;
     }
@@ -306,6 +306,14 @@ export class ChangeFinder {
   #isRacy(mtimeSeconds: number, ctime: number): boolean {
     const limit = this.#newest.seconds - RACY_SECONDS;
     return mtimeSeconds >= limit || ctime >= limit;
+  }
+
+  /**
+   * Whether a file was written since the snapshot was taken: then it is not one that was moved since, and can be stored
+   * while others are looked for.
+   */
+  #isYounger({ mtime }: Row): boolean {
+    return mtime.seconds > this.#newest.seconds + RACY_SECONDS;
   }
 
   /** Links that stay and whose file does not: the first of them becomes the file. */

@@ -223,7 +223,9 @@ async function writeUpToEnd(
   const { checkpointBytes = Infinity } = options;
   const isLast = base.newest.locator.segment.number + 1 >= CHECKPOINT_SEGMENTS;
   for (let due = isLast ? Infinity : checkpointBytes;; due = writer.bytes + checkpointBytes) {
-    await storeEntries(entries.take(() => writer.bytes >= due), builder, writer, options, chunks);
+    const taken = entries.take(() => writer.bytes >= due);
+    const found = builder.sharing === undefined ? taken : afterLoading(chunks, taken);
+    await storeEntries(found, builder, writer, options, chunks);
     if (entries.ended) return undefined;
     options.signal?.throwIfAborted();
     const inherited = await inheritForCheckpoint(base, writer, finder);
@@ -235,6 +237,20 @@ async function writeUpToEnd(
 async function discard(writer: SegmentWriter, target: AppendableSource, length: number): Promise<void> {
   writer.abandon();
   if (target.size > length) await target.truncate(length);
+}
+
+/**
+ * Loads the chunks when there is an entry to be stored, and not when enough of them have come together: others are
+ * looked for meanwhile, on another thread.
+ */
+async function* afterLoading(
+  chunks: () => Promise<ChunkIndex>,
+  entries: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
+): AsyncGenerator<PlannedEntry> {
+  for await (const entry of entries) {
+    await chunks();
+    yield entry;
+  }
 }
 
 /** Whatever could not be written is met here too, and matters less than why. */

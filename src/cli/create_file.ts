@@ -174,7 +174,7 @@ async function goOn(
     isGone: (path) => !plan.isUnseen(path),
     access: fileContent,
   });
-  const found = plan.entries(own, (folder, name, glance) => finder.isKnown(folder, name, glance));
+  const found = plan.entries(own, { isKnown: (folder, name, glance) => finder.isKnown(folder, name, glance) });
   const written = await updateArchive(nativeEngine, partial.file, archive, finder, found, storing);
   const { archiveKey } = archive.opened.keys;
   if (written !== undefined) return { ...written, archiveKey };

@@ -3,6 +3,7 @@ import type { PlannedEntry } from "../archive/planner.ts";
 import type { Identity } from "../disk/metadata.ts";
 import { planRoots, type Root, storedName } from "../disk/names.ts";
 import { chunksOf } from "../disk/streams.ts";
+import type { ScoutTask } from "../disk/scout.ts";
 import { TEMPORARY_SUFFIX } from "../disk/temporary_name.ts";
 import { walk, type WalkOptions, type WalkProblem } from "../disk/walk.ts";
 import { isAtOrBelow, ROOT_PATH } from "../format/path.ts";
@@ -75,11 +76,23 @@ export class StorePlan {
     return this.#roots.map((root) => root.stored);
   }
 
+  /** What a scout of the walk goes through; `undefined` where each name has to be looked at in its turn. */
+  get scouted(): Omit<ScoutTask, "memory"> | undefined {
+    if (this.#context.ui.verbose || this.#options.excludeCaches) return undefined;
+    return {
+      roots: this.#roots.map(({ stored, location }) => ({ stored, location })),
+      oneFileSystem: this.#options.oneFileSystem,
+    };
+  }
+
   /**
    * The entries, in path order, but for standard input's, which comes first. `isKnown`, see {@linkcode WalkOptions},
-   * says which files need not be among them.
+   * says which files need not be among them, and `reports` saves looking for them.
    */
-  *entries(skip: readonly Identity[], isKnown?: NonNullable<WalkOptions["isKnown"]>): Generator<PlannedEntry> {
+  *entries(
+    skip: readonly Identity[],
+    { isKnown, reports }: Pick<WalkOptions, "isKnown" | "reports"> = {},
+  ): Generator<PlannedEntry> {
     const { ui, system } = this.#context;
     const { stdinName, oneFileSystem, excludeCaches } = this.#options;
     if (stdinName !== undefined) {
@@ -92,6 +105,7 @@ export class StorePlan {
       ...(this.#exclude === undefined ? {} : { exclude: this.#exclude }),
       // Whoever wants to see each name has to be given it.
       ...(isKnown === undefined || ui.verbose ? {} : { isKnown }),
+      ...(reports === undefined ? {} : { reports }),
       oneFileSystem,
       excludeCaches,
       skip,

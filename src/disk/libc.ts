@@ -43,10 +43,36 @@ export interface SystemStatus {
   readonly blocks: number;
 }
 
+/** Bytes of a status that is kept: what of it is ever asked for. */
+export const STATUS_BYTES = 0x90;
+
+/** Statuses that {@linkcode Libc.keepStatus} put down, one behind the other. */
+export class KeptStatuses {
+  /** Where they are. */
+  readonly bytes: Bytes;
+  readonly #status: Status;
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
+    this.#status = new Status(bytes);
+  }
+
+  /** One of them, good until the next is asked for; `undefined` where there was none. */
+  at(index: number): SystemStatus | undefined {
+    this.#status.at = index * STATUS_BYTES;
+    return this.#status.checked();
+  }
+}
+
 /** The calls. Each gives `undefined` or a negative number when it fails, and never throws for that. */
 export interface Libc {
   /** The status of a name in an open folder, symlinks not followed; `undefined` too for numbers out of range here. */
   statusAt(folder: number, name: string): SystemStatus | undefined;
+  /**
+   * The same, put down for {@linkcode KeptStatuses} as the one of that number. It is given only where it is a folder's:
+   * who asks for a hundred thousand of them goes on with those.
+   */
+  keepStatus(folder: number, name: string, into: Uint32Array, index: number): SystemStatus | undefined;
   /** The status of what a descriptor stands for. */
   statusOf(descriptor: number): SystemStatus | undefined;
   /** All names in a folder, in any order; `undefined` too when one is not plain ASCII. */
@@ -110,6 +136,11 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BYTES = 256;
+const STATUS_WORDS = STATUS_BYTES / 4;
+/** Where the mode is, in the half of a word that is read first. */
+const MODE_WORD = 0x1c / 4;
+const S_IFMT = 0xf000;
+const S_IFDIR = 0x4000;
 const LIST_BYTES = 2 ** 16;
 const LONGEST_PATH = 4096;
 
@@ -123,66 +154,72 @@ function folderOf(path: string): number | undefined {
   return /^[0-9]{1,9}$/.test(digits) && end + 1 < path.length && path[end + 1] !== "/" ? Number(digits) : undefined;
 }
 
-/** The status that was asked for last: its numbers where the system put them, since most looks want a few of them. */
+/** A status: its numbers where the system put them, since most looks want a few of them. */
 class Status implements SystemStatus {
-  readonly bytes = new Uint8Array(STATX_BYTES);
-  readonly #view = new DataView(this.bytes.buffer);
+  readonly #view: DataView;
+  /** Where it begins. */
+  at = 0;
+
+  constructor(bytes: Bytes) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
 
   /** Itself, unless something is missing or out of range. */
   checked(): SystemStatus | undefined {
     const view = this.#view;
-    const complete = (view.getUint32(0, true) & STATX_BASIC_STATS) === STATX_BASIC_STATS;
+    const at = this.at;
+    const complete = (view.getUint32(at, true) & STATX_BASIC_STATS) === STATX_BASIC_STATS;
     // Times from 1970 to 2106; other ones are the runtime's affair.
-    const plainTimes = view.getUint32(0x64, true) === 0 && view.getUint32(0x74, true) === 0;
-    const inRange = view.getUint32(0x24, true) < 2 ** 21 && view.getUint32(0x2c, true) < 2 ** 21;
+    const plainTimes = view.getUint32(at + 0x64, true) === 0 && view.getUint32(at + 0x74, true) === 0;
+    const inRange = view.getUint32(at + 0x24, true) < 2 ** 21 && view.getUint32(at + 0x2c, true) < 2 ** 21;
     return complete && plainTimes && inRange ? this : undefined;
   }
 
   get fullMode(): number {
-    return this.#view.getUint16(0x1c, true);
+    return this.#view.getUint16(this.at + 0x1c, true);
   }
 
   get size(): number {
-    return this.#view.getUint32(0x2c, true) * 2 ** 32 + this.#view.getUint32(0x28, true);
+    return this.#view.getUint32(this.at + 0x2c, true) * 2 ** 32 + this.#view.getUint32(this.at + 0x28, true);
   }
 
   get mtimeSeconds(): number {
-    return this.#view.getUint32(0x70, true);
+    return this.#view.getUint32(this.at + 0x70, true);
   }
 
   get mtimeNanoseconds(): number {
-    return this.#view.getUint32(0x78, true);
+    return this.#view.getUint32(this.at + 0x78, true);
   }
 
   get ctimeSeconds(): number {
-    return this.#view.getUint32(0x60, true);
+    return this.#view.getUint32(this.at + 0x60, true);
   }
 
   get dev(): number {
-    const major = this.#view.getUint32(0x88, true);
-    const minor = this.#view.getUint32(0x8c, true);
+    const major = this.#view.getUint32(this.at + 0x88, true);
+    const minor = this.#view.getUint32(this.at + 0x8c, true);
     // As the C library's `makedev` puts it together.
     return Math.floor(major / 4096) * 2 ** 44 + Math.floor(minor / 256) * 2 ** 20 + (major % 4096) * 256 + minor % 256;
   }
 
   get inode(): number {
-    return this.#view.getUint32(0x24, true) * 2 ** 32 + this.#view.getUint32(0x20, true);
+    return this.#view.getUint32(this.at + 0x24, true) * 2 ** 32 + this.#view.getUint32(this.at + 0x20, true);
   }
 
   get nlink(): number {
-    return this.#view.getUint32(0x10, true);
+    return this.#view.getUint32(this.at + 0x10, true);
   }
 
   get uid(): number {
-    return this.#view.getUint32(0x14, true);
+    return this.#view.getUint32(this.at + 0x14, true);
   }
 
   get gid(): number {
-    return this.#view.getUint32(0x18, true);
+    return this.#view.getUint32(this.at + 0x18, true);
   }
 
   get blocks(): number {
-    return this.#view.getUint32(0x34, true) * 2 ** 32 + this.#view.getUint32(0x30, true);
+    return this.#view.getUint32(this.at + 0x34, true) * 2 ** 32 + this.#view.getUint32(this.at + 0x30, true);
   }
 }
 
@@ -192,7 +229,9 @@ class Calls implements Libc {
   readonly #decoder = new TextDecoder();
   readonly #path = new Uint8Array(LONGEST_PATH);
   readonly #nothing = new Uint8Array(1);
-  readonly #status = new Status();
+  readonly #statusBytes = new Uint8Array(STATX_BYTES);
+  readonly #statusWords = new Uint32Array(this.#statusBytes.buffer);
+  readonly #status = new Status(this.#statusBytes);
   readonly #times = new Uint8Array(32);
   readonly #timesView = new DataView(this.#times.buffer);
   #entries: Uint8Array<ArrayBuffer> | undefined;
@@ -224,13 +263,27 @@ class Calls implements Libc {
 
   statusAt(folder: number, name: string): SystemStatus | undefined {
     if (!this.#setPath(name)) return undefined;
-    return this.#c.statx(folder, this.#path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#status.bytes) === 0
+    return this.#c.statx(folder, this.#path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#statusBytes) === 0
       ? this.#status.checked()
       : undefined;
   }
 
+  keepStatus(folder: number, name: string, into: Uint32Array, index: number): SystemStatus | undefined {
+    const status = this.statusAt(folder, name);
+    const words = this.#statusWords;
+    const from = index * STATUS_WORDS;
+    if (status === undefined) {
+      // The first word says what there is.
+      into[from] = 0;
+      return undefined;
+    }
+    // A loop over so few costs less than a call.
+    for (let i = 0; i < STATUS_WORDS; i++) into[from + i] = words[i] as number;
+    return ((words[MODE_WORD] as number) & S_IFMT) === S_IFDIR ? status : undefined;
+  }
+
   statusOf(descriptor: number): SystemStatus | undefined {
-    return this.#c.statx(descriptor, this.#nothing, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#status.bytes) === 0
+    return this.#c.statx(descriptor, this.#nothing, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statusBytes) === 0
       ? this.#status.checked()
       : undefined;
   }

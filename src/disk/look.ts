@@ -61,6 +61,12 @@ export function lookIn(folder: number, name: string): Look {
 }
 
 const S_IFREG = 0x8000;
+const S_IFDIR = 0x4000;
+
+/** Whether it is a folder. */
+export function isFolder({ fullMode }: SystemStatus): boolean {
+  return fullMode >= S_IFDIR && fullMode < S_IFDIR + 4096;
+}
 
 /** Whether it is a regular file with one name and a number of its own. */
 export function isLoneFile({ fullMode, nlink, inode }: SystemStatus): boolean {

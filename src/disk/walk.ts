@@ -5,11 +5,11 @@ import { comparePaths, pathFault, utf8Length } from "../format/path.ts";
 import type { EntryKind, Owner, Row } from "../format/row.ts";
 import { reach } from "./descriptors.ts";
 import type { SystemStatus } from "./libc.ts";
-import { isLoneFile, type Look, lookFrom, type LookKind, systemLook } from "./look.ts";
+import { isLoneFile, type Look, lookFrom, type LookKind } from "./look.ts";
 import { type Identity, identityOf, OwnerNames } from "./metadata.ts";
 import { planRoots, type PlanRootsOptions, type Root } from "./names.ts";
 import { systemCode, systemReason } from "./system_error.ts";
-import { WalkFolder } from "./walk_folder.ts";
+import { type Reports, WalkFolder } from "./walk_folder.ts";
 
 /** An entry that was found. */
 export interface WalkEntry {
@@ -62,6 +62,8 @@ export interface WalkOptions {
    * cheap; when it is not asked, or says no, the file is given. `folder` ends with `/`, or is empty.
    */
   readonly isKnown?: (folder: string, name: string, glance: Glance) => boolean;
+  /** What a scout reports, of the same roots. */
+  readonly reports?: Reports;
   /** User and group names; default: this system's. */
   readonly owners?: OwnerNames;
   /** Called for what is left out on purpose. */
@@ -156,12 +158,14 @@ class Walker {
     while (true) {
       const folder = stack.at(-1);
       if (folder === undefined) return;
-      const name = folder.names[folder.next++];
+      const at = folder.next++;
+      const name = folder.names[at];
       if (name === undefined) {
+        if (this.#readOn(folder)) continue;
         stack.pop()?.[Symbol.dispose]();
         continue;
       }
-      const status = glances ? folder.status(name) : undefined;
+      const status = glances ? folder.status(name, at) : undefined;
       if (status !== undefined && this.#knows(folder.storedPrefix, name, status)) continue;
       const found = this.#look(folder, name, status);
       const entry = found === undefined ? undefined : this.#entry(found);
@@ -199,7 +203,7 @@ class Walker {
       return undefined;
     }
     try {
-      const info = status === undefined ? folder.look(name) : systemLook(status);
+      const info = status === undefined ? folder.look(name) : folder.lookAgain(name, status);
       return { path, location, folder, name, info, root: false };
     } catch (error) {
       if (foreign && systemCode(error) === "ENOENT") this.#fault(path, location, "its name is not valid UTF-8", false);
@@ -218,19 +222,32 @@ class Walker {
   ): void {
     let folder: WalkFolder | undefined;
     try {
-      folder = new WalkFolder(parent, name, stored, info, follow);
+      folder = new WalkFolder(parent, name, stored, info, follow, this.#options.reports);
       folder.list();
     } catch (error) {
       folder?.[Symbol.dispose]();
       const location = parent === undefined ? name : parent.location + name;
-      const reason = systemReason(error);
-      this.#options.onProblem?.({ path: stored, location, reason, error, root: parent === undefined, listing: true });
+      this.#notListed(stored, location, error, parent === undefined);
       return;
     }
     stack.push(folder);
     if (this.#options.excludeCaches === true && folder.keepOnlyCacheTag()) {
       this.#notice(stored, "cache", "it is marked as a cache; only its CACHEDIR.TAG was stored");
     }
+  }
+
+  /** Whether there are more names in a folder of which not all were known; that they are not known is told. */
+  #readOn(folder: WalkFolder): boolean {
+    try {
+      return folder.readOn();
+    } catch (error) {
+      this.#notListed(folder.stored, folder.location, error, folder.isRoot);
+      return false;
+    }
+  }
+
+  #notListed(path: string, location: string, error: unknown, root: boolean): void {
+    this.#options.onProblem?.({ path, location, reason: systemReason(error), error, root, listing: true });
   }
 
   /** The entry for what was found, or `undefined` when it is left out, with whoever needs to know told. */

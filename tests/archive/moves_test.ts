@@ -93,6 +93,13 @@ Deno.test("ChangeFinder takes nothing as moved when its content, size or time is
   assertEquals(await findings(target, itemsOf({ "b": LARGE })), ["a -> b"]);
 });
 
+Deno.test("ChangeFinder holds nothing back as moved when it was written since the snapshot", async () => {
+  const target = await created(itemsOf({ "a": "new", "b": LARGE }, TIME + 3600));
+  // Held back, it would come behind what follows it.
+  const after = itemsOf({ "a.old": LARGE, "c": "" }, TIME + 3600);
+  assertEquals(await findings(target, after), ["store a.old", "store c"]);
+});
+
 Deno.test("updateArchive() makes a hard link the file without storing it when the first name is gone", async () => {
   const target = await created(itemsOf({ "a": LARGE, "b": "=a", "c": "=a" }));
   const written = await update(target, [], { keep: (path) => path !== "a" });
