@@ -331,7 +331,7 @@ function* mergeRuns(runs: readonly Generator<PageEntry>[]): Generator<PageEntry>
  *
  * @throws {TypeError} when the second repeats the first's path, or lies below it and it is no directory.
  */
-export function checkNeighbours(before: Row, row: Row): void {
+function checkNeighbours(before: Row, row: Row): void {
   checkDifferent(before, row);
   if (before.kind !== "directory" && isAtOrBelow(row.path, before.path)) {
     throw new TypeError(`Cannot store ${JSON.stringify(row.path)}: ${JSON.stringify(before.path)} is a ${before.kind}`);

@@ -9,7 +9,7 @@ import { ChunkRuns } from "./chunk_runs.ts";
 import type { SealedSpill } from "./sealed_spill.ts";
 
 /** Chunks that an index remembers unless it is told otherwise: some 13 GB of content, in 110 MB; 165 while it grows. */
-export const MAX_INDEXED_CHUNKS = 3_300_000;
+const MAX_INDEXED_CHUNKS = 3_300_000;
 
 /** Where the bytes of a chunk lie. */
 export interface ChunkPlace {

@@ -12,7 +12,7 @@ import { MAX_CHUNK_LENGTH } from "../format/chunk_table.ts";
 /** No chunk but the last of a file, or one before a run of zeros, is shorter. */
 export const MIN_CHUNK_LENGTH = 1024;
 /** Where the mask changes; lengths gather around it. */
-export const NORMAL_CHUNK_LENGTH = 4096;
+const NORMAL_CHUNK_LENGTH = 4096;
 /** A run of at least so many zeros is cut out and not stored at all. */
 export const ZERO_RUN_LENGTH = 4096;
 /**

@@ -86,7 +86,7 @@ interface PendingBlock {
 }
 
 /** Builds the blocks that were planned, and writes them in the order of their numbers. */
-export async function writeBlocks(
+async function writeBlocks(
   plans: AsyncIterable<readonly BlockPart[]>,
   builder: BlockBuilder,
   writer: Pick<ArchiveWriter, "start" | "nextFrame" | "writeBlock" | "hasFailed">,

@@ -30,7 +30,7 @@ import {
 } from "./values.ts";
 
 /** Most threads: beyond, the one that writes could not keep up. */
-export const MAX_JOBS = 64;
+const MAX_JOBS = 64;
 /** Threads unless told otherwise: as many as processors, and few enough for their memory not to matter. */
 export const DEFAULT_JOBS = Math.max(1, Math.min(navigator.hardwareConcurrency, 8));
 

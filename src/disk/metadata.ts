@@ -22,7 +22,7 @@ export function timeOf(date: Date | null): Time {
 }
 
 /** Milliseconds since 1970, fractions dropped, as a row's time. */
-export function timeOfMilliseconds(milliseconds: number): Time {
+function timeOfMilliseconds(milliseconds: number): Time {
   const seconds = Math.floor(milliseconds / 1000);
   return { seconds, nanoseconds: Math.floor(milliseconds - seconds * 1000) * 1_000_000 };
 }

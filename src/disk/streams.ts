@@ -52,11 +52,6 @@ export async function writeAll(writer: ChunkWriter, bytes: Bytes): Promise<void>
   }
 }
 
-/** Writes all of `bytes` to standard output, as {@linkcode writeAll}. */
-export async function writeOutput(bytes: Bytes): Promise<void> {
-  await writeAll(Deno.stdout, bytes);
-}
-
 /** Whether an error says that whoever read our output has gone. */
 export function isClosedPipe(error: unknown): boolean {
   return systemCode(error) === "EPIPE" || error instanceof Deno.errors.BrokenPipe;

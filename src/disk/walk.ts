@@ -7,7 +7,7 @@ import { reach } from "./descriptors.ts";
 import type { SystemStatus } from "./libc.ts";
 import { isLoneFile, type Look, lookFrom, type LookKind } from "./look.ts";
 import { type Identity, identityOf, OwnerNames } from "./metadata.ts";
-import { planRoots, type PlanRootsOptions, type Root } from "./names.ts";
+import type { Root } from "./names.ts";
 import { systemCode, systemReason } from "./system_error.ts";
 import { type Reports, WalkFolder } from "./walk_folder.ts";
 
@@ -87,19 +87,6 @@ export function* walk(roots: readonly Root[], options: WalkOptions = {}): Genera
   const walker = new Walker(options);
   const sorted = [...roots].sort((a, b) => comparePaths(a.stored, b.stored));
   for (const root of sorted) yield* walker.root(root);
-}
-
-/**
- * Walks what a list such as `--files-from` names. As in GNU tar, a folder means all below it. Names that the list
- * covers twice are taken once, so that the output of `find` works.
- *
- * @throws {RootConflictError} when two names share a stored path without being the same file.
- */
-export function entriesFromList(
-  names: readonly string[],
-  options: WalkOptions & Omit<PlanRootsOptions, "covered"> = {},
-): Generator<WalkEntry, void, undefined> {
-  return walk(planRoots(names, { ...options, covered: "drop" }).roots, options);
 }
 
 /** The first name of a file with several, and how many of the others have not been met. */

@@ -20,9 +20,6 @@ export const FRAME_TYPE = {
   end: 9,
 } as const;
 
-/** A frame type of this version. */
-export type FrameType = typeof FRAME_TYPE[keyof typeof FRAME_TYPE];
-
 /** From this number on a frame type may be passed over by a reader. */
 export const SKIPPABLE_TYPES = 0x80;
 
@@ -39,7 +36,7 @@ export const HEAD_BYTES = 24;
 /** Bytes of a frame before its first chunk. */
 export const FRAME_OVERHEAD = MARK_BYTES + HEAD_BYTES + TAG_BYTES;
 /** Frames start at multiples of this. */
-export const FRAME_ALIGNMENT = 16;
+const FRAME_ALIGNMENT = 16;
 /** Bytes of an AEAD nonce. */
 export const NONCE_BYTES = 12;
 

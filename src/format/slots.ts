@@ -11,7 +11,7 @@ export const SLOT_KIND = { passphrase: 1, keyFile: 2, recipient: 3 } as const;
 /** Bytes of a recipient's public key: X-Wing's, ML-KEM-768's and X25519's together. */
 export const RECIPIENT_BYTES = 1216;
 /** Bytes of what a recipient slot encapsulates: X-Wing's ciphertext. */
-export const ENCAPSULATED_BYTES = 1120;
+const ENCAPSULATED_BYTES = 1120;
 
 /** Bytes of the kind and length fields before a slot's value. */
 const SLOT_HEAD_BYTES = 4;

@@ -71,7 +71,7 @@ Deno.test("openInput() reads files and FIFOs, and closes them when the reader st
   });
 });
 
-Deno.test("openInput() and writeOutput() carry megabytes through pipes unchanged", async () => {
+Deno.test("openInput() and writeAll() carry megabytes through pipes unchanged", async () => {
   await withFolderAsync(async (folder) => {
     const bytes = crypto.getRandomValues(new Uint8Array(60_000));
     using file = Deno.openSync(`${folder}/in`, { write: true, createNew: true });
@@ -83,7 +83,7 @@ Deno.test("openInput() and writeOutput() carry megabytes through pipes unchanged
   });
 });
 
-Deno.test("writeOutput() throws when the reader has gone", async () => {
+Deno.test("writeAll() throws when the reader has gone", async () => {
   const script = `{ cat /dev/zero | "$0" run -A "$1"; echo $? >&2; } | head -c 100000 > /dev/null`;
   const { stderr } = await new Deno.Command("sh", { args: ["-c", script, Deno.execPath(), CHILD] }).output();
   assertEquals(new TextDecoder().decode(stderr).trim(), "77");

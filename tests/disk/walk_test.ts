@@ -2,8 +2,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { descriptorsWork, reach } from "../../src/disk/descriptors.ts";
 import { libc } from "../../src/disk/libc.ts";
 import { OwnerNames } from "../../src/disk/metadata.ts";
-import { RootConflictError } from "../../src/disk/names.ts";
-import { entriesFromList, walk, type WalkNotice, type WalkOptions, type WalkProblem } from "../../src/disk/walk.ts";
+import { planRoots, RootConflictError } from "../../src/disk/names.ts";
+import { walk, type WalkNotice, type WalkOptions, type WalkProblem } from "../../src/disk/walk.ts";
 import { comparePaths, utf8Length } from "../../src/format/path.ts";
 import type { Row } from "../../src/format/row.ts";
 import { IS_ROOT, run, withFolder } from "./surroundings.ts";
@@ -430,16 +430,16 @@ Deno.test({
   },
 });
 
-Deno.test("entriesFromList() takes folders with all below them, and doubled names once", () => {
+Deno.test("walk() of a list's roots takes folders with all below them, and doubled names once", () => {
   withFolder((folder) => {
     Deno.mkdirSync(`${folder}/d`);
     make(`${folder}/d/f`);
     make(`${folder}/g`);
-    const options = { directory: folder };
-    const paths = (names: string[]) => [...entriesFromList(names, options)].map((entry) => entry.row.path);
+    const rootsOf = (names: string[]) => planRoots(names, { directory: folder, covered: "drop" }).roots;
+    const paths = (names: string[]) => [...walk(rootsOf(names))].map((entry) => entry.row.path);
     assertEquals(paths(["./d", "./d/f", "g", "./g"]), ["d", "d/f", "g"]);
     assertEquals(paths(["d/f"]), ["d/f"]);
-    assertThrows(() => entriesFromList(["a", `${folder}/../a`, "../a"], options), RootConflictError);
+    assertThrows(() => rootsOf(["a", `${folder}/../a`, "../a"]), RootConflictError);
   });
 });
 
