@@ -195,7 +195,8 @@ export class ChangeFinder {
       const old = await takeUpTo(entry.row.path);
       if (old !== undefined && !(await this.#isNew(old, entry))) continue;
       if (old !== undefined) this.#replaced(old.row, entry.row.kind === "file");
-      if (!this.#isYounger(entry.row) && this.#moves.hold(entry)) continue;
+      // Whether a link waits depends on its file alone.
+      if ((entry.row.kind === "hardlink" || !this.#isYounger(entry.row)) && this.#moves.hold(entry)) continue;
       this.counts.stored++;
       yield entry;
     }

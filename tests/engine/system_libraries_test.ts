@@ -113,6 +113,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "libzstd gives equal frames for equal content at every level, whatever came before",
+  ignore: !hasZstd,
+  fn() {
+    const zstd = systemZstd()!;
+    const words = noise(3000);
+    const raw = new Uint8Array(300_000);
+    for (let at = 0; at < raw.length; at += 17) {
+      const start = (at * 7919 + (at >> 7) * 31) % 2900;
+      raw.set(words.subarray(start, start + Math.min(17, raw.length - at)), at);
+    }
+    const levels = Array.from({ length: 19 }, (_, i) => i + 1);
+    const framed = (level: number) => {
+      const params = { [constants.ZSTD_c_compressionLevel]: level };
+      return new Uint8Array(zstd.encodeInto(raw, params, new Uint8Array(2 * raw.length))!);
+    };
+    const first = levels.map(framed);
+    const last = [...levels].reverse().map(framed).reverse();
+    for (const level of levels) assertEquals(last[level - 1], first[level - 1], `level ${level}`);
+  },
+});
+
 Deno.test("openSystemLibrary() gives nothing for a library that is not there, or has not all functions", () => {
   assertEquals(openSystemLibrary("libcoffer-is-no-such-library.so.9", {}), undefined);
   const missing = { coffer_has_no_such_function: { parameters: [], result: "void" } } as const;
