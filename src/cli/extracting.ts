@@ -103,17 +103,15 @@ async function restore(
     const { restoreInParallel } = await import("../parallel/restore_files.ts");
     done = await extractArchive(archive, source.size, target, {
       ...settings,
-      ...(options.jobs === 1 ? {} : {
-        crew: (host) =>
-          restoreInParallel(host, archive.setting, {
-            ...(early === undefined ? {} : { start: () => early.take() }),
-            jobs: options.jobs,
-            descriptor: source.descriptor,
-            access: (place) => archive.accessTo(place),
-            metadata: options,
-            deduplicated: archive.isDeduplicated,
-          }),
-      }),
+      crew: (host) =>
+        restoreInParallel(host, archive.setting, {
+          ...(early === undefined ? {} : { start: () => early.take() }),
+          jobs: options.jobs,
+          descriptor: source.descriptor,
+          access: (place) => archive.accessTo(place),
+          metadata: options,
+          deduplicated: archive.isDeduplicated,
+        }),
       onProgress: counting(progress),
     });
     signal.throwIfAborted();

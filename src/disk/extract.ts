@@ -38,7 +38,7 @@ export async function extractArchive(
   const restoreHere = (entry: PageEntry, path: string) =>
     restoreFile(archive, restorer, { ...entry, continued: false }, false, path, turn);
   const finished = new KeptEntries();
-  const crew = options.crew?.(restorer.host(restoreHere, (entry) => archive.read(entry)));
+  const crew = options.crew?.(restorer.host(turn, restoreHere, (entry) => archive.read(entry)));
   try {
     const restore = (entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
       const { kind } = entry.row;

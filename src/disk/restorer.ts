@@ -55,6 +55,8 @@ export interface FileHost {
   restored(row: Row, bytes: number): void;
   /** Runs what restores an entry; a condition of the whole disk is thrown with the entry's name. */
   restoring<T>(path: string, action: () => T): T;
+  /** Gives the event loop its turn, when it has waited for long; rejects when the work is to end early. */
+  turn(): Promise<void>;
   /** Restores a file that lies in one block here and now. */
   restoreHere(entry: PageEntry, path: string): Promise<void>;
   /** Writes some extents of a file here and now; returns the bytes written. */
@@ -125,8 +127,8 @@ export class Restorer {
     }
   }
 
-  /** What a crew needs of this, with what restores a whole file here and what reads one. */
-  host(restoreHere: FileHost["restoreHere"], read: Archive["read"]): FileHost {
+  /** What a crew needs of this, with what lets others have a turn, restores a whole file here, and reads one. */
+  host(turn: FileHost["turn"], restoreHere: FileHost["restoreHere"], read: Archive["read"]): FileHost {
     return {
       target: this.#target,
       distinctPlaces: this.#options.distinctPlaces === true,
@@ -142,6 +144,7 @@ export class Restorer {
       },
       restored: (row, bytes) => this.#count(row, bytes),
       restoring: (path, action) => this.#restoring(path, action),
+      turn,
       restoreHere,
       restorePiece: async (entry, part) => {
         const before = this.#spent;

@@ -1,4 +1,4 @@
-/** Restoring the files of an archive with random access on several threads. */
+/** Restoring the files of an archive with random access, block by block, on one thread or several. */
 import { contentError } from "../archive/content_error.ts";
 import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
 import type { SegmentAccess } from "../archive/segments.ts";
@@ -19,7 +19,7 @@ import { type FileShare, packFiles, unpacked } from "./restore_message.ts";
 
 /** How files are restored in parallel. */
 export interface RestoreFilesOptions {
-  /** Threads that restore, this one among them; at least 2. */
+  /** Threads that restore, this one among them. With 1 it does the same work, block by block, and starts none. */
   readonly jobs: number;
   /** The archive's descriptor, open for reading by position until the crew has stopped. */
   readonly descriptor: number;
@@ -33,8 +33,9 @@ export interface RestoreFilesOptions {
   readonly start?: () => WorkerThread;
 }
 
-/** Blocks that a worker keeps open where files share content. */
+/** Blocks that each thread keeps open where files share content, and the one that restores alone. */
 const KEPT_BLOCKS = 4;
+const KEPT_BLOCKS_ALONE = 16;
 /** Groups under way for each thread: what is restored here may be behind all that workers have. */
 const GROUPS_PER_JOB = 4;
 /** Files of one group; blocks may hold more, and are then opened again. */
@@ -129,7 +130,7 @@ class FilesInParallel implements FileCrew {
     const { sameOwner = false, samePermissions = false } = metadata;
     const restoring = {
       ...setting,
-      keptBlocks: deduplicated ? KEPT_BLOCKS : 1,
+      keptBlocks: !deduplicated ? 1 : jobs === 1 ? KEPT_BLOCKS_ALONE : KEPT_BLOCKS,
       metadata: { sameOwner, samePermissions },
       stop: this.#stop,
     };
@@ -266,6 +267,8 @@ class FilesInParallel implements FileCrew {
   /** Gives the group at hand away and begins another. */
   async #nextGroup(): Promise<void> {
     await this.#send();
+    // One file may be all there is, and this thread may have no worker to wait for.
+    await this.#host.turn();
     const batch = this.#host.target.beginBatch(this.#host.distinctPlaces);
     if (batch === undefined) throw new TypeError("Cannot restore on several threads: the target is not contained");
     this.#group = new Group(batch);

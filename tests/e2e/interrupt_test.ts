@@ -179,15 +179,17 @@ testWith(
       }
       big.close();
       await create("x.coffer", ["big", "--level", "1"], { cwd: folder });
-      const extracted = await interrupt(["extract", "x.coffer", "-C", "out", "-v"], {
-        cwd: folder,
-        when: ["some of the file", () => leftovers(folder).some((path) => namesIn(path).length > 0)],
-        signals: ["SIGINT", "SIGINT"],
-      });
-      assertEquals(extracted.status.code, 130, extracted.err);
-      // With -v an entry is named when it is done.
-      assertNotMatch(extracted.err, /^big$/m, "The file was restored to its end first");
-      assertEquals(namesIn(folder), ["big", "x.coffer"]);
+      for (const jobs of ["1", "2"]) {
+        const extracted = await interrupt(["extract", "x.coffer", "-C", "out", "-v", "--jobs", jobs], {
+          cwd: folder,
+          when: ["some of the file", () => leftovers(folder).some((path) => namesIn(path).length > 0)],
+          signals: ["SIGINT", "SIGINT"],
+        });
+        assertEquals(extracted.status.code, 130, extracted.err);
+        // With -v an entry is named when it is done.
+        assertNotMatch(extracted.err, /^big$/m, "The file was restored to its end first");
+        assertEquals(namesIn(folder), ["big", "x.coffer"]);
+      }
       const making = await interrupt(["create", ...QUICK, "y.coffer", "big", "--level", "19"], {
         cwd: folder,
         when: ["the temporary file", () => sizeOf(temporaryIn(folder)) > 0],

@@ -27,13 +27,14 @@ interface Extraction {
   readonly problems: RestoreProblem[];
   readonly entries: number;
   readonly bytes: number;
-  /** Whether threads were used. */
+  /** Whether files were restored block by block. */
   readonly parallel: boolean;
 }
 
 async function extract(
   path: string,
-  jobs: number,
+  /** Threads that share the work block by block; `undefined`: file by file, as a library's user reads. */
+  jobs: number | undefined,
   directory: string,
   more: Partial<RestoreOptions> & Partial<ExtractOptions> & {
     readonly start?: () => WorkerThread;
@@ -51,7 +52,7 @@ async function extract(
     prefixes: [""],
     maxExpansion: 1000,
     ...more,
-    ...(jobs === 1 ? {} : {
+    ...(jobs === undefined ? {} : {
       crew: (host) => {
         const access = (place: BlockPlace) => archive.accessTo(place);
         const options = { jobs, descriptor: source.descriptor, access, metadata: more };
@@ -75,8 +76,8 @@ Deno.test("restoreInParallel() restores what one thread restores", async () => {
     const root = makeTree();
     Deno.writeFileSync(`${root}/ballast`, BALLAST);
     Deno.writeFileSync(`${folder}/a`, await archiveOf(entriesOf(root)));
-    const one = await extract(`${folder}/a`, 1, `${folder}/one`);
-    for (const jobs of [2, 3]) {
+    const one = await extract(`${folder}/a`, undefined, `${folder}/one`);
+    for (const jobs of [1, 2, 3]) {
       const several = await extract(`${folder}/a`, jobs, `${folder}/several-${jobs}`, { distinctPlaces: true });
       assert(several.parallel);
       assertEquals({ ...several, parallel: false }, one);
@@ -108,8 +109,8 @@ Deno.test("restoreInParallel() restores what files share, large and small, as on
       Deno.writeFileSync(`${root}/turns`, new Uint8Array(await new Blob(turns.flat()).arrayBuffer()));
       const path = `${folder}/archive`;
       Deno.writeFileSync(path, await archiveOf(entriesOf(root), { dedup: true }));
-      const one = await extract(path, 1, `${folder}/one`, { distinctPlaces: true });
-      for (const jobs of [2, 3]) {
+      const one = await extract(path, undefined, `${folder}/one`, { distinctPlaces: true });
+      for (const jobs of [1, 2, 3]) {
         const several = await extract(path, jobs, `${folder}/${jobs}`, { distinctPlaces: true });
         assert(several.parallel);
         assertEquals({ ...several, parallel: false }, one);
@@ -144,7 +145,7 @@ Deno.test("restoreInParallel() treats names that are taken as one thread does", 
       Deno.writeFileSync(`${root}/ballast`, BALLAST);
       Deno.writeFileSync(`${folder}/a`, await archiveOf(entriesOf(root)));
       const runs: unknown[] = [];
-      for (const jobs of [1, 2]) {
+      for (const jobs of [undefined, 1, 2]) {
         const out = `${folder}/out-${jobs}`;
         Deno.mkdirSync(`${out}/tree/folder-1`, { recursive: true });
         Deno.writeTextFileSync(`${out}/tree/folder-1/file-7`, "mine");
@@ -158,10 +159,9 @@ Deno.test("restoreInParallel() treats names that are taken as one thread does", 
         assertEquals([...Deno.readDirSync(folder)].some(({ name }) => name === "outside" || name === "file-1"), false);
         assertEquals(Deno.readTextFileSync(`${out}/tree/large`).slice(0, 4) === "mine", existing !== "overwrite");
       }
-      const [one, two] = runs as { seen: Record<string, string> }[];
-      delete one?.seen["."];
-      delete two?.seen["."];
-      assertEquals(two, one);
+      const [plain, one, two] = runs as { seen: Record<string, string> }[];
+      for (const run of [plain, one, two]) delete run?.seen["."];
+      assertEquals([one, two], [plain, plain]);
       Deno.removeSync(root, { recursive: true });
     });
   }
@@ -263,6 +263,29 @@ Deno.test("restoreInParallel() ends with the files named when a worker fails, an
   });
 });
 
+Deno.test("restoreInParallel() starts no worker for one job, and ends in the middle of a file when it is aborted", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/a`;
+    Deno.writeFileSync(path, await archiveOf([entry("a", "file", BALLAST)], { blockBytes: 2 ** 17 }));
+    const start = () => {
+      throw new Error("A worker was started");
+    };
+    const done = await extract(path, 1, `${folder}/whole`, { start });
+    assertEquals([done.parallel, done.bytes], [true, BALLAST.length]);
+    const controller = new AbortController();
+    let bytes = 0;
+    const onProgress = (step: { readonly bytes: number }) => {
+      bytes += step.bytes;
+      controller.abort(new Error("enough"));
+    };
+    const aborted = () => extract(path, 1, `${folder}/out`, { start, signal: controller.signal, onProgress });
+    await assertRejects(aborted, Error, "enough");
+    // Some blocks may be done when the first is told of.
+    assert(bytes > 0 && bytes < BALLAST.length / 2, `${bytes}`);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["a", "whole"]);
+  });
+});
+
 Deno.test("extractArchive() finishes all folders and links of a tree that has more of them than are remembered", async () => {
   await withFolder(async (folder) => {
     const mtime = { seconds: 1_000_000, nanoseconds: 0 };
@@ -271,7 +294,7 @@ Deno.test("extractArchive() finishes all folders and links of a tree that has mo
     entries.push(entry("z", "symlink", undefined, { link: "a", mtime }));
     Deno.writeFileSync(`${folder}/archive`, await archiveOf(entries, { blockBytes: 2 ** 20 }));
     const out = `${folder}/out`;
-    assertEquals((await extract(`${folder}/archive`, 1, out)).entries, entries.length);
+    assertEquals((await extract(`${folder}/archive`, undefined, out)).entries, entries.length);
     for (const name of ["d10000", "d26399"]) {
       const { mode, mtime: found } = Deno.lstatSync(`${out}/${name}`);
       assertEquals([(mode ?? 0) % 0o1000, found?.getTime()], [0o750, 1e9], name);
