@@ -5,7 +5,7 @@ import { checkRowOrder, type PageEntry } from "../format/page.ts";
 import { comparePaths } from "../format/path.ts";
 import { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
-import type { CatalogEntry } from "./catalog_run.ts";
+import type { CatalogEntry, LocatableEntry, RunCursor } from "./catalog_run.ts";
 
 /** Rows in path order, one at a time. */
 export interface EntryCursor {
@@ -173,6 +173,23 @@ export async function takeWhole(cursor: EntryCursor): Promise<PageEntry> {
     if (reading !== undefined) await reading;
   }
   return extents === undefined ? entry : { ...entry, extents };
+}
+
+/** As {@linkcode takeWhole}, of runs, and its places wait until they are asked for. */
+export async function takeLocatable(cursor: MergedCursor<RunCursor>): Promise<LocatableEntry> {
+  const entry = cursor.run?.locatable() as LocatableEntry;
+  let reading = cursor.advance();
+  if (reading !== undefined) await reading;
+  let more: Extent[] | undefined;
+  while (cursor.continued && cursor.path === entry.row.path) {
+    more ??= [];
+    for (const extent of (cursor.current as CatalogEntry).extents) more.push(extent);
+    reading = cursor.advance();
+    if (reading !== undefined) await reading;
+  }
+  if (more === undefined) return entry;
+  const behind = more;
+  return { ...entry, extents: () => [...entry.extents(), ...behind] };
 }
 
 /** Entries that are at hand, as a cursor. */

@@ -7,6 +7,7 @@ import { comparePaths } from "../format/path.ts";
 import type { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
 import type { RowTable } from "../format/row_table.ts";
+import type { CarriedRow } from "../format/rows.ts";
 import { CatalogOrder, edgesOf } from "./catalog_order.ts";
 import type { FrameSource } from "./frame_source.ts";
 
@@ -19,6 +20,11 @@ const NO_EXTENTS: readonly Extent[] = [];
 export interface CatalogEntry extends PageEntry {
   /** The entry before was the same, and this has further extents of it. */
   readonly continued: boolean;
+}
+
+/** An entry whose places are looked up when they are asked for, also once the cursor has gone on. */
+export interface LocatableEntry extends CarriedRow {
+  readonly extents: () => readonly Extent[];
 }
 
 /** One run. */
@@ -125,6 +131,18 @@ export class RunCursor {
     const extents = rows.isFile(at) ? page.extents.of(at) : NO_EXTENTS;
     const entry = { row: rows.row(at), provisional: false, extents, continued: continues };
     return this.#current = mark === undefined ? entry : { ...entry, mark };
+  }
+
+  /**
+   * The entry at hand without its places, those of its page need not be decoded: an update takes each file that has
+   * changed, and where it was is nothing to it unless the content may be the same.
+   */
+  locatable(): LocatableEntry | undefined {
+    const page = this.#page;
+    const { at } = this;
+    if (page === undefined || at < 0) return undefined;
+    const extents = () => page.rows.isFile(at) ? page.extents.of(at) : NO_EXTENTS;
+    return { ...page.rows.carried(at), extents };
   }
 
   /** The rows of the page at hand, of which it stands at number {@linkcode at}; `undefined` before the first page. */

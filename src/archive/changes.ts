@@ -12,8 +12,8 @@ import { equalOwners, equalRows, provisionalRow } from "../format/rows.ts";
 import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
-import { type MergedCursor, takeWhole } from "./catalog_cursor.ts";
-import type { RunCursor } from "./catalog_run.ts";
+import { type MergedCursor, takeLocatable } from "./catalog_cursor.ts";
+import type { LocatableEntry, RunCursor } from "./catalog_run.ts";
 import { hasContent, sameBytes } from "./content_comparison.ts";
 import { contentOf } from "./copy.ts";
 import { Moves } from "./moves.ts";
@@ -179,11 +179,11 @@ export class ChangeFinder {
     const cursor = this.#known;
     await cursor.advance();
     /** Takes the snapshot's entries up to a path, and the one of that path. */
-    const takeUpTo = async (path: string | undefined): Promise<PageEntry | undefined> => {
+    const takeUpTo = async (path: string | undefined): Promise<LocatableEntry | undefined> => {
       while (cursor.path !== undefined) {
         const order = path === undefined ? -1 : comparePaths(cursor.path, path);
         if (order > 0) return undefined;
-        const old = await takeWhole(cursor);
+        const old = await takeLocatable(cursor);
         if (order === 0) return old.mark === "gone" ? undefined : old;
         if (old.mark !== "gone") this.#notFound(old);
       }
@@ -221,7 +221,7 @@ export class ChangeFinder {
     await this.#pause();
   }
 
-  #notFound({ row }: PageEntry): void {
+  #notFound({ row }: LocatableEntry): void {
     if (!this.#options.isGone(row.path)) {
       if (row.kind === "hardlink") this.#links.push(row);
       return;
@@ -270,7 +270,7 @@ export class ChangeFinder {
   }
 
   /** Whether an entry has to be stored. When only its row is new, that is taken down. */
-  async #isNew(old: PageEntry, { row, content }: PlannedEntry): Promise<boolean> {
+  async #isNew(old: LocatableEntry, { row, content }: PlannedEntry): Promise<boolean> {
     const kind = row.kind;
     if (old.row.kind !== kind || old.row.size !== row.size) return true;
     // Numbers of devices change from one start of a system to the next.
@@ -282,7 +282,7 @@ export class ChangeFinder {
     this.rows.add({
       row: kept,
       provisional: false,
-      extents: old.extents,
+      extents: old.extents(),
       mark: old.mark === "moved" ? "moved" : "kept",
     });
     this.counts.kept++;
@@ -291,16 +291,16 @@ export class ChangeFinder {
   }
 
   /** Whether a file has the content that it had, as far as that need be looked at. */
-  async #isAsBefore(old: PageEntry, row: Row, content: EntryContent): Promise<boolean> {
+  async #isAsBefore(old: LocatableEntry, row: Row, content: EntryContent): Promise<boolean> {
     if (content.kind === "bytes") {
       return content.repeatable === true &&
-        await sameBytes(contentOf(this.#archive, old.row.size, [old]), content.bytes);
+        await sameBytes(contentOf(this.#archive, old.row.size, [located(old)]), content.bytes);
     }
     const untouched = row.inode === old.row.inode && row.ctime === old.row.ctime &&
       equalTimes(row.mtime, old.row.mtime);
     const trusted = untouched && !old.row.changed && this.#options.checksum !== true &&
       !this.#isRacy(row.mtime.seconds, row.ctime);
-    return trusted || await hasContent(this.#archive, old, this.#options.access, content.location, row);
+    return trusted || await hasContent(this.#archive, located(old), this.#options.access, content.location, row);
   }
 
   /** Whether a file may have changed after it was read for the snapshot without its times showing it. */
@@ -335,6 +335,11 @@ export class ChangeFinder {
       this.#addMoved({ ...lost, path: link.path }, entry?.extents ?? []);
     }
   }
+}
+
+/** With its places looked up. */
+function located({ extents, ...entry }: LocatableEntry): PageEntry {
+  return { ...entry, extents: extents() };
 }
 
 function equalTimes(a: Time, b: Time): boolean {
