@@ -1,15 +1,10 @@
-/** Writing and reading the chunk tables of segments (FORMAT.md, "Deduplication"). */
+/** Writing the chunk tables of segments (FORMAT.md, "Deduplication"). */
 import type { Engine } from "../engine/engine.ts";
-import { CHUNK_ID_BYTES, type ChunkedBlock, decodeChunkTable, encodeChunkTable } from "../format/chunk_table.ts";
-import { ArchiveError } from "../format/errors.ts";
-import { FRAME_TYPE, type FrameHead, frameLength } from "../format/frame.ts";
-import type { ChunkIndex } from "./chunk_index.ts";
+import { type ChunkedBlock, encodeChunkTable } from "../format/chunk_table.ts";
+import { FRAME_TYPE, type FrameHead } from "../format/frame.ts";
 import { type Level, prepareFrame } from "./compress.ts";
 import type { FrameContent } from "./frame_cipher.ts";
-import { MIN_SHARED_BYTES } from "./gathering.ts";
-import { pauseEvery } from "./pause.ts";
 import type { SealedSpill, SpilledPiece } from "./sealed_spill.ts";
-import type { Segments } from "./segments.ts";
 
 /** Chunks of one table, but for those of its last block. */
 const TABLE_CHUNKS = 65_536;
@@ -72,50 +67,4 @@ export class ChunkTables {
 interface SpilledTable {
   readonly head: FrameHead;
   readonly spilled: SpilledPiece;
-}
-
-/**
- * Takes the chunks that all segments hold into an index, those of the newest first, until it is full. A table that
- * cannot be taken is passed over: what it told of is stored again.
- */
-export async function loadChunks(segments: Segments, index: ChunkIndex): Promise<void> {
-  const pause = pauseEvery();
-  for (let number = segments.newest.locator.segment.number; number >= 0 && !index.isFull; number--) {
-    try {
-      for await (const blocks of chunkTablesOf(segments, number)) {
-        await pause();
-        index.expect(blocks.reduce((sum, { lengths }) => sum + lengths.length, 0));
-        for (const block of blocks) addTo(index, block);
-      }
-    } catch (error) {
-      if (!(error instanceof ArchiveError)) throw error;
-    }
-  }
-}
-
-function addTo(index: ChunkIndex, { place, lengths, ids }: ChunkedBlock): void {
-  const block = index.addBlock(place);
-  let dataOffset = 0;
-  let at = 0;
-  for (const length of lengths) {
-    if (length >= MIN_SHARED_BYTES) index.add(ids, block, dataOffset, length, at);
-    dataOffset += length;
-    at += CHUNK_ID_BYTES;
-  }
-}
-
-/** The chunk tables of one segment: the frames between its snapshot table and its trailer. */
-async function* chunkTablesOf(segments: Segments, number: number): AsyncGenerator<ChunkedBlock[]> {
-  const { locator } = await segments.get(number);
-  const { tablePlaces: { snapshots } } = await segments.end(number);
-  const frames = await segments.frames(number);
-  let { frame, offset } = { frame: snapshots.frame + 1, offset: snapshots.offset + snapshots.frameBytes };
-  for (; offset < locator.trailer.offset; frame++) {
-    const head = await frames.head({ offset, frame });
-    if (head.type === FRAME_TYPE.chunkTable) {
-      const { raw } = await frames.frame({ offset, frame });
-      yield decodeChunkTable(raw, head.rows, number);
-    }
-    offset += frameLength(head.stored);
-  }
 }

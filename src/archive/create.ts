@@ -6,9 +6,10 @@ import { ChunkIndex } from "./chunk_index.ts";
 import { BLOCK_BYTES, LARGE_BLOCK_BYTES, planBlocks, type PlannedEntry } from "./planner.ts";
 import { pauseEvery } from "./pause.ts";
 import { Reporter, type StoreOptions } from "./storing.ts";
-import { PART_BYTES, type SharingWriter, writeShared } from "./write_shared.ts";
+import { FIRST_PART_BYTES, PART_BYTES, type SharingWriter, writeShared } from "./write_shared.ts";
 import { rowsOfWhole } from "./whole_files.ts";
 import { spillOf } from "./segment_options.ts";
+import { type KnownChunks, noChunks } from "./stored_chunks.ts";
 import { ArchiveWriter, type Sink, type WriterOptions, type WrittenArchive } from "./writer.ts";
 
 /** What creating an archive is told. */
@@ -34,8 +35,8 @@ export async function createArchive(
     writer.start().catch(() => {
       // Met again by whoever waits for it, and that is not later than the first block.
     });
-    const index = () => Promise.resolve(new ChunkIndex(options.indexedChunks, spillOf(engine, options)));
-    await storeEntries(entries, builder, writer, options, index);
+    const chunks = () => noChunks(new ChunkIndex(options.indexedChunks, spillOf(engine, options)));
+    await storeEntries(entries, builder, writer, options, chunks);
     options.signal?.throwIfAborted();
     if (options.isPartial?.()) writer.markPartial();
     // It may have to wait for the keys.
@@ -53,7 +54,7 @@ export async function storeEntries(
   builder: BlockBuilder,
   writer: SharingWriter,
   options: StoreOptions,
-  index: () => Promise<ChunkIndex>,
+  chunks: () => KnownChunks,
 ): Promise<void> {
   const { blockBytes } = options;
   const { sharing, width } = builder;
@@ -62,16 +63,13 @@ export async function storeEntries(
     await writeBlocks(plans, builder, writer, options);
     return;
   }
-  const plans = planBlocks(entries, blockBytes === undefined ? PART_BYTES : 2 * blockBytes);
+  const plans = blockBytes === undefined
+    ? planBlocks(entries, PART_BYTES, PART_BYTES, FIRST_PART_BYTES)
+    : planBlocks(entries, 2 * blockBytes);
   const first = await plans.next();
   // An update that stores nothing needs no index.
   if (first.done === true) return;
-  await writeShared(
-    joined(first.value, plans),
-    { width, builder: sharing, index: await index() },
-    writer,
-    options,
-  );
+  await writeShared(joined(first.value, plans), { width, builder: sharing, chunks: chunks() }, writer, options);
 }
 
 async function* joined<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {

@@ -42,14 +42,16 @@ const MAX_UNIT_BYTES = 3;
 
 /**
  * Plans the parts of each block: of `blockBytes` of content, and of `largeBlockBytes` for files that are large. The
- * iterable may be slow: what is planned is given out as soon as a block is full.
+ * iterable may be slow: what is planned is given out as soon as a block is full; or, of the first `blockBytes`, as soon
+ * as there are `firstBytes`.
  */
 export async function* planBlocks(
   entries: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
   blockBytes: number = BLOCK_BYTES,
   largeBlockBytes: number = blockBytes,
+  firstBytes: number = blockBytes,
 ): AsyncGenerator<readonly BlockPart[]> {
-  const gathering = new Gathering(blockBytes);
+  const gathering = new Gathering(blockBytes, firstBytes);
   const sizeOf = ({ row }: PlannedEntry) =>
     row.size >= LARGE_FILE_BLOCKS * largeBlockBytes ? largeBlockBytes : blockBytes;
   if (Symbol.iterator in entries) {
@@ -95,22 +97,28 @@ class Gathering {
   /** What is in it. */
   parts: BlockPart[] = [];
   readonly #blockBytes: number;
+  readonly #firstBytes: number;
+  /** Bytes of the blocks before. */
+  #before = 0;
   #filled = 0;
   #strings = 0;
 
-  constructor(blockBytes: number) {
+  constructor(blockBytes: number, firstBytes: number) {
     this.#blockBytes = blockBytes;
+    this.#firstBytes = firstBytes;
   }
 
   /** Adds a part; gives the parts before it when it begins another block. */
   add(part: BlockPart): readonly BlockPart[] | undefined {
     const strings = MAX_UNIT_BYTES * (part.row.path.length + part.row.link.length);
-    const isFull = this.#filled + part.length > this.#blockBytes || this.parts.length >= BLOCK_ROWS ||
+    const most = this.#before < this.#blockBytes ? this.#firstBytes : this.#blockBytes;
+    const isFull = this.#filled + part.length > most || this.parts.length >= BLOCK_ROWS ||
       this.#strings + strings > BLOCK_STRING_BYTES;
     let full: readonly BlockPart[] | undefined;
     if (this.parts.length > 0 && isFull) {
       full = this.parts;
       this.parts = [];
+      this.#before += this.#filled;
       this.#filled = 0;
       this.#strings = 0;
     }

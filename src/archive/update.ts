@@ -16,7 +16,6 @@ import { Archive } from "./archive.ts";
 import { blockTools, inlineBuilder } from "./block_builder.ts";
 import { BodyAppender } from "./body_sink.ts";
 import { ChunkIndex } from "./chunk_index.ts";
-import { loadChunks } from "./chunk_tables.ts";
 import { type EntryCursor, ListCursor, MergedCursor, takeWhole } from "./catalog_cursor.ts";
 import type { CatalogRun } from "./catalog_run.ts";
 import type { ChangeFinder } from "./changes.ts";
@@ -27,6 +26,7 @@ import type { OpenedHeader } from "./header_reader.ts";
 import type { PlannedEntry } from "./planner.ts";
 import type { SegmentEnd } from "./segments.ts";
 import { checkSegmentOptions, type SegmentOptions, spillOf } from "./segment_options.ts";
+import { StoredChunks } from "./stored_chunks.ts";
 import { type Inheritance, SegmentWriter, type WrittenSegment } from "./segment_writer.ts";
 
 /** An archive that can be changed where it is, and grow. */
@@ -119,15 +119,10 @@ export async function updateArchive(
   }
 }
 
-/** Reads the chunks of an archive when they are first asked for. */
-function chunksOf(engine: Engine, { segments }: Archive, options: UpdateOptions): () => Promise<ChunkIndex> {
-  let index: ChunkIndex | undefined;
-  return async () => {
-    if (index !== undefined) return index;
-    index = new ChunkIndex(options.indexedChunks, spillOf(engine, options));
-    await loadChunks(segments, index);
-    return index;
-  };
+/** The chunks of an archive, of which nothing is read before the first is asked for. */
+function chunksOf(engine: Engine, { segments }: Archive, options: UpdateOptions): () => StoredChunks {
+  let chunks: StoredChunks | undefined;
+  return () => chunks ??= new StoredChunks(segments, new ChunkIndex(options.indexedChunks, spillOf(engine, options)));
 }
 
 /** An update under way. */
@@ -139,7 +134,7 @@ interface Work {
   readonly options: UpdateOptions;
   readonly entries: EntryQueue;
   /** What is stored already, chunk by chunk, and gets what this update stores. */
-  readonly chunks: () => Promise<ChunkIndex>;
+  readonly chunks: () => StoredChunks;
 }
 
 /** A segment that was appended. */
@@ -224,8 +219,7 @@ async function writeUpToEnd(
   const isLast = base.newest.locator.segment.number + 1 >= CHECKPOINT_SEGMENTS;
   for (let due = isLast ? Infinity : checkpointBytes;; due = writer.bytes + checkpointBytes) {
     const taken = entries.take(() => writer.bytes >= due);
-    const found = builder.sharing === undefined ? taken : afterLoading(chunks, taken);
-    await storeEntries(found, builder, writer, options, chunks);
+    await storeEntries(taken, builder, writer, options, chunks);
     if (entries.ended) return undefined;
     options.signal?.throwIfAborted();
     const inherited = await inheritForCheckpoint(base, writer, finder);
@@ -237,20 +231,6 @@ async function writeUpToEnd(
 async function discard(writer: SegmentWriter, target: AppendableSource, length: number): Promise<void> {
   writer.abandon();
   if (target.size > length) await target.truncate(length);
-}
-
-/**
- * Loads the chunks when there is an entry to be stored, and not when enough of them have come together: others are
- * looked for meanwhile, on another thread.
- */
-async function* afterLoading(
-  chunks: () => Promise<ChunkIndex>,
-  entries: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>,
-): AsyncGenerator<PlannedEntry> {
-  for await (const entry of entries) {
-    await chunks();
-    yield entry;
-  }
 }
 
 /** Whatever could not be written is met here too, and matters less than why. */

@@ -11,6 +11,7 @@ import { type GatheredBlock, type GatheredEntry, Gathering } from "./gathering.t
 import { pauseEvery } from "./pause.ts";
 import { BLOCK_BYTES } from "./planner.ts";
 import { Reporter, type StoreOptions } from "./storing.ts";
+import type { KnownChunks } from "./stored_chunks.ts";
 import type { ArchiveWriter } from "./writer.ts";
 
 /**
@@ -18,6 +19,11 @@ import type { ArchiveWriter } from "./writer.ts";
  * of so much.
  */
 export const PART_BYTES = 2 ** 22;
+/**
+ * Of the first of these, so many are cut at a time: a small update has cut most of what has changed while the rest is
+ * looked for.
+ */
+export const FIRST_PART_BYTES = 2 ** 18;
 
 /** What writes the blocks. */
 export type SharingWriter = Pick<
@@ -29,25 +35,27 @@ export type SharingWriter = Pick<
 export interface Sharing {
   readonly width: number;
   readonly builder: SharingBuilder;
-  /** What is stored already; gets what is stored now. */
-  readonly index: ChunkIndex;
+  /** What is stored already; its index gets what is stored now. */
+  readonly chunks: KnownChunks;
 }
 
 /** Cuts what was planned, and writes what of it is new, in the order of the plan. */
 export async function writeShared(
   plans: AsyncIterable<readonly BlockPart[]>,
-  { width, builder, index }: Sharing,
+  { width, builder, chunks }: Sharing,
   writer: SharingWriter,
   options: StoreOptions,
 ): Promise<void> {
   const { signal, blockBytes = BLOCK_BYTES } = options;
   const pause = pauseEvery();
+  const { index } = chunks;
   const gathering = new Gathering(index, blockBytes, (length) => builder.allocate(length));
   const blocks = new BlockQueue(width, builder, index, writer, options);
   const pending: { readonly parts: readonly BlockPart[]; readonly cut: CutParts | Promise<CutParts> }[] = [];
   const takeOldest = async () => {
     const { parts, cut } = pending.shift() as typeof pending[number];
     const done = await (cut instanceof Promise ? abortable(() => cut, signal) : cut);
+    await chunks.lookUp(done.ids);
     const full = gathering.take(parts, done);
     const entries = parts.reduce((sum, part) => sum + (part.last ? 1 : 0), 0);
     const bytes = done.lengths.reduce((sum, length) => sum + Math.abs(length), 0);
@@ -63,7 +71,8 @@ export async function writeShared(
     // Its failure is met when its turn comes, or hidden by an earlier one.
     if (cut instanceof Promise) cut.catch(() => {});
     pending.push({ parts, cut });
-    if (width === 1) await takeOldest();
+    // What was cut here lies in memory that the next cut needs.
+    if (!(cut instanceof Promise)) { while (pending.length > 0) await takeOldest(); }
   }
   while (pending.length > 0) await takeOldest();
   for (const block of gathering.end()) await blocks.add(block);

@@ -20,7 +20,7 @@ export interface ChunkedBlock {
   /** The block. */
   readonly place: BlockPlace;
   /** Bytes of each chunk. */
-  readonly lengths: readonly number[];
+  readonly lengths: readonly number[] | Float64Array;
   /** The chunks' ids, one behind the other. */
   readonly ids: Bytes;
 }
@@ -61,6 +61,11 @@ export function decodeChunkTable(raw: Bytes, count: number, segment: number): Ch
   const counts = requireColumn(columns, COLUMN.counts, what);
   const lengths = requireColumn(columns, COLUMN.lengths, what);
   const ids = requireColumn(columns, COLUMN.ids, what);
+  // Nothing is allocated by a number that has no bytes behind it.
+  if (count > lengths.remaining) throw refuse("its counts disagree");
+  const all = new Float64Array(count);
+  lengths.varints(all);
+  if (all.some((length) => length < 1 || length > MAX_CHUNK_LENGTH)) throw refuse("a chunk's length is out of range");
   let left = count;
   let before = -1;
   const blocks = places.map((place): ChunkedBlock => {
@@ -68,12 +73,9 @@ export function decodeChunkTable(raw: Bytes, count: number, segment: number): Ch
     before = place.frame;
     const chunks = counts.varint();
     if (chunks < 1 || chunks > left) throw refuse("its counts disagree");
+    const at = count - left;
     left -= chunks;
-    const list = Array.from({ length: chunks }, () => lengths.varint());
-    if (list.some((length) => length < 1 || length > MAX_CHUNK_LENGTH)) {
-      throw refuse("a chunk's length is out of range");
-    }
-    return { place, lengths: list, ids: ids.bytes(chunks * CHUNK_ID_BYTES) };
+    return { place, lengths: all.subarray(at, at + chunks), ids: ids.bytes(chunks * CHUNK_ID_BYTES) };
   });
   if (left !== 0 || blocks.length === 0) throw refuse("its counts disagree");
   endColumns(columns);

@@ -15,6 +15,7 @@ import {
 } from "../archive/block_builder.ts";
 import { contentLength, type CutParts } from "../archive/content_cutter.ts";
 import { LARGE_BLOCK_BYTES } from "../archive/planner.ts";
+import { PART_BYTES } from "../archive/write_shared.ts";
 import { fileContent } from "../disk/content.ts";
 import { nativeEngine } from "../engine/native/engine.ts";
 import { packParts, packWhole, unpackCuts, unpackOutcomes } from "./block_message.ts";
@@ -104,14 +105,15 @@ class CrewBuilder implements ParallelBuilder {
     return slot === undefined ? built : { ...built, release: () => this.#free.push(slot) };
   }
 
-  /** What shares content: the first parts are cut here, and when no others come, their blocks are sealed here too. */
+  /** What shares content: the first of it is cut here, and when no more comes, its blocks are sealed here too. */
   #sharing(inline: SharingBuilder): SharingBuilder {
     const content = new Memory();
     const data = new Memory();
-    let begun = 0;
+    let here = 0;
     return {
       cut: (parts) => {
-        if (++begun === 1) return inline.cut(parts);
+        here += contentLength(parts);
+        if (this.#crew === undefined && here <= PART_BYTES) return inline.cut(parts);
         if (this.#crew === undefined) this.#start(this.#options.jobs);
         return this.#cut(parts, content);
       },
