@@ -22,10 +22,12 @@ import type { EntryContent, PlannedEntry } from "./planner.ts";
 import type { ContentAccess } from "./source.ts";
 
 /**
- * What a look at a regular file with one name says, as a row has it; good until the next look. A hundred thousand files
- * that have not changed need not be objects.
+ * What a look at a directory, or at a regular file with one name, says, as a row has it; good until the next look. A
+ * hundred thousand files that have not changed need not be objects.
  */
 export interface Glance {
+  /** Whether it is a directory: its size is none. */
+  readonly isDirectory: boolean;
   readonly mode: number;
   readonly size: number;
   readonly mtimeSeconds: number;
@@ -118,8 +120,8 @@ export class ChangeFinder {
   }
 
   /**
-   * Whether the snapshot has a regular file just as it was found, so that it need not come among the entries. For who
-   * makes these, and for a file that would come next. It says no when it would have to wait.
+   * Whether the snapshot has a directory or a regular file just as it was found, so that it need not come among the
+   * entries. For who makes these, and for what would come next. It says no when it would have to wait.
    *
    * @param folder the path of its folder with a `/` behind it, or nothing
    * @throws {ArchiveError} when the catalog is bad.
@@ -128,13 +130,11 @@ export class ChangeFinder {
     const run = this.#reading === undefined ? this.#known.run : undefined;
     const old = run?.rows;
     const at = run?.at ?? -1;
-    // A path that is gone is told as that of a directory.
     if (
-      old === undefined || at < 0 || !old.isFile(at) || old.sizes[at] !== found.size ||
+      old === undefined || at < 0 || !this.#isKind(old, at, found) || old.sizes[at] !== found.size ||
       old.inodes[at] !== found.inode || old.ctimes[at] !== found.ctime || old.seconds[at] !== found.mtimeSeconds ||
       old.nanoseconds[at] !== found.mtimeNanoseconds || old.modes[at] !== found.mode || old.isChanged(at) ||
-      this.#known.continued || !this.#isPath(old, at, folder, name) || !this.#isOwner(old.owner(at), found.owner) ||
-      this.#options.checksum === true || this.#isRacy(found.mtimeSeconds, found.ctime)
+      this.#known.continued || !this.#isPath(old, at, folder, name) || !this.#isOwner(old.owner(at), found.owner)
     ) return false;
     this.#knownIn = folder;
     this.#knownRows = old;
@@ -144,13 +144,21 @@ export class ChangeFinder {
     return true;
   }
 
-  /** As {@linkcode isKnown}, of a file that came among the entries since a page had to be waited for. */
+  /** Whether a row is of the kind that was found, and of a file whose times can be trusted. */
+  #isKind(old: RowTable, at: number, found: Glance): boolean {
+    // A path that is gone is told as that of a directory.
+    if (found.isDirectory) return old.isDirectory(at) && old.mark(at) !== "gone";
+    return old.isFile(at) && this.#options.checksum !== true && !this.#isRacy(found.mtimeSeconds, found.ctime);
+  }
+
+  /** As {@linkcode isKnown}, of what came among the entries since a page had to be waited for. */
   #isKnownNow({ row, content }: PlannedEntry): boolean {
-    if (row.kind !== "file" || content?.kind !== "file") return false;
+    const isDirectory = row.kind === "directory";
+    if (!isDirectory && (row.kind !== "file" || content?.kind !== "file")) return false;
     const { path, mode, size, mtime, ctime, inode, owner } = row;
     const cut = path.lastIndexOf("/") + 1;
     const { seconds: mtimeSeconds, nanoseconds: mtimeNanoseconds } = mtime;
-    const found = { mode, size, mtimeSeconds, mtimeNanoseconds, ctime, inode, owner };
+    const found = { isDirectory, mode, size, mtimeSeconds, mtimeNanoseconds, ctime, inode, owner };
     return this.isKnown(path.slice(0, cut), path.slice(cut), found);
   }
 

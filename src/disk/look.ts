@@ -69,8 +69,14 @@ export function isFolder({ fullMode }: SystemStatus): boolean {
 }
 
 /** Whether it is a regular file with one name and a number of its own. */
-export function isLoneFile({ fullMode, nlink, inode }: SystemStatus): boolean {
-  return fullMode >= S_IFREG && fullMode < S_IFREG + 4096 && nlink === 1 && inode !== 0 && inode <= MAX_INODE;
+export function isLoneFile(status: SystemStatus): boolean {
+  const { fullMode } = status;
+  return fullMode >= S_IFREG && fullMode < S_IFREG + 4096 && status.nlink === 1 && hasNumber(status);
+}
+
+/** Whether it has a number of its own, which a row can have. */
+export function hasNumber({ inode }: SystemStatus): boolean {
+  return inode !== 0 && inode <= MAX_INODE;
 }
 
 /** The status of a descriptor of the runtime's. */

@@ -5,7 +5,7 @@ import { comparePaths, pathFault, utf8Length } from "../format/path.ts";
 import type { EntryKind, Owner, Row } from "../format/row.ts";
 import { reach } from "./descriptors.ts";
 import type { SystemStatus } from "./libc.ts";
-import { isLoneFile, type Look, lookFrom, type LookKind } from "./look.ts";
+import { hasNumber, isFolder, isLoneFile, type Look, lookFrom, type LookKind } from "./look.ts";
 import { type Identity, identityOf, OwnerNames } from "./metadata.ts";
 import type { Root } from "./names.ts";
 import { systemCode, systemReason } from "./system_error.ts";
@@ -58,8 +58,9 @@ export interface WalkOptions {
   /** Files never to store: the archive itself. */
   readonly skip?: readonly Identity[];
   /**
-   * Whether a regular file with one name need not be given: it is known just as it is. Asked only where looking is
-   * cheap; when it is not asked, or says no, the file is given. `folder` ends with `/`, or is empty.
+   * Whether a directory, or a regular file with one name, need not be given: it is known just as it is. Asked only where
+   * looking is cheap; when it is not asked, or says no, it is given. What is in a directory is walked either way.
+   * `folder` ends with `/`, or is empty.
    */
   readonly isKnown?: (folder: string, name: string, glance: Glance) => boolean;
   /** What a scout reports, of the same roots. */
@@ -110,7 +111,7 @@ class Walker {
   readonly #options: WalkOptions;
   readonly #owners: OwnerNames;
   readonly #links = new Map<string, FirstName>();
-  readonly #glance = new FileGlance();
+  readonly #glance = new EntryGlance();
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -153,11 +154,15 @@ class Walker {
         continue;
       }
       const status = glances ? folder.status(name, at) : undefined;
-      if (status !== undefined && this.#knows(folder.storedPrefix, name, status)) continue;
+      const isKnown = status !== undefined && this.#knows(folder.storedPrefix, name, status);
+      if (isKnown && !isFolder(status)) continue;
       const found = this.#look(folder, name, status);
-      const entry = found === undefined ? undefined : this.#entry(found);
-      if (found === undefined || entry === undefined) continue;
-      yield entry;
+      if (found === undefined) continue;
+      if (!isKnown) {
+        const entry = this.#entry(found);
+        if (entry === undefined) continue;
+        yield entry;
+      }
       const { path, info } = found;
       if (info.kind !== "directory") continue;
       if (this.#options.oneFileSystem === true && info.dev !== rootDev) {
@@ -168,14 +173,15 @@ class Walker {
     }
   }
 
-  /** Whether a file is known. What is left out comes first: the archive, and what is excluded, may well be known. */
+  /** Whether a name is known. What is left out comes first: the archive, and what is excluded, may well be known. */
   #knows(folder: string, name: string, status: SystemStatus): boolean {
     const { exclude, skip, isKnown } = this.#options;
-    if (isKnown === undefined || !isLoneFile(status)) return false;
-    if (exclude?.(folder + name, false) === true) return false;
+    const isDirectory = isFolder(status);
+    if (isKnown === undefined || !(isDirectory ? hasNumber(status) : isLoneFile(status))) return false;
+    if (exclude?.(folder + name, isDirectory) === true) return false;
     const { inode } = status;
     if (skip?.some((other) => other.inode === inode && other.dev === status.dev) === true) return false;
-    this.#glance.set(status, this.#owners.ownerOf(status.uid, status.gid));
+    this.#glance.set(status, isDirectory, this.#owners.ownerOf(status.uid, status.gid));
     return isKnown(folder, name, this.#glance);
   }
 
@@ -336,8 +342,9 @@ class Walker {
   }
 }
 
-/** One object for all files that are looked at. */
-class FileGlance implements Glance {
+/** One object for all that is looked at. */
+class EntryGlance implements Glance {
+  isDirectory = false;
   mode = 0;
   size = 0;
   mtimeSeconds = 0;
@@ -346,10 +353,11 @@ class FileGlance implements Glance {
   inode = 0;
   owner: Owner | undefined;
 
-  set(status: SystemStatus, owner: Owner): void {
+  set(status: SystemStatus, isDirectory: boolean, owner: Owner): void {
     const { mtimeNanoseconds } = status;
+    this.isDirectory = isDirectory;
     this.mode = status.fullMode % 4096;
-    this.size = status.size;
+    this.size = isDirectory ? 0 : status.size;
     this.mtimeSeconds = status.mtimeSeconds;
     // To the millisecond, as rows are.
     this.mtimeNanoseconds = mtimeNanoseconds - mtimeNanoseconds % 1_000_000;

@@ -77,8 +77,8 @@ export function itemsOf(tree: Tree, seconds = TIME - 1000, mode = 0o644): Item[]
 }
 
 /**
- * Appends a snapshot; what is not among the items is gone, unless `keep` says otherwise. Files that are known are
- * passed over as a walk does, unless `glances` says no.
+ * Appends a snapshot; what is not among the items is gone, unless `keep` says otherwise. What is known is passed over
+ * as a walk does, unless `glances` says no.
  */
 export async function update(
   target: AppendableSource,
@@ -100,8 +100,9 @@ function* unknown(finder: ChangeFinder, entries: Iterable<PlannedEntry>): Genera
   for (const entry of entries) {
     const { path, kind, mtime } = entry.row;
     const cut = path.lastIndexOf("/") + 1;
-    const glance = { ...entry.row, mtimeSeconds: mtime.seconds, mtimeNanoseconds: mtime.nanoseconds };
-    if (kind === "file" && finder.isKnown(path.slice(0, cut), path.slice(cut), glance)) continue;
+    const isDirectory = kind === "directory";
+    const glance = { ...entry.row, isDirectory, mtimeSeconds: mtime.seconds, mtimeNanoseconds: mtime.nanoseconds };
+    if ((isDirectory || kind === "file") && finder.isKnown(path.slice(0, cut), path.slice(cut), glance)) continue;
     yield entry;
   }
 }

@@ -444,21 +444,26 @@ Deno.test("walk() of a list's roots takes folders with all below them, and doubl
 });
 
 Deno.test({
-  name: "walk() leaves out files that are known, and asks about plain files with one name that are not left out anyway",
+  name: "walk() leaves out what is known, and asks about folders and plain files with one name that are not left out",
   ignore: libc() === undefined,
   fn() {
     withFolder((folder) => {
-      for (const name of ["a", "a/sub"]) Deno.mkdirSync(`${folder}/${name}`);
-      for (const name of ["a/known", "a/sub/known", "a/new", "a/skip", "archive", "twice", "é"]) {
+      for (const name of ["a", "a/sub", "known", "skip"]) Deno.mkdirSync(`${folder}/${name}`);
+      for (
+        const name of ["known/new", "skip/new", "a/known", "a/sub/known", "a/new", "a/skip", "archive", "twice", "é"]
+      ) {
         make(`${folder}/${name}`, name);
       }
       Deno.linkSync(`${folder}/twice`, `${folder}/two`);
-      Deno.symlinkSync("a/known", `${folder}/known`);
+      Deno.symlinkSync("a/known", `${folder}/link`);
+      Deno.utimeSync(`${folder}/known`, 5, 1_600_000_000);
+      Deno.chmodSync(`${folder}/known`, 0o1750);
       Deno.utimeSync(`${folder}/a/known`, 5, 1_700_000_000.123);
       Deno.chmodSync(`${folder}/a/known`, 0o4640);
       const { ino, dev, ctime, uid, gid } = Deno.lstatSync(`${folder}/a/known`);
+      const below = Deno.lstatSync(`${folder}/known`);
       const asked: string[] = [];
-      let glance: unknown;
+      const glances: unknown[] = [];
       const archive = Deno.lstatSync(`${folder}/archive`);
       const { paths } = walked(folder, {
         exclude: (path) => path.endsWith("/skip"),
@@ -466,21 +471,35 @@ Deno.test({
         owners: new OwnerNames("", ""),
         isKnown: (where, name, found) => {
           asked.push(where + name);
-          if (where === "t/a/" && name === "known") glance = { ...found };
+          if (where !== "t/a/sub/" && name === "known") glances.push({ ...found });
           return name === "known";
         },
       });
-      assertEquals(paths, ["t", "t/a", "t/a/new", "t/a/sub", "t/known", "t/twice", "t/two", "t/é"]);
-      assertEquals(asked.filter((path) => path !== "t/é"), ["t/a/known", "t/a/new", "t/a/sub/known"]);
-      assertEquals(glance, {
+      assertEquals(paths, ["t", "t/a", "t/a/new", "t/a/sub", "t/known/new", "t/link", "t/twice", "t/two", "t/é"]);
+      assertEquals(
+        asked.filter((path) => path !== "t/é"),
+        ["t/a", "t/a/known", "t/a/new", "t/a/sub", "t/a/sub/known", "t/known", "t/known/new"],
+      );
+      const owner = { uid: uid ?? 0, gid: gid ?? 0, user: "", group: "" };
+      assertEquals(glances, [{
+        isDirectory: false,
         mode: 0o4640,
         size: 7,
         mtimeSeconds: 1_700_000_000,
         mtimeNanoseconds: 123_000_000,
         ctime: Math.floor((ctime?.getTime() ?? 0) / 1000),
         inode: ino,
-        owner: { uid: uid ?? 0, gid: gid ?? 0, user: "", group: "" },
-      });
+        owner,
+      }, {
+        isDirectory: true,
+        mode: 0o1750,
+        size: 0,
+        mtimeSeconds: 1_600_000_000,
+        mtimeNanoseconds: 0,
+        ctime: Math.floor((below.ctime?.getTime() ?? 0) / 1000),
+        inode: below.ino,
+        owner,
+      }]);
     });
   },
 });

@@ -18,7 +18,7 @@ interface Walked {
   readonly problems: readonly WalkProblem[];
 }
 
-/** Walks a tree of which files with an `o` in their name are not known. */
+/** Walks a tree of which files and folders with an `o` in their name are not known. */
 function walked(location: string, options: WalkOptions = {}): Walked {
   const glances: string[] = [];
   const problems: WalkProblem[] = [];
@@ -99,7 +99,8 @@ Deno.test({
       assertEquals(behind.entries, alone.entries);
       assertEquals(behind.glances, alone.glances);
       assertEquals(behind.problems, []);
-      const folders = alone.entries.filter(({ row }) => row.kind === "directory").map(({ row }) => row.path);
+      const all = [...walk([{ location: folder, stored: "t" }])];
+      const folders = all.filter(({ row }) => row.kind === "directory").map(({ row }) => row.path);
       // Names that are not plain ASCII are the walk's own affair; those in folders called so are not.
       assertEquals(behind.taken, folders.filter((path) => !["t", "t/u", "t/u/ü"].includes(path)));
       assertEquals(behind.parts, ["t/big", "t/big"]);
@@ -136,11 +137,8 @@ Deno.test({
       const rows = behind.entries.map(({ row: { path, size } }) => [path, size]);
       assertEquals(rows, [
         ["t", 0],
-        ["t/a", 0],
         ["t/a/one", 41],
-        ["t/b", 0],
         ["t/b/outer", 7],
-        ["t/c", 0],
         ["t/c/gone", 6],
         ["t/moved", 0],
         ["t/moved/before", 8],
@@ -157,7 +155,7 @@ Deno.test({
       plant(folder, ["a/one", "b/two", "c/two"]);
       const behind = await scouted(folder, {}, () => Deno.removeSync(`${folder}/b`, { recursive: true }));
       assertEquals(behind.problems, []);
-      assertEquals(behind.entries.map(({ row }) => row.path), ["t", "t/a", "t/a/one", "t/c", "t/c/two"]);
+      assertEquals(behind.entries.map(({ row }) => row.path), ["t", "t/a/one", "t/c/two"]);
     });
   },
 });
