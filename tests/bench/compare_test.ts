@@ -138,17 +138,31 @@ Deno.test("profilePart() holds the cells that miss their aim against the parts o
     seconds: [seconds],
   });
   const part = profilePart({
-    ...comparison([...CELLS, cell("zstd1-age", "extract", [1.04])]),
+    ...comparison([
+      ...[...CELLS, cell("zstd1-age", "extract", [1.04])],
+      ...[cell("coffer", "list", [0.1]), cell("zpaq", "list", [0.55])],
+      ...[cell("coffer", "verify", [0.5]), cell("zstd1-age", "verify", [0.48])],
+    ]),
     floors: [
       floor("cp", "`cp`", 0.9),
       floor("unzstd", "`zstd -t`, one core", 0.2),
       floor("modules", "a start", 0.04),
       floor("tar", "`tar`", 2),
+      floor("stages-extract", "its stages", 1.7),
+      floor("stages-verify", "its stages", 0.6),
+      floor("names", "names", 0.03),
+      floor("open", "all blocks", 0.7),
     ],
   });
   assertMatch(
     part,
-    /\| extract everything, small \| 1\.00 +\| 0\.800 \| \*\*`cp`: 0\.900\*\*; `zstd -t`, one core, shared by all: 0\.100 \|/,
+    /\| extract everything, small \| 1\.00 +\| 0\.800 \| \*\*`cp`: 0\.900\*\*; `zstd -t`, one core, shared by all: 0\.100; \*\*its stages, shared by all: 0\.850\*\* \|/,
+  );
+  assertMatch(part, /\| list, small +\| 0\.100 \| 0\.0500 \| a start: 0\.0400; names: 0\.0300 \|/);
+  // What all cores share is in it already.
+  assertMatch(
+    part,
+    /\| verify, small .* a start: 0\.0400; \*\*all blocks: 0\.700\*\*; its stages, shared by all: 0\.300 \|/,
   );
   assertMatch(part, /\| one file out, small +\| 0\.100 \| 0\.0769 \| a start: 0\.0400 \|/);
   assert(!part.includes("create, small"));
@@ -287,6 +301,13 @@ Deno.test({
         ...["small create", "small extract", "small list", "small one", "small verify"],
       ]);
       for (const { samples } of results.cells) assert(samples.every(({ seconds }) => seconds > 0));
+      // The other floors take programs, or libraries, that may not be there.
+      for (const name of ["modules", "stages", "stages-extract", "stages-verify"]) {
+        for (const { error, seconds } of results.floors.filter((floor) => floor.name === name)) {
+          assert(error === undefined && seconds.every((value) => value > 0), `${name}: ${error}`);
+        }
+      }
+      assertEquals(results.floors.filter(({ name }) => name === "stages-extract").length, 2);
       const [row] = results.updates?.rows ?? [];
       assertEquals([results.updates?.files, results.updates?.changedFiles, row?.error], [400, 4, undefined]);
       // Nothing else is in the archive than what changed: a segment is a few pages.
