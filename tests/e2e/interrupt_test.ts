@@ -237,7 +237,11 @@ testWith(
         ["extract", "-", "-C", "out", "--dry-run"],
       ];
       const ends = await together(waits.map(async (args) => {
-        const { status } = await interrupt(args, { cwd: folder, signals: ["SIGINT"] });
+        // A command that has not begun yet could not be ended.
+        const begun = args.includes(command)
+          ? { when: ["the command", () => sizeOf(`${folder}/pid`) > 0] as const }
+          : {};
+        const { status } = await interrupt(args, { cwd: folder, signals: ["SIGINT"], ...begun });
         return `${args.join(" ")}: ${status.signal ?? status.code}`;
       }));
       assertEquals(ends, waits.map((args) => `${args.join(" ")}: 130`));
