@@ -20,6 +20,8 @@ export interface FloorArchive {
   readonly names: string;
   /** Bytes of the names as text. */
   readonly namesBytes: number;
+  /** An archive of one file, with the same key. */
+  readonly one: string;
 }
 
 /** Makes an archive of a folder with the program as it is in this checkout, and the other files from it. */
@@ -28,6 +30,10 @@ export async function makeFloorArchive(folder: string, scratch: string): Promise
   const [archive, keyFile] = [at("coffer"), at("key")];
   await prepare([...checkoutCommand(), "keygen", "-q", "-o", keyFile], { cwd: scratch });
   await prepare([...checkoutCommand(), "create", archive, "-C", folder, ".", "-k", keyFile, "-q"], { cwd: scratch });
+  const [one, file] = [at("one.coffer"), "floor.one"];
+  await Deno.writeTextFile(join(scratch, file), "one file\n");
+  await prepare([...checkoutCommand(), "create", one, file, "-k", keyFile, "-q"], { cwd: scratch });
+  await Deno.remove(join(scratch, file));
   const keys = [{ kind: "key-file" as const, keyFile: decodeKeyText("key-file", await Deno.readTextFile(keyFile)) }];
   using source = FileSource.open(archive);
   const opened = await Archive.open(nativeEngine, source, { keys });
@@ -51,10 +57,10 @@ export async function makeFloorArchive(folder: string, scratch: string): Promise
   const sealed = new Uint8Array(compressed.length + 16);
   nativeEngine.aead(1, new Uint8Array(32)).seal(new Uint8Array(12), compressed, sealed);
   await Deno.writeFile(at("names"), sealed);
-  return { archive, keyFile, blocks: at("blocks"), names: at("names"), namesBytes: text.length };
+  return { archive, keyFile, blocks: at("blocks"), names: at("names"), namesBytes: text.length, one };
 }
 
 /** Removes what {@linkcode makeFloorArchive} made. */
-export async function removeFloorArchive({ archive, keyFile, blocks, names }: FloorArchive): Promise<void> {
-  for (const path of [archive, keyFile, blocks, names]) await Deno.remove(path);
+export async function removeFloorArchive({ archive, keyFile, blocks, names, one }: FloorArchive): Promise<void> {
+  for (const path of [archive, keyFile, blocks, names, one]) await Deno.remove(path);
 }

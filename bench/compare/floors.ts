@@ -1,6 +1,6 @@
 /** What the machine takes for the same bytes without an archive: the limits that no archiver gets below. */
 import { dirname, fromFileUrl, join } from "@std/path";
-import { V8_FLAGS } from "../program.ts";
+import { checkoutCommand, V8_FLAGS } from "../program.ts";
 import type { Corpus } from "./corpora.ts";
 import { type FloorArchive, makeFloorArchive, removeFloorArchive } from "./floor_archive.ts";
 import type { Floor } from "./results.ts";
@@ -29,7 +29,8 @@ interface OneFile {
 }
 
 /** What reads an archive, or its names. The first two are no code of Coffer's, and do less than any archiver. */
-function readings(work: string, { archive, keyFile, blocks, names, namesBytes }: FloorArchive): Measurement[] {
+function readings(work: string, made: FloorArchive): Measurement[] {
+  const { archive, keyFile, blocks, names, namesBytes, one } = made;
   const deno = (name: string, ...args: string[]): Pipeline => ({
     stages: [[Deno.execPath(), "run", "-A", V8_FLAGS, here(name), ...args]],
     cwd: work,
@@ -52,6 +53,11 @@ function readings(work: string, { archive, keyFile, blocks, names, namesBytes }:
       what: "Deno: its start on one core, and on all read, decipher, `zstd -d` all blocks, by the system's libraries",
       pipeline: deno("open_floor.ts", blocks),
       printed: "shared",
+    },
+    {
+      name: "start",
+      what: "Coffer's start: `coffer list` of an archive of one file",
+      pipeline: { stages: [[...checkoutCommand(), "list", one, "-k", keyFile]], cwd: work },
     },
     stages("extract"),
     stages("verify"),

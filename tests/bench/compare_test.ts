@@ -152,19 +152,23 @@ Deno.test("profilePart() holds the cells that miss their aim against the parts o
       floor("stages-verify", "its stages", 0.6),
       floor("names", "names", 0.03),
       floor("open", "all blocks", 0.7),
+      floor("start", "its start", 0.06),
     ],
   });
   assertMatch(
     part,
-    /\| extract everything, small \| 1\.00 +\| 0\.800 \| \*\*`cp`: 0\.900\*\*; `zstd -t`, one core, shared by all: 0\.100; \*\*its stages, shared by all: 0\.850\*\* \|/,
+    /\| extract everything, small \| 1\.00 +\| 0\.800 \| \*\*`cp`: 0\.900\*\*; `zstd -t`, one core, shared by all: 0\.100; \*\*its stages, shared by all, and the start: 0\.910\*\* \|/,
   );
-  assertMatch(part, /\| list, small +\| 0\.100 \| 0\.0500 \| a start: 0\.0400; names: 0\.0300 \|/);
+  assertMatch(
+    part,
+    /\| list, small +\| 0\.100 \| 0\.0500 \| a start: 0\.0400; names: 0\.0300; \*\*its start: 0\.0600\*\* \|/,
+  );
   // What all cores share is in it already.
   assertMatch(
     part,
-    /\| verify, small .* a start: 0\.0400; \*\*all blocks: 0\.700\*\*; its stages, shared by all: 0\.300 \|/,
+    /\| verify, small .* a start: 0\.0400; \*\*all blocks: 0\.700\*\*; its stages, shared by all, and the start: 0\.360 \|/,
   );
-  assertMatch(part, /\| one file out, small +\| 0\.100 \| 0\.0769 \| a start: 0\.0400 \|/);
+  assertMatch(part, /\| one file out, small +\| 0\.100 \| 0\.0769 \| a start: 0\.0400; its start: 0\.0600 \|/);
   assert(!part.includes("create, small"));
 });
 
@@ -302,7 +306,7 @@ Deno.test({
       ]);
       for (const { samples } of results.cells) assert(samples.every(({ seconds }) => seconds > 0));
       // The other floors take programs, or libraries, that may not be there.
-      for (const name of ["modules", "stages", "stages-extract", "stages-verify"]) {
+      for (const name of ["modules", "stages", "start", "stages-extract", "stages-verify"]) {
         for (const { error, seconds } of results.floors.filter((floor) => floor.name === name)) {
           assert(error === undefined && seconds.every((value) => value > 0), `${name}: ${error}`);
         }
