@@ -1,8 +1,5 @@
 /** Several runs read as one catalog: of all rows of a path, the newest run's counts. */
-import type { Bytes } from "../engine/engine.ts";
-import { encodeUtf8 } from "../format/bytes.ts";
 import { checkRowOrder, type PageEntry } from "../format/page.ts";
-import { comparePaths } from "../format/path.ts";
 import { PathTable } from "../format/path_table.ts";
 import type { EntryKind, Extent } from "../format/row.ts";
 import type { CatalogEntry, LocatableEntry, RunCursor } from "./catalog_run.ts";
@@ -24,9 +21,6 @@ export interface EntryCursor {
   advance(): Promise<void> | undefined;
 }
 
-/** Comes after every path: no text has such a byte. */
-const BEHIND_ALL: Bytes = Uint8Array.of(0xff);
-
 /**
  * Merges runs, the newest first. Paths that are gone come out with the others, so marked.
  *
@@ -36,8 +30,11 @@ const BEHIND_ALL: Bytes = Uint8Array.of(0xff);
 export class MergedCursor<Run extends EntryCursor = EntryCursor> implements EntryCursor {
   readonly #runs: readonly Run[];
   #at: Run | undefined;
-  /** Where the run that comes first but for the one at hand is; before it there is nothing to choose. */
-  #next: Bytes = BEHIND_ALL;
+  /** The run that comes first but for the one at hand; before its path there is nothing to choose. */
+  #next: Run | undefined;
+  /** The paths that the run at hand is in, and the first of them that does not come before that. */
+  #paths: PathTable | undefined;
+  #until = 0;
   #begun = false;
   readonly #above = new RowAbove<Run>();
 
@@ -95,46 +92,55 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
     // A run refuses a row that is continued and is not the one before.
     if (this.#runs.length === 1 || at.continued) return undefined;
     const { paths } = at;
-    if (paths === undefined || paths.compare(at.at, this.#next) >= 0) return this.#choose();
+    if (paths === undefined) return this.#choose();
+    if (paths !== this.#paths) {
+      this.#paths = paths;
+      const next = this.#next?.paths;
+      this.#until = next === undefined ? paths.count : paths.firstFrom(at.at, next, this.#next?.at as number);
+    }
+    if (at.at >= this.#until) return this.#choose();
     this.#above.take(at);
     return undefined;
   }
 
   #choose(): Promise<void> | undefined {
     let first: Run | undefined;
-    let path: string | undefined;
-    let next: string | undefined;
+    let next: Run | undefined;
     let repeated = false;
     for (const run of this.#runs) {
-      const other = run.path;
-      if (other === undefined) continue;
-      const order = path === undefined ? -1 : comparePaths(other, path);
+      if (run.paths === undefined) continue;
+      const order = first === undefined ? -1 : compare(run, first);
       if (order < 0) {
-        next = path;
+        next = first;
         first = run;
-        path = other;
         repeated = false;
       } else if (order === 0) repeated = true;
-      else if (next === undefined || comparePaths(other, next) < 0) next = other;
+      else if (next === undefined || compare(run, next) < 0) next = run;
     }
     this.#at = first;
-    if (first === undefined || path === undefined) return undefined;
-    if (repeated) return this.#passOver(first, path);
-    this.#next = next === undefined ? BEHIND_ALL : encodeUtf8(next);
+    this.#next = next;
+    this.#paths = undefined;
+    if (first === undefined) return undefined;
+    if (repeated) return this.#passOver(first);
     if (this.#runs.length > 1) this.#above.take(first);
     return undefined;
   }
 
   /** Of several rows of a path, the newest run's counts. */
-  #passOver(first: Run, path: string): Promise<void> | undefined {
+  #passOver(first: Run): Promise<void> | undefined {
     for (const other of this.#runs) {
-      while (other !== first && other.path === path) {
+      while (other !== first && other.paths !== undefined && compare(other, first) === 0) {
         const reading = other.advance();
         if (reading !== undefined) return reading.then(() => this.#choose());
       }
     }
     return this.#choose();
   }
+}
+
+/** How the path that one run is at stands to that of another. */
+function compare(run: EntryCursor, other: EntryCursor): number {
+  return (run.paths as PathTable).compare(run.at, other.paths as PathTable, other.at);
 }
 
 /** The row that the next one must not lie below, unless it is a directory; paths that are gone do not count. */
@@ -149,13 +155,17 @@ class RowAbove<Run extends EntryCursor> {
     const { kind } = run;
     if (kind === undefined) return;
     // A run checks its own rows, and those that were passed over stood for a path that a newer run has.
-    if (this.#run !== run && this.#paths !== undefined) {
-      const path = this.#paths.text(this.#at);
-      checkRowOrder({ path, kind: this.#kind }, { path: run.path as string, kind });
+    const { paths } = run;
+    if (this.#run !== run && this.#paths !== undefined && paths !== undefined) {
+      const isSound = paths.compare(run.at, this.#paths, this.#at) > 0 &&
+        (this.#kind === "directory" || !paths.mayBeBelow(run.at, this.#paths, this.#at));
+      if (!isSound) {
+        checkRowOrder({ path: this.#paths.text(this.#at), kind: this.#kind }, { path: run.path as string, kind });
+      }
     }
     this.#run = run;
     this.#kind = kind;
-    this.#paths = run.paths;
+    this.#paths = paths;
     this.#at = run.at;
   }
 }
@@ -198,6 +208,7 @@ export class ListCursor implements EntryCursor {
   readonly continued = false;
   readonly at = 0;
   current: CatalogEntry | undefined;
+  #paths: PathTable | undefined;
 
   constructor(entries: Iterator<PageEntry>) {
     this.#entries = entries;
@@ -212,10 +223,11 @@ export class ListCursor implements EntryCursor {
   }
 
   get paths(): PathTable | undefined {
-    return this.path === undefined ? undefined : PathTable.of(this.path);
+    return this.path === undefined ? undefined : this.#paths ??= PathTable.of(this.path);
   }
 
   advance(): undefined {
+    this.#paths = undefined;
     const { value, done } = this.#entries.next();
     this.current = done === true ? undefined : { ...value, continued: false };
   }

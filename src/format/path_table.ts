@@ -56,18 +56,53 @@ export class PathTable {
     return new PathTable(bytes, starts, Uint8Array.of(ORDER.rises), Uint16Array.of(0), bytes.length === path.length);
   }
 
-  /** How one of them stands to another path, as `comparePaths` says it: negative, zero or positive. */
-  compare(index: number, other: Bytes): number {
+  /** How one of them stands to one of others, as `comparePaths` says it: negative, zero or positive. */
+  compare(index: number, others: PathTable, at: number): number {
     const { bytes } = this;
+    const other = others.bytes;
     const start = this.starts[index] as number;
     const length = (this.starts[index + 1] as number) - start;
-    const both = Math.min(length, other.length);
+    const otherStart = others.starts[at] as number;
+    const otherLength = (others.starts[at + 1] as number) - otherStart;
+    const both = Math.min(length, otherLength);
     let i = 0;
-    while (i < both && bytes[start + i] === other[i]) i++;
-    if (i === length && i === other.length) return 0;
+    while (i < both && bytes[start + i] === other[otherStart + i]) i++;
+    if (i === length && i === otherLength) return 0;
     if (length === 1 && bytes[start] === DOT) return -1;
-    if (other.length === 1 && other[0] === DOT) return 1;
-    return i === both ? length - other.length : rank(bytes[start + i] as number) - rank(other[i] as number);
+    if (otherLength === 1 && other[otherStart] === DOT) return 1;
+    return i === both ? length - otherLength : rank(bytes[start + i] as number) - rank(other[otherStart + i] as number);
+  }
+
+  /** Whether one of them may lie below one of others; no, when it does not begin with that. */
+  mayBeBelow(index: number, others: PathTable, at: number): boolean {
+    const start = this.starts[index] as number;
+    const otherStart = others.starts[at] as number;
+    const otherLength = (others.starts[at + 1] as number) - otherStart;
+    if (otherLength === 1 && others.bytes[otherStart] === DOT) return true;
+    if ((this.starts[index + 1] as number) - start < otherLength) return false;
+    // From the end, where they differ.
+    for (let i = otherLength - 1; i >= 0; i--) {
+      if (this.bytes[start + i] !== others.bytes[otherStart + i]) return false;
+    }
+    return true;
+  }
+
+  /** The first from `from` on that does not come before one of others; how many there are, when all do. They rise. */
+  firstFrom(from: number, others: PathTable, at: number): number {
+    let low = from;
+    let step = 1;
+    // What is looked for is more often near than far.
+    while (low + step < this.count && this.compare(low + step, others, at) < 0) {
+      low += step;
+      step *= 2;
+    }
+    let high = Math.min(this.count, low + step);
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.compare(middle, others, at) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Whether one of them is this path: without a string for it, where its bytes are characters. */

@@ -66,16 +66,33 @@ Deno.test("PathTable says how paths stand to each other as comparePaths() does",
       const expected = !rises ? ORDER.falls : isAtOrBelow(b, a) && a !== "." ? ORDER.isBelow : ORDER.rises;
       assertEquals(order, expected, JSON.stringify([a, b]));
       const between = decodePathTable(encode(["x", a, "y"]), 3);
-      for (const way of [between.compare(1, encodeUtf8(b)), PathTable.of(a).compare(0, encodeUtf8(b))]) {
+      const other = decodePathTable(encode(["x", b, "y"]), 3);
+      for (const way of [between.compare(1, other, 1), PathTable.of(a).compare(0, PathTable.of(b), 0)]) {
         assertEquals(Math.sign(way), Math.sign(comparePaths(a, b)), JSON.stringify([a, b]));
       }
       assertEquals(PathTable.of(a).text(0), a);
+      if (isAtOrBelow(b, a)) assert(other.mayBeBelow(1, between, 1), JSON.stringify([a, b]));
+      else assertEquals(other.mayBeBelow(1, between, 1), b.startsWith(a), JSON.stringify([a, b]));
       assertEquals([between.is(1, a), between.is(1, b)], [true, a === b]);
       found[order] = (found[order] as number) + 1;
     }),
     { numRuns: 3000 },
   );
   assert(found.every((count) => count > 100));
+});
+
+Deno.test("PathTable finds the first path that does not come before another, from wherever it looks", () => {
+  const rising = fc.uniqueArray(paths.filter((path) => pathFault(path) === undefined), { minLength: 1, maxLength: 40 })
+    .map((list) => list.sort(comparePaths));
+  fc.assert(
+    fc.property(rising, paths.filter((path) => pathFault(path) === undefined), fc.nat(), (list, path, place) => {
+      const table = decodePathTable(encode(list), list.length);
+      const from = place % list.length;
+      const behind = list.findIndex((other, i) => i >= from && comparePaths(other, path) >= 0);
+      assertEquals(table.firstFrom(from, PathTable.of(path), 0), behind < 0 ? list.length : behind);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 Deno.test("decodePathTable() orders paths as comparePaths() does when less is shared than could be", () => {
