@@ -63,11 +63,7 @@ export class StoredChunks implements KnownChunks {
     if (this.#tables === undefined || ids.length === 0) return;
     if (++this.#searches > MAX_SEARCHES) return await this.#takeAll();
     const filter = filterOf(ids);
-    const pause = pauseEvery();
-    for (const block of this.#tables) {
-      await pause();
-      this.#search(block, filter);
-    }
+    for (const block of this.#tables) this.#search(block, filter);
   }
 
   /** Takes what may be meant by a filter, which is a few more than are. */
@@ -77,7 +73,8 @@ export class StoredChunks implements KnownChunks {
     for (let i = 0; i < lengths.length; i++) {
       const at = i * CHUNK_ID_BYTES;
       const length = lengths[i] as number;
-      if (filter[beginningOf(ids, at)] !== 0) this.#add(block, at, dataOffset, length);
+      // Beginnings, see `filterOf`: written out, because most of this runs before it is compiled.
+      if (filter[(ids[at] as number) * 256 + (ids[at + 1] as number)] !== 0) this.#add(block, at, dataOffset, length);
       dataOffset += length;
     }
   }
@@ -141,15 +138,12 @@ function chunkCount(blocks: readonly ChunkedBlock[]): number {
   return blocks.reduce((sum, { lengths }) => sum + lengths.length, 0);
 }
 
-/** What an id begins with, as a number below 65,536. Ids are as good as random. */
-function beginningOf(ids: Bytes, at: number): number {
-  return (ids[at] as number) * 256 + (ids[at + 1] as number);
-}
-
-/** For each beginning, whether an id has it. */
+/** For each pair of bytes, as one number, whether an id begins with it. Ids are as good as random. */
 function filterOf(ids: Bytes): Uint8Array {
   const filter = new Uint8Array(2 ** 16);
-  for (let at = 0; at < ids.length; at += CHUNK_ID_BYTES) filter[beginningOf(ids, at)] = 1;
+  for (let at = 0; at < ids.length; at += CHUNK_ID_BYTES) {
+    filter[(ids[at] as number) * 256 + (ids[at + 1] as number)] = 1;
+  }
   return filter;
 }
 

@@ -20,10 +20,10 @@ import type { ArchiveWriter } from "./writer.ts";
  */
 export const PART_BYTES = 2 ** 22;
 /**
- * Of the first of these, so many are cut at a time: a small update has cut most of what has changed while the rest is
- * looked for.
+ * Of the first of these, so many are cut at a time: an update cuts what has changed while it looks for more, and needs
+ * less memory when that is little.
  */
-export const FIRST_PART_BYTES = 2 ** 18;
+export const FIRST_PART_BYTES = 2 ** 20;
 
 /** What writes the blocks. */
 export type SharingWriter = Pick<
