@@ -1,16 +1,12 @@
 /**
  * From the arguments to what was typed: which verb, which options, which words are left. What that means is decided
  * in `options.ts`.
- *
- * The tokens come from node:util, not from @std/cli's parseArgs: that one takes values that begin with a dash for
- * options, `-Cdir` for four letters, "true" after a switch for its value, and forgets what was typed where, so that
- * everything would have to be rewritten before it and checked again after it.
  */
-import { parseArgs } from "node:util";
 import { UsageError } from "./command_error.ts";
 import { type Flag, type FlagName, flagOf, FLAGS, type TypedFlags } from "./flags.ts";
 import { type CommandOptions, interpret } from "./options.ts";
 import { nearest } from "./suggest.ts";
+import { type OptionToken, tokenize } from "./tokens.ts";
 import { findVerb, VERB_GROUPS, VERB_NAMES, type VerbName, verbOf, verbsOf } from "./verbs.ts";
 
 /** What a command line asks for. */
@@ -20,37 +16,20 @@ export type Request =
   | { readonly kind: "help"; readonly verb: VerbName | undefined; readonly group?: string; readonly asked: boolean }
   | { readonly kind: "version" };
 
-interface OptionToken {
-  readonly kind: "option";
-  /** The long name; for a letter or name the table does not have, that itself. */
-  readonly name: string;
-  /** As typed: `-C` or `--directory`. */
-  readonly rawName: string;
-  readonly value: string | undefined;
-  /** Whether the value was part of the same argument. */
-  readonly inlineValue: boolean | undefined;
-}
+/** The long names of letters. */
+const NAMES_BY_LETTER: ReadonlyMap<string, string> = new Map(
+  Object.entries<Flag>(FLAGS).flatMap(([name, { short }]) => short === undefined ? [] : [[short, name] as const]),
+);
 
-type Token = OptionToken | { readonly kind: "positional"; readonly value: string } | {
-  readonly kind: "option-terminator";
-};
-
-/** The options as node:util takes them; `switches` take no value, whatever the table says. */
-function syntax(switches: readonly FlagName[]) {
-  return Object.fromEntries(
-    Object.entries<Flag>(FLAGS).map(([name, flag]) => [name, {
-      type: "value" in flag && !switches.some((one) => one === name) ? "string" as const : "boolean" as const,
-      multiple: true,
-      ...(flag.short === undefined ? {} : { short: flag.short }),
-    }]),
-  );
-}
-
-/** The arguments as tokens. Lenient, so that it never throws: what it would say knows nothing of verbs. */
-function tokenize(args: readonly string[], switches: readonly FlagName[] = []): readonly Token[] {
-  const options = syntax(switches);
-  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true })
-    .tokens as readonly Token[];
+/** The arguments as tokens; `switches` take no value, whatever the table says. */
+function tokensOf(args: readonly string[], switches: readonly FlagName[] = []) {
+  return tokenize(args, {
+    takesValue(name) {
+      const flag = flagOf(name);
+      return flag !== undefined && "value" in flag && !switches.some((one) => one === name);
+    },
+    longName: (letter) => NAMES_BY_LETTER.get(letter) ?? letter,
+  });
 }
 
 /**
@@ -59,10 +38,10 @@ function tokenize(args: readonly string[], switches: readonly FlagName[] = []): 
  * @throws {UsageError} when it cannot be carried out as typed.
  */
 export function parse(args: readonly string[]): Request {
-  const first = tokenize(args);
+  const first = tokensOf(args);
   const named = first.find((token) => token.kind === "positional");
   const switches = named === undefined ? undefined : switchesOf(findVerb(named.value));
-  const tokens = switches === undefined ? first : tokenize(args, switches);
+  const tokens = switches === undefined ? first : tokensOf(args, switches);
   const options = tokens.filter((token) => token.kind === "option");
   const [word, ...words] = joinGroup(
     tokens.flatMap((token) => token.kind === "positional" ? [token.value] : []),
