@@ -15,7 +15,7 @@ import { prepareFrame } from "../src/archive/compress.ts";
 import { BLOCK_BYTES, LARGE_BLOCK_BYTES } from "../src/archive/planner.ts";
 import type { Bytes, Effort, Engine } from "../src/engine/engine.ts";
 import { nativeEngine } from "../src/engine/native/engine.ts";
-import { systemZstd } from "../src/engine/native/libzstd.ts";
+import { systemEncoder } from "../src/engine/native/libzstd.ts";
 import { encodeInto, type EncoderParams } from "../src/engine/native/zstd_encoder.ts";
 import { FRAME_TYPE } from "../src/format/frame.ts";
 import { cpuSeconds, plannedBlocks, plannedLength, readContent } from "./planned_blocks.ts";
@@ -74,7 +74,7 @@ function kindOf(parts: readonly BlockPart[], raw: Bytes): string | undefined {
 /** The least time, and the bytes, of each setting. */
 function measure(blocks: readonly Bytes[], rounds: number): readonly { seconds: number; bytes: number }[] {
   const out = new Uint8Array(LARGE_BLOCK_BYTES + 2 ** 17);
-  const encode = systemZstd()?.encodeInto ?? encodeInto;
+  const encode = systemEncoder() ?? encodeInto;
   const results = SETTINGS.map(() => ({ seconds: Infinity, bytes: 0 }));
   for (let round = 0; round < rounds; round++) {
     for (const [i, [, setting]] of SETTINGS.entries()) {

@@ -8,6 +8,8 @@
  */
 
 const LONG_FOLDER = "tests/long";
+/** What runs before the tests of each file, so that what stays open until the process ends is no test's leak. */
+const PRELOADED = "tests/libraries.ts";
 /** Beyond the tests proper: modules whose documented examples are run. */
 const DOCUMENTED = ["mod.ts", "browser.ts"];
 /** How much of the closing output is kept to find the summary in. */
@@ -38,7 +40,7 @@ function testArguments(args: readonly string[]): string[] {
 /** Runs `deno test`, shows its output as it comes, and returns its exit code and the end of what it said. */
 async function run(args: readonly string[]): Promise<{ code: number; tail: string }> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--allow-all", ...testArguments(args)],
+    args: ["test", "--allow-all", "--preload", PRELOADED, ...testArguments(args)],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();

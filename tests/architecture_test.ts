@@ -31,7 +31,13 @@ const inFolder = (folder: string) => (path: string) => path.startsWith(folder);
 const LAYERS: readonly Layer[] = [
   { name: "contract", holds: (path) => path === "src/engine/engine.ts", mayImport: [], mayUse: [] },
   { name: "engine", holds: (path) => /^src\/engine\/[^/]+\.ts$/.test(path), mayImport: ["contract"], mayUse: ["npm"] },
-  { name: "native", holds: inFolder("src/engine/native/"), mayImport: ["contract", "engine"], mayUse: ["node"] },
+  { name: "foreign", holds: inFolder("src/foreign/"), mayImport: [], mayUse: [] },
+  {
+    name: "native",
+    holds: inFolder("src/engine/native/"),
+    mayImport: ["contract", "engine", "foreign"],
+    mayUse: ["node"],
+  },
   { name: "portable", holds: inFolder("src/engine/portable/"), mayImport: ["contract", "engine"], mayUse: ["npm"] },
   { name: "format", holds: inFolder("src/format/"), mayImport: ["contract"], mayUse: [] },
   { name: "text", holds: inFolder("src/text/"), mayImport: ["contract", "format"], mayUse: ["npm"] },
@@ -46,7 +52,7 @@ const LAYERS: readonly Layer[] = [
   {
     name: "disk",
     holds: inFolder("src/disk/"),
-    mayImport: ["contract", "format", "recovery", "archive", "library"],
+    mayImport: ["contract", "foreign", "format", "recovery", "archive", "library"],
     mayUse: ["node", "npm", "std"],
   },
   {
@@ -209,6 +215,14 @@ Deno.test("every source file is in the graph, and keeps the layer rule", async (
   const graph = await readGraph(ROOT, FILES);
   assertEquals([...graph.keys()].sort(), FILES.toSorted());
   assertEquals(layerViolations(graph), []);
+});
+
+Deno.test("no source file imports more than types of the runtime's node: modules, which cost every start", async () => {
+  const graph = await readGraph(ROOT, FILES);
+  const importing = [...graph].flatMap(([path, imports]) =>
+    imports.some(({ target, isTypeOnly }) => externalKind(target) === "node" && !isTypeOnly) ? [path] : []
+  );
+  assertEquals(importing, []);
 });
 
 Deno.test("browser.ts reaches nothing that a browser lacks", async () => {

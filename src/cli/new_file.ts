@@ -1,7 +1,7 @@
 /** Small files that hold keys: never in the place of others, and for their owner only. */
-import { dirname } from "@std/path";
 import { diskFiles } from "../disk/file_layer.ts";
 import { systemCode } from "../disk/system_error.ts";
+import { splitLocation } from "../disk/temporary_name.ts";
 import { CommandError } from "./command_error.ts";
 import { EXIT } from "./exit_codes.ts";
 import { quoteName } from "./ui/escape.ts";
@@ -30,5 +30,5 @@ export function writeNew(path: string, bytes: Uint8Array): void {
     diskFiles.remove(path);
     throw error;
   }
-  diskFiles.syncDirectory(dirname(path));
+  diskFiles.syncDirectory(splitLocation(path).folder || ".");
 }

@@ -3,20 +3,11 @@
  * the folder that was opened, whatever happens to the path that led there, and the kernel's limit of 4,096 bytes
  * counts from that folder only. Deno allows it with all permissions (`-A`) and with nothing less.
  */
-import * as fs from "node:fs";
 import { utf8Length } from "../format/path.ts";
-
-/** Open flags; what a platform lacks is 0. */
-export const O_NOFOLLOW: number = fs.constants.O_NOFOLLOW ?? 0;
-/** See {@linkcode O_NOFOLLOW}. */
-export const O_DIRECTORY: number = fs.constants.O_DIRECTORY ?? 0;
-/** See {@linkcode O_NOFOLLOW}. */
-export const O_NONBLOCK: number = fs.constants.O_NONBLOCK ?? 0;
-/**
- * Linux: a handle to the name itself, for status and metadata only. Together with `O_NOFOLLOW` it can be a symlink.
- * `node:fs` does not name it; the value is the same on x86-64 and AArch64.
- */
-export const O_PATH = 0x20_0000;
+import { files } from "./files.ts";
+import { libc } from "./libc.ts";
+import { O_DIRECTORY, O_PATH, O_RDONLY } from "./open_flags.ts";
+import { hasAllPermissions } from "./permissions.ts";
 
 let works: boolean | undefined;
 
@@ -25,24 +16,20 @@ let works: boolean | undefined;
  * terminal never sees a prompt for them.
  */
 export function descriptorsWork(): boolean {
-  works ??= Deno.build.os === "linux" && hasAllPermissions() && probe();
+  // The C library's trial has tried that too.
+  works ??= libc() !== undefined || (Deno.build.os === "linux" && hasAllPermissions() && probe());
   return works;
-}
-
-function hasAllPermissions(): boolean {
-  const names = ["read", "write", "net", "env", "sys", "run", "ffi", "import"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name }).state === "granted");
 }
 
 function probe(): boolean {
   try {
-    const descriptor = fs.openSync("/", fs.constants.O_RDONLY | O_DIRECTORY);
+    const descriptor = files.open("/", O_RDONLY | O_DIRECTORY);
     try {
       const there = Deno.lstatSync(`/proc/self/fd/${descriptor}/.`);
       const root = Deno.lstatSync("/");
       return there.ino === root.ino && there.dev === root.dev;
     } finally {
-      fs.closeSync(descriptor);
+      files.close(descriptor);
     }
   } catch {
     return false;
@@ -62,7 +49,7 @@ export function sharedPath(descriptor: number): string | undefined {
   if (!descriptorsWork()) return undefined;
   const path = descriptorPath(descriptor);
   try {
-    fs.closeSync(fs.openSync(path, fs.constants.O_RDONLY));
+    files.close(files.open(path, O_RDONLY));
     return path;
   } catch {
     return undefined;
@@ -89,13 +76,13 @@ export function reach<T>(location: string, use: (reachable: string) => T): T {
       const cut = rest.lastIndexOf("/", Math.floor(LONGEST_PLAIN / 3));
       if (cut <= 0) break;
       const from = descriptor;
-      descriptor = fs.openSync(relativeTo(from, rest.slice(0, cut)), O_PATH | O_DIRECTORY);
-      if (from !== undefined) fs.closeSync(from);
+      descriptor = files.open(relativeTo(from, rest.slice(0, cut)), O_PATH | O_DIRECTORY);
+      if (from !== undefined) files.close(from);
       rest = rest.slice(cut + 1);
     }
     return use(relativeTo(descriptor, rest));
   } finally {
-    if (descriptor !== undefined) fs.closeSync(descriptor);
+    if (descriptor !== undefined) files.close(descriptor);
   }
 }
 

@@ -2,11 +2,13 @@
  * The system calls that restoring makes, as an interface: tests put full disks, failing devices and file systems that
  * fold case under it. Everything that a descriptor can do is done through one.
  */
-import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
 import type { Time } from "../format/row.ts";
-import { descriptorPath, descriptorsWork, O_NOFOLLOW, O_NONBLOCK, O_PATH } from "./descriptors.ts";
+import { descriptorPath, descriptorsWork } from "./descriptors.ts";
+import { files } from "./files.ts";
 import { millisecondsOf, secondsForNode, setTimes, statusOfDescriptor } from "./metadata.ts";
+import { nodeFs } from "./node_builtins.ts";
+import { O_NOFOLLOW, O_NONBLOCK, O_PATH } from "./open_flags.ts";
 import { openItself } from "./open_itself.ts";
 import { Refusal } from "./refusal.ts";
 import { systemCode } from "./system_error.ts";
@@ -14,8 +16,9 @@ import { systemCode } from "./system_error.ts";
 /** The calls; each throws what the system says unless it says otherwise. */
 export interface DiskCalls {
   /**
-   * Opens with `fs.constants` flags; returns a descriptor. `O_NOFOLLOW` is only sure to work together with `O_EXCL`, or
-   * where descriptors have paths: otherwise Deno may have resolved a symlink before, see {@linkcode openItself}.
+   * Opens with flags of `open_flags.ts`; returns a descriptor. `O_NOFOLLOW` is only sure to work together with
+   * `O_EXCL`, or where descriptors have paths: otherwise Deno may have resolved a symlink before, see
+   * {@linkcode openItself}.
    */
   open(path: string, flags: number, mode?: number): number;
   /** Opens what exists under a name, without waiting, and never through a symlink; for reading. */
@@ -67,11 +70,11 @@ export interface DiskCalls {
 
 /** The system. */
 export const diskCalls: DiskCalls = {
-  open: (path, flags, mode) => fs.openSync(path, flags, mode),
+  open: files.open,
   openItself: (path) => openItself(path, O_NONBLOCK),
-  close: (descriptor) => fs.closeSync(descriptor),
-  write: (descriptor, bytes, position) => fs.writeSync(descriptor, bytes, 0, bytes.length, position),
-  truncate: (descriptor, length) => fs.ftruncateSync(descriptor, length),
+  close: files.close,
+  write: files.write,
+  truncate: files.truncate,
   status: statusOfDescriptor,
   lookAt(path) {
     try {
@@ -83,33 +86,33 @@ export const diskCalls: DiskCalls = {
   },
   list: (path) => Array.from(Deno.readDirSync(path), (entry) => entry.name),
   makeDirectory: (path, mode) => Deno.mkdirSync(path, { mode }),
-  removeDirectory: (path) => fs.rmdirSync(path),
-  unlink: (path) => fs.unlinkSync(path),
-  link: (from, to) => fs.linkSync(from, to),
+  removeDirectory: files.removeFolder,
+  unlink: files.unlink,
+  link: files.link,
   symlink: (target, path) => Deno.symlinkSync(target, path),
   makeFifo,
-  rename: (from, to) => fs.renameSync(from, to),
-  setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
-  setOwner: (descriptor, uid, gid) => fs.fchownSync(descriptor, uid, gid),
+  rename: files.rename,
+  setMode: files.setMode,
+  setOwner: files.setOwner,
   setTimes,
   setFolderTimes: (path, accessed, modified) => Deno.utimeSync(path, accessed, new Date(millisecondsOf(modified))),
-  exactInode: (path) => String(fs.lstatSync(path, { bigint: true }).ino),
+  exactInode: (path) => String(nodeFs().lstatSync(path, { bigint: true }).ino),
   setLinkMetadata(path, accessed, modified, owner) {
     if (!descriptorsWork()) {
-      if (owner !== undefined) fs.lchownSync(path, owner.uid, owner.gid);
-      fs.lutimesSync(path, accessed, secondsForNode(modified));
+      if (owner !== undefined) nodeFs().lchownSync(path, owner.uid, owner.gid);
+      nodeFs().lutimesSync(path, accessed, secondsForNode(modified));
       return;
     }
     // A handle to the symlink itself: what it was cannot be swapped between the two calls, and the runtime's times
     // by path, unlike lutimes, take fractions before 1970.
-    const descriptor = fs.openSync(path, O_PATH | O_NOFOLLOW);
+    const descriptor = files.open(path, O_PATH | O_NOFOLLOW);
     try {
       const itself = descriptorPath(descriptor);
       if (!Deno.statSync(itself).isSymlink) throw new Refusal("unsafe", "it was replaced by something else meanwhile");
       if (owner !== undefined) Deno.chownSync(itself, owner.uid, owner.gid);
       Deno.utimeSync(itself, accessed, new Date(millisecondsOf(modified)));
     } finally {
-      fs.closeSync(descriptor);
+      files.close(descriptor);
     }
   },
 };

@@ -2,10 +2,11 @@
  * The file operations under every writer of archives, as an interface: what they do when a disk fills up, lies about
  * a sync or loses power is tested with an implementation that fails on purpose and replays every crash.
  */
-import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
-import { O_NOFOLLOW, reach } from "./descriptors.ts";
+import { reach } from "./descriptors.ts";
+import { files } from "./files.ts";
 import { type Identity, identityOf, statusOfDescriptor } from "./metadata.ts";
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } from "./open_flags.ts";
 import { systemCode } from "./system_error.ts";
 
 /** What a path names, symlinks not followed. */
@@ -54,8 +55,7 @@ export interface FileLayer {
 /** The disk. */
 export const diskFiles: FileLayer = {
   createExclusive(path: string, mode: number): WritableFile {
-    const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
-    return new DiskFile(reach(path, (there) => fs.openSync(there, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode)));
+    return new DiskFile(reach(path, (there) => files.open(there, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode)));
   },
   inspect(path: string): PathStatus | undefined {
     let info: Deno.FileInfo;
@@ -69,20 +69,20 @@ export const diskFiles: FileLayer = {
     return { kind, ...identityOf(info) };
   },
   resolve: (path: string): string => Deno.realPathSync(path),
-  link: (from: string, to: string): void => fs.linkSync(from, to),
-  rename: (from: string, to: string): void => fs.renameSync(from, to),
-  remove: (path: string): void => fs.unlinkSync(path),
+  link: (from: string, to: string): void => files.link(from, to),
+  rename: (from: string, to: string): void => files.rename(from, to),
+  remove: (path: string): void => files.unlink(path),
   syncDirectory(path: string): void {
     if (Deno.build.os === "windows") return;
-    const descriptor = fs.openSync(path, fs.constants.O_RDONLY);
+    const descriptor = files.open(path, O_RDONLY);
     try {
-      fs.fsyncSync(descriptor);
+      files.sync(descriptor);
     } catch (error) {
       // Network and FUSE file systems may know no such thing; an error of the device is another matter.
       const code = systemCode(error);
       if (code !== "EINVAL" && code !== "ENOTSUP" && code !== "EOPNOTSUPP" && code !== "ENOSYS") throw error;
     } finally {
-      fs.closeSync(descriptor);
+      files.close(descriptor);
     }
   },
 };
@@ -96,21 +96,21 @@ class DiskFile implements WritableFile {
   }
 
   write(bytes: Bytes): number {
-    const written = fs.writeSync(this.#descriptor, bytes, 0, bytes.length, this.#position);
+    const written = files.write(this.#descriptor, bytes, this.#position);
     this.#position += written;
     return written;
   }
 
   writeAt(position: number, bytes: Bytes): number {
-    return fs.writeSync(this.#descriptor, bytes, 0, bytes.length, position);
+    return files.write(this.#descriptor, bytes, position);
   }
 
   truncate(length: number): void {
-    fs.ftruncateSync(this.#descriptor, length);
+    files.truncate(this.#descriptor, length);
   }
 
   sync(): void {
-    fs.fsyncSync(this.#descriptor);
+    files.sync(this.#descriptor);
   }
 
   identity(): Identity {
@@ -118,6 +118,6 @@ class DiskFile implements WritableFile {
   }
 
   close(): void {
-    fs.closeSync(this.#descriptor);
+    files.close(this.#descriptor);
   }
 }

@@ -1,9 +1,10 @@
 /** An archive on disk as a {@linkcode Source}. */
-import * as fs from "node:fs";
 import type { Source } from "../archive/source.ts";
 import type { Bytes } from "../engine/engine.ts";
-import { O_NONBLOCK, reach } from "./descriptors.ts";
+import { reach } from "./descriptors.ts";
+import { files } from "./files.ts";
 import { type Identity, identityOf, statusOfDescriptor } from "./metadata.ts";
+import { O_NONBLOCK, O_RDONLY } from "./open_flags.ts";
 
 /** What was named as an archive cannot be read as one: it is a folder, or no regular file. */
 export class SourceError extends Error {
@@ -52,7 +53,7 @@ export class FileSource implements Source, Disposable {
    */
   static open(path: string): FileSource {
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    const descriptor = reach(path, (there) => fs.openSync(there, fs.constants.O_RDONLY | O_NONBLOCK));
+    const descriptor = reach(path, (there) => files.open(there, O_RDONLY | O_NONBLOCK));
     try {
       const info = statusOfDescriptor(descriptor);
       if (info.isDirectory) throw new SourceError(`Cannot read "${path}": it is a folder`);
@@ -61,7 +62,7 @@ export class FileSource implements Source, Disposable {
       }
       return new FileSource(path, descriptor, info);
     } catch (error) {
-      fs.closeSync(descriptor);
+      files.close(descriptor);
       throw error;
     }
   }
@@ -93,7 +94,7 @@ export class FileSource implements Source, Disposable {
     if (this.#descriptor === undefined) throw new TypeError(`Cannot read "${this.#path}": it is closed`);
     let filled = 0;
     while (filled < bytes.length) {
-      const read = fs.readSync(this.#descriptor, bytes, filled, bytes.length - filled, offset + filled);
+      const read = files.read(this.#descriptor, filled === 0 ? bytes : bytes.subarray(filled), offset + filled);
       if (read === 0) break;
       filled += read;
     }
@@ -106,7 +107,7 @@ export class FileSource implements Source, Disposable {
   close(): void {
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
-    if (descriptor !== undefined) fs.closeSync(descriptor);
+    if (descriptor !== undefined) files.close(descriptor);
   }
 
   /** Calls {@linkcode close}. */

@@ -5,7 +5,7 @@
 import type { Bytes } from "../engine/engine.ts";
 import { MAX_PATH_BYTES } from "../format/limits.ts";
 import { comparePaths, isAtOrBelow, ROOT_PATH } from "../format/path.ts";
-import { KeptStatuses, STATUS_BYTES } from "./libc.ts";
+import { KeptStatuses, STATUS_BYTES } from "./system_status.ts";
 
 /** One folder, or a part of a large one, as it was a moment ago. */
 export interface FolderReport {

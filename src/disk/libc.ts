@@ -3,14 +3,16 @@
  * them (objects, dates, buffers for each call), and a tree has a hundred thousand files; see docs/adr/0011.
  *
  * Nothing depends on these: they are there on 64-bit Linux with the GNU C library and all permissions, when a trial
- * gives what the runtime gives, and whoever uses them does the same with the runtime's calls otherwise, or when one
- * fails: so it is the runtime that says what is wrong.
+ * gives what the runtime gives; otherwise the same is done with the runtime's calls (`files.ts`).
  */
-import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
-import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } from "./descriptors.ts";
+import { openSystemLibrary, type SystemFunctions } from "../foreign/system_library.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "./open_flags.ts";
+import { hasAllPermissions } from "./permissions.ts";
+import { Status, STATUS_BYTES, type SystemStatus } from "./system_status.ts";
 
-const SYMBOLS = {
+/** The functions that are used. */
+export const C_FUNCTIONS = {
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // Its third parameter is variadic in C; both architectures below pass such integers as they pass any other.
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
@@ -22,50 +24,19 @@ const SYMBOLS = {
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   futimens: { parameters: ["i32", "buffer"], result: "i32" },
+  fchown: { parameters: ["i32", "u32", "u32"], result: "i32", rarely: true },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32", rarely: true },
+  fsync: { parameters: ["i32"], result: "i32", rarely: true },
+  unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32", rarely: true },
+  renameat: { parameters: ["i32", "buffer", "i32", "buffer"], result: "i32", rarely: true },
+  linkat: { parameters: ["i32", "buffer", "i32", "buffer", "i32"], result: "i32", rarely: true },
+  __errno_location: { parameters: [], result: "pointer", rarely: true },
 } as const;
-
-/** What is known of a name or a descriptor, as the system has it; good until the next status is asked for. */
-export interface SystemStatus {
-  /** File type and permission bits. */
-  readonly fullMode: number;
-  readonly size: number;
-  /** Seconds since 1970, not negative. */
-  readonly mtimeSeconds: number;
-  readonly mtimeNanoseconds: number;
-  /** Seconds since 1970, not negative. */
-  readonly ctimeSeconds: number;
-  readonly dev: number;
-  readonly inode: number;
-  readonly nlink: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Units of 512 bytes on disk. */
-  readonly blocks: number;
-}
-
-/** Bytes of a status that is kept: what of it is ever asked for. */
-export const STATUS_BYTES = 0x90;
-
-/** Statuses that {@linkcode Libc.keepStatus} put down, one behind the other. */
-export class KeptStatuses {
-  /** Where they are. */
-  readonly bytes: Bytes;
-  readonly #status: Status;
-
-  constructor(bytes: Bytes) {
-    this.bytes = bytes;
-    this.#status = new Status(bytes);
-  }
-
-  /** One of them, good until the next is asked for; `undefined` where there was none. */
-  at(index: number): SystemStatus | undefined {
-    this.#status.at = index * STATUS_BYTES;
-    return this.#status.checked();
-  }
-}
 
 /** The calls. Each gives `undefined` or a negative number when it fails, and never throws for that. */
 export interface Libc {
+  /** The system's number for why the last call failed that did. */
+  error(): number;
   /** The status of a name in an open folder, symlinks not followed; `undefined` too for numbers out of range here. */
   statusAt(folder: number, name: string): SystemStatus | undefined;
   /**
@@ -91,6 +62,16 @@ export interface Libc {
   setMode(descriptor: number, mode: number): number;
   /** Sets access and modification time, in milliseconds since 1970 of at least 0. */
   setTimes(descriptor: number, accessed: number, modified: number): number;
+  setOwner(descriptor: number, uid: number, gid: number): number;
+  truncate(descriptor: number, length: number): number;
+  sync(descriptor: number): number;
+  /** Removes a name that is not a folder's. */
+  unlink(path: string): number;
+  /** Removes an empty folder. */
+  removeFolder(path: string): number;
+  rename(from: string, to: string): number;
+  /** Gives a file a second name, not following symlinks. */
+  link(from: string, to: string): number;
 }
 
 /** The calls, where they can be used. */
@@ -99,20 +80,28 @@ export function libc(): Libc | undefined {
 }
 
 function load(): Libc | undefined {
-  if (Deno.build.arch !== "x86_64" && Deno.build.arch !== "aarch64") return undefined;
   try {
-    const calls = new Calls(Deno.dlopen("libc.so.6", SYMBOLS).symbols);
-    return agrees(calls) ? calls : undefined;
+    if (!hasAllPermissions()) return undefined;
+    const functions = openSystemLibrary("libc.so.6", C_FUNCTIONS);
+    const calls = functions === undefined ? undefined : new Calls(functions);
+    return calls !== undefined && works(calls) ? calls : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** Whether an error has its number, and an open folder its path: what all use of the calls depends on. */
+function works(calls: Libc): boolean {
+  if (calls.open("", O_RDONLY, 0) >= 0 || calls.error() !== ENOENT) return false;
+  return inRoot(calls, (root) => {
+    const [there, itself] = [Deno.lstatSync(`${FOLDER}${root}/.`), Deno.lstatSync("/")];
+    return there.ino === itself.ino && there.dev === itself.dev;
+  });
+}
+
 /** Whether the calls see what the runtime sees: their layouts are what this file believes. */
-function agrees(calls: Libc): boolean {
-  const root = calls.open("/", fs.constants.O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
-  if (root < 0) return false;
-  try {
+function seesAlike(calls: Libc): boolean {
+  return inRoot(calls, (root) => {
     const names = calls.list(root);
     const theirs = Array.from(Deno.readDirSync("/"), (entry) => entry.name);
     if (names !== undefined && names.sort().join("/") !== theirs.sort().join("/")) return false;
@@ -125,6 +114,17 @@ function agrees(calls: Libc): boolean {
         ours.blocks === info.blocks && ours.mtimeSeconds === Math.floor((info.mtime?.getTime() ?? 0) / 1000) &&
         ours.ctimeSeconds === Math.floor((info.ctime?.getTime() ?? 0) / 1000);
     });
+  });
+}
+
+/** What a trial says that has the root folder open; false when anything fails. */
+function inRoot(calls: Libc, trial: (root: number) => boolean): boolean {
+  const root = calls.open("/", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK, 0);
+  if (root < 0) return false;
+  try {
+    return trial(root);
+  } catch {
+    return false;
   } finally {
     calls.close(root);
   }
@@ -134,6 +134,7 @@ const O_CLOEXEC = 0x8_0000;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
+const AT_REMOVEDIR = 0x200;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BYTES = 256;
 const STATUS_WORDS = STATUS_BYTES / 4;
@@ -144,7 +145,12 @@ const S_IFDIR = 0x4000;
 const LIST_BYTES = 2 ** 16;
 const LONGEST_PATH = 4096;
 
-const FOLDER = descriptorPath(0).slice(0, -1);
+/** What the path of a descriptor is before its number. */
+const FOLDER = "/proc/self/fd/";
+/** What goes wrong before the system is asked, and what the trial expects: numbers as on every Linux of today. */
+const ENOENT = 2;
+const EINVAL = 22;
+const ENAMETOOLONG = 36;
 
 /** The open folder that a path starts at, by its descriptor, if a name in it follows. */
 function folderOf(path: string): number | undefined {
@@ -154,80 +160,16 @@ function folderOf(path: string): number | undefined {
   return /^[0-9]{1,9}$/.test(digits) && end + 1 < path.length && path[end + 1] !== "/" ? Number(digits) : undefined;
 }
 
-/** A status: its numbers where the system put them, since most looks want a few of them. */
-class Status implements SystemStatus {
-  readonly #view: DataView;
-  /** Where it begins. */
-  at = 0;
-
-  constructor(bytes: Bytes) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  }
-
-  /** Itself, unless something is missing or out of range. */
-  checked(): SystemStatus | undefined {
-    const view = this.#view;
-    const at = this.at;
-    const complete = (view.getUint32(at, true) & STATX_BASIC_STATS) === STATX_BASIC_STATS;
-    // Times from 1970 to 2106; other ones are the runtime's affair.
-    const plainTimes = view.getUint32(at + 0x64, true) === 0 && view.getUint32(at + 0x74, true) === 0;
-    const inRange = view.getUint32(at + 0x24, true) < 2 ** 21 && view.getUint32(at + 0x2c, true) < 2 ** 21;
-    return complete && plainTimes && inRange ? this : undefined;
-  }
-
-  get fullMode(): number {
-    return this.#view.getUint16(this.at + 0x1c, true);
-  }
-
-  get size(): number {
-    return this.#view.getUint32(this.at + 0x2c, true) * 2 ** 32 + this.#view.getUint32(this.at + 0x28, true);
-  }
-
-  get mtimeSeconds(): number {
-    return this.#view.getUint32(this.at + 0x70, true);
-  }
-
-  get mtimeNanoseconds(): number {
-    return this.#view.getUint32(this.at + 0x78, true);
-  }
-
-  get ctimeSeconds(): number {
-    return this.#view.getUint32(this.at + 0x60, true);
-  }
-
-  get dev(): number {
-    const major = this.#view.getUint32(this.at + 0x88, true);
-    const minor = this.#view.getUint32(this.at + 0x8c, true);
-    // As the C library's `makedev` puts it together.
-    return Math.floor(major / 4096) * 2 ** 44 + Math.floor(minor / 256) * 2 ** 20 + (major % 4096) * 256 + minor % 256;
-  }
-
-  get inode(): number {
-    return this.#view.getUint32(this.at + 0x24, true) * 2 ** 32 + this.#view.getUint32(this.at + 0x20, true);
-  }
-
-  get nlink(): number {
-    return this.#view.getUint32(this.at + 0x10, true);
-  }
-
-  get uid(): number {
-    return this.#view.getUint32(this.at + 0x14, true);
-  }
-
-  get gid(): number {
-    return this.#view.getUint32(this.at + 0x18, true);
-  }
-
-  get blocks(): number {
-    return this.#view.getUint32(this.at + 0x34, true) * 2 ** 32 + this.#view.getUint32(this.at + 0x30, true);
-  }
-}
-
 class Calls implements Libc {
-  readonly #c: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+  readonly #c: SystemFunctions<typeof C_FUNCTIONS>;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #path = new Uint8Array(LONGEST_PATH);
+  /** A second one, for calls that take two. */
+  readonly #otherPath = new Uint8Array(LONGEST_PATH);
+  readonly #errno: Deno.UnsafePointerView;
+  /** Why a path was not given to the system; 0 where the last one was. */
+  #pathError = 0;
   readonly #nothing = new Uint8Array(1);
   readonly #statusBytes = new Uint8Array(STATX_BYTES);
   readonly #statusWords = new Uint32Array(this.#statusBytes.buffer);
@@ -235,34 +177,63 @@ class Calls implements Libc {
   readonly #times = new Uint8Array(32);
   readonly #timesView = new DataView(this.#times.buffer);
   #entries: Uint8Array<ArrayBuffer> | undefined;
+  /** Whether it sees what the runtime sees: tried when a first status or list is asked for. */
+  #sees: boolean | undefined;
 
-  constructor(symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"]) {
+  constructor(symbols: SystemFunctions<typeof C_FUNCTIONS>) {
     this.#c = symbols;
+    // Each thread has its own place for it, and a thread of the runtime's stays one.
+    const place = symbols.__errno_location();
+    if (place === null) throw new Error("Cannot find where the C library keeps errors");
+    this.#errno = new Deno.UnsafePointerView(place);
   }
 
-  /** Puts a path where the library finds it, ended by a zero; false when it has no room. */
-  #setPath(path: string): boolean {
+  error(): number {
+    return this.#pathError === 0 ? this.#errno.getInt32() : this.#pathError;
+  }
+
+  /** Puts a path where the library finds it, ended by a zero; false when it has no room, or cannot be one. */
+  #setPath(path: string, into: Uint8Array<ArrayBuffer> = this.#path): boolean {
     const { length } = path;
-    // Three bytes a unit at most.
-    if (length * 3 >= LONGEST_PATH) return false;
+    this.#pathError = 0;
     // Nearly all names are short and plain: a loop over them costs a tenth of a call of the encoder.
-    for (let i = 0;; i++) {
+    for (let i = 0; i < LONGEST_PATH; i++) {
       if (i === length) {
-        this.#path[i] = 0;
+        into[i] = 0;
         return true;
       }
       const unit = path.charCodeAt(i);
       if (unit === 0 || unit >= 0x80) break;
-      this.#path[i] = unit;
+      into[i] = unit;
     }
-    if (path.includes("\0")) return false;
-    const { written } = this.#encoder.encodeInto(path, this.#path);
-    this.#path[written] = 0;
-    return true;
+    const { read, written } = this.#encoder.encodeInto(path, into.subarray(0, LONGEST_PATH - 1));
+    this.#pathError = read < length ? ENAMETOOLONG : path.includes("\0") ? EINVAL : 0;
+    into[written] = 0;
+    return this.#pathError === 0;
+  }
+
+  /**
+   * The same for a location, and the folder it starts at: one that is given by its descriptor is the same place without
+   * the system's way through /proc, which costs a third of all that making a file takes. `undefined` when it has no
+   * room.
+   */
+  #setLocation(path: string, into: Uint8Array<ArrayBuffer> = this.#path): number | undefined {
+    const folder = folderOf(path);
+    const name = folder === undefined ? path : path.slice(path.indexOf("/", FOLDER.length) + 1);
+    return this.#setPath(name, into) ? folder ?? AT_FDCWD : undefined;
+  }
+
+  #canSee(): boolean {
+    if (this.#sees === undefined) {
+      // For the trial.
+      this.#sees = true;
+      this.#sees = seesAlike(this);
+    }
+    return this.#sees;
   }
 
   statusAt(folder: number, name: string): SystemStatus | undefined {
-    if (!this.#setPath(name)) return undefined;
+    if (!this.#canSee() || !this.#setPath(name)) return undefined;
     return this.#c.statx(folder, this.#path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#statusBytes) === 0
       ? this.#status.checked()
       : undefined;
@@ -283,12 +254,14 @@ class Calls implements Libc {
   }
 
   statusOf(descriptor: number): SystemStatus | undefined {
-    return this.#c.statx(descriptor, this.#nothing, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statusBytes) === 0
+    return this.#canSee() &&
+        this.#c.statx(descriptor, this.#nothing, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statusBytes) === 0
       ? this.#status.checked()
       : undefined;
   }
 
   list(folder: number): string[] | undefined {
+    if (!this.#canSee()) return undefined;
     const bytes = this.#entries ??= new Uint8Array(LIST_BYTES);
     const names: string[] = [];
     while (true) {
@@ -316,10 +289,8 @@ class Calls implements Libc {
   }
 
   open(path: string, flags: number, mode: number): number {
-    const folder = folderOf(path);
-    // The same place, without the system's way through /proc, which costs a third of all that making a file takes.
-    const name = folder === undefined ? path : path.slice(path.indexOf("/", FOLDER.length) + 1);
-    return this.#setPath(name) ? this.#c.openat(folder ?? AT_FDCWD, this.#path, flags | O_CLOEXEC, mode) : -1;
+    const folder = this.#setLocation(path);
+    return folder === undefined ? -1 : this.#c.openat(folder, this.#path, flags | O_CLOEXEC, mode);
   }
 
   openIn(folder: number, name: string, flags: number): number {
@@ -339,7 +310,7 @@ class Calls implements Libc {
   }
 
   write(descriptor: number, bytes: Bytes, position: number): number {
-    return this.#c.pwrite(descriptor, bytes, BigInt(bytes.length), BigInt(position));
+    return bytes.length === 0 ? 0 : this.#c.pwrite(descriptor, bytes, BigInt(bytes.length), BigInt(position));
   }
 
   setMode(descriptor: number, mode: number): number {
@@ -352,6 +323,42 @@ class Calls implements Libc {
     return this.#c.futimens(descriptor, this.#times);
   }
 
+  setOwner(descriptor: number, uid: number, gid: number): number {
+    return this.#c.fchown(descriptor, uid, gid);
+  }
+
+  truncate(descriptor: number, length: number): number {
+    return this.#c.ftruncate(descriptor, BigInt(length));
+  }
+
+  sync(descriptor: number): number {
+    return this.#c.fsync(descriptor);
+  }
+
+  unlink(path: string): number {
+    const folder = this.#setLocation(path);
+    return folder === undefined ? -1 : this.#c.unlinkat(folder, this.#path, 0);
+  }
+
+  removeFolder(path: string): number {
+    const folder = this.#setLocation(path);
+    return folder === undefined ? -1 : this.#c.unlinkat(folder, this.#path, AT_REMOVEDIR);
+  }
+
+  rename(from: string, to: string): number {
+    const there = this.#setLocation(to, this.#otherPath);
+    const here = there === undefined ? undefined : this.#setLocation(from);
+    if (here === undefined || there === undefined) return -1;
+    return this.#c.renameat(here, this.#path, there, this.#otherPath);
+  }
+
+  link(from: string, to: string): number {
+    const there = this.#setLocation(to, this.#otherPath);
+    const here = there === undefined ? undefined : this.#setLocation(from);
+    if (here === undefined || there === undefined) return -1;
+    return this.#c.linkat(here, this.#path, there, this.#otherPath, 0);
+  }
+
   #setTime(at: number, milliseconds: number): void {
     const seconds = Math.floor(milliseconds / 1000);
     const view = this.#timesView;
@@ -362,4 +369,4 @@ class Calls implements Libc {
 }
 
 /** Looked for when this file is loaded, and kept: there is no time at which a program is done with its C library. */
-const found = descriptorsWork() ? load() : undefined;
+const found = load();

@@ -2,8 +2,9 @@
 import { MAX_INODE } from "../format/limits.ts";
 import type { Time } from "../format/row.ts";
 import { descriptorPath } from "./descriptors.ts";
-import { type Libc, libc, type SystemStatus } from "./libc.ts";
+import { type Libc, libc } from "./libc.ts";
 import { ctimeOf, modeOf, statusOfDescriptor, timeOf } from "./metadata.ts";
+import type { SystemStatus } from "./system_status.ts";
 
 /** What kind of thing it is. */
 export type LookKind = "file" | "directory" | "symlink" | "fifo" | "socket" | "device";

@@ -5,12 +5,13 @@
  * It is a header of 4,096 bytes (magic, two anchors), then for each page its offset (u64) and its
  * 4,096 bytes, and last SHA-256 of everything before.
  */
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import type { MendableSource } from "../archive/repair.ts";
 import type { Source } from "../archive/source.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { diskFiles, type FileLayer, type WritableFile } from "./file_layer.ts";
 import { FileSource } from "./file_source.ts";
+import { nodeCrypto } from "./node_builtins.ts";
 
 /** What a journal's name ends with, behind the archive's. */
 export const JOURNAL_SUFFIX = ".journal";
@@ -50,7 +51,7 @@ export class JournalWriter {
   readonly #path: string;
   readonly #layer: FileLayer;
   readonly #file: WritableFile;
-  readonly #hash: Hash = createHash("sha256");
+  readonly #hash: Hash = nodeCrypto().createHash("sha256");
 
   /** Begins a journal of the archive that has one of these anchors, two at most. */
   constructor(path: string, layer: FileLayer, anchors: readonly JournalAnchor[]) {
@@ -140,7 +141,7 @@ async function isComplete(journal: Source, target: Source): Promise<boolean> {
   if (!Number.isInteger(entries) || entries < 1) return false;
   const header = (await journal.read(0, HEADER_BYTES)).slice();
   if (!MAGIC.every((byte, i) => header[i] === byte)) return false;
-  const hash = createHash("sha256").update(header);
+  const hash = nodeCrypto().createHash("sha256").update(header);
   for (let i = 0; i < entries; i++) hash.update(await journal.read(HEADER_BYTES + i * ENTRY_BYTES, ENTRY_BYTES));
   if (!isSame(new Uint8Array(hash.digest()), await journal.read(journal.size - HASH_BYTES, HASH_BYTES))) return false;
   const view = new DataView(header.buffer);

@@ -1,9 +1,10 @@
 /** Conversions between what the system says about an entry and what a row keeps. */
-import * as fs from "node:fs";
 import { MAX_INODE, MAX_OWNER_NAME_BYTES } from "../format/limits.ts";
 import { utf8Length } from "../format/path.ts";
 import type { Owner, Time } from "../format/row.ts";
 import { descriptorPath, descriptorsWork } from "./descriptors.ts";
+import { libc } from "./libc.ts";
+import { nodeFs } from "./node_builtins.ts";
 
 /** Permission bits with set-id and sticky. */
 const MODE_MASK = 0o7777;
@@ -59,7 +60,7 @@ export function ctimeOf(info: Deno.FileInfo): number {
  */
 export function statusOfDescriptor(descriptor: number): Deno.FileInfo {
   if (descriptorsWork()) return Deno.statSync(descriptorPath(descriptor));
-  const stats = fs.fstatSync(descriptor);
+  const stats = nodeFs().fstatSync(descriptor);
   return {
     isFile: stats.isFile(),
     isDirectory: stats.isDirectory(),
@@ -97,10 +98,16 @@ export function secondsForNode(time: Time): number | Date {
 
 /** Sets a descriptor's access time to `accessed` and its modification time to `modified`, to the millisecond. */
 export function setTimes(descriptor: number, accessed: Date, modified: Time): void {
-  if (modified.seconds < 0 && modified.nanoseconds >= 1_000_000 && descriptorsWork()) {
-    Deno.utimeSync(descriptorPath(descriptor), accessed, new Date(millisecondsOf(modified)));
+  const calls = libc();
+  const milliseconds = millisecondsOf(modified);
+  if (calls !== undefined && milliseconds >= 0 && accessed.getTime() >= 0) {
+    if (calls.setTimes(descriptor, accessed.getTime(), milliseconds) === 0) return;
+  }
+  // The runtime says what is wrong.
+  if (calls !== undefined || (modified.seconds < 0 && modified.nanoseconds >= 1_000_000 && descriptorsWork())) {
+    Deno.utimeSync(descriptorPath(descriptor), accessed, new Date(milliseconds));
   } else {
-    fs.futimesSync(descriptor, accessed, secondsForNode(modified));
+    nodeFs().futimesSync(descriptor, accessed, secondsForNode(modified));
   }
 }
 

@@ -1,7 +1,8 @@
 /** Opening a name for what it is, not for what a symlink there leads to. */
-import * as fs from "node:fs";
-import { descriptorsWork, O_NOFOLLOW } from "./descriptors.ts";
+import { descriptorsWork } from "./descriptors.ts";
+import { files } from "./files.ts";
 import { statusOfDescriptor } from "./metadata.ts";
+import { O_NOFOLLOW, O_RDONLY } from "./open_flags.ts";
 
 /**
  * Opens an existing file for reading and fails with `ELOOP` when its name is a symlink.
@@ -12,14 +13,14 @@ import { statusOfDescriptor } from "./metadata.ts";
 export function openItself(path: string, flags: number = 0): number {
   const before = descriptorsWork() ? undefined : Deno.lstatSync(path);
   if (before?.isSymlink === true) throw loop(path);
-  const descriptor = fs.openSync(path, fs.constants.O_RDONLY | flags | O_NOFOLLOW);
+  const descriptor = files.open(path, O_RDONLY | flags | O_NOFOLLOW);
   if (before === undefined) return descriptor;
   try {
     const after = statusOfDescriptor(descriptor);
     if (after.ino !== before.ino || after.dev !== before.dev) throw loop(path);
     return descriptor;
   } catch (error) {
-    fs.closeSync(descriptor);
+    files.close(descriptor);
     throw error;
   }
 }

@@ -1,14 +1,13 @@
 /** Making one regular file of an extraction target: the same on every thread. */
-import * as fs from "node:fs";
 import type { Row } from "../format/row.ts";
-import { O_NOFOLLOW } from "./descriptors.ts";
 import { type DiskCalls, diskCalls, writeFully } from "./disk_calls.ts";
 import { libc } from "./libc.ts";
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "./open_flags.ts";
 import type { MetadataSetter } from "./restore_metadata.ts";
 import type { Piece } from "./restore_options.ts";
 
 /** Flags that make a file exclusively, never through a symlink. */
-export const CREATE: number = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | O_NOFOLLOW;
+export const CREATE: number = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 /** What making a file takes besides its content. */
 export interface FileTools {
@@ -54,8 +53,8 @@ export function makeFile(
 }
 
 /**
- * The same by the C library's calls, which cost a third. When one of them fails, nothing is left of the file, and it
- * is for the runtime's calls to try again and to say what is wrong.
+ * The same by the C library's calls, which cost a third. When one of them fails, nothing is left of the file, and
+ * all of it is tried again, to say what is wrong.
  */
 function makeDirectly(
   metadata: MetadataSetter,

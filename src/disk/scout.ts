@@ -8,7 +8,8 @@
 import { comparePaths } from "../format/path.ts";
 import { reach } from "./descriptors.ts";
 import { REPORTED_NAMES, ReportWriter } from "./folder_reports.ts";
-import { type Libc, libc, STATUS_BYTES } from "./libc.ts";
+import { type Libc, libc } from "./libc.ts";
+import { STATUS_BYTES } from "./system_status.ts";
 import { lookFrom } from "./look.ts";
 import type { Root } from "./names.ts";
 import { WalkFolder } from "./walk_folder.ts";

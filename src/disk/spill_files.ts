@@ -1,8 +1,9 @@
 /** Temporary files for what there is no room for in memory. What is put into them is sealed. */
-import * as fs from "node:fs";
 import type { SpillFile } from "../archive/sealed_spill.ts";
 import type { Bytes } from "../engine/engine.ts";
 import { diskCalls, writeFully } from "./disk_calls.ts";
+import { files } from "./files.ts";
+import { O_CREAT, O_EXCL, O_RDWR } from "./open_flags.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
 
 /** Temporary files beside an archive; disposing closes and removes them. */
@@ -21,10 +22,10 @@ export class SpillFiles implements Disposable {
   /** Makes one, that only its owner can read. Where the system allows it, it loses its name at once. */
   make(): SpillFile {
     const path = `${this.#folder}${temporaryName(this.#name)}`;
-    const descriptor = fs.openSync(path, "wx+", 0o600);
+    const descriptor = files.open(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
     const keepsName = Deno.build.os === "windows";
     this.#open.push({ descriptor, path: keepsName ? path : undefined });
-    if (!keepsName) fs.unlinkSync(path);
+    if (!keepsName) files.unlink(path);
     let end = 0;
     return {
       append(bytes: Bytes): void {
@@ -33,7 +34,7 @@ export class SpillFiles implements Disposable {
       },
       read(offset: number, into: Bytes): void {
         for (let done = 0; done < into.length;) {
-          const count = fs.readSync(descriptor, into, done, into.length - done, offset + done);
+          const count = files.read(descriptor, into.subarray(done), offset + done);
           if (count === 0) throw new Error("Cannot go on: a temporary file was cut");
           done += count;
         }
@@ -44,8 +45,8 @@ export class SpillFiles implements Disposable {
   /** Closes and removes them. */
   [Symbol.dispose](): void {
     for (const { descriptor, path } of this.#open.splice(0)) {
-      fs.closeSync(descriptor);
-      if (path !== undefined) fs.unlinkSync(path);
+      files.close(descriptor);
+      if (path !== undefined) files.unlink(path);
     }
   }
 }

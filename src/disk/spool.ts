@@ -1,10 +1,11 @@
 /**
  * Keeps a pipe's bytes in a file, for what has to go back and forth in them. What comes in is ciphertext and stays so.
  */
-import * as fs from "node:fs";
 import type { Bytes } from "../engine/engine.ts";
 import { diskCalls, writeFully } from "./disk_calls.ts";
+import { files } from "./files.ts";
 import { FileSource } from "./file_source.ts";
+import { O_CREAT, O_EXCL, O_RDWR } from "./open_flags.ts";
 import { systemCode, systemReason } from "./system_error.ts";
 import { splitLocation, temporaryName } from "./temporary_name.ts";
 
@@ -51,13 +52,13 @@ export async function spool(
       throw new SpoolError(message, { cause: error });
     }
   };
-  const descriptor = keeping(() => fs.openSync(path, "wx+", 0o600));
+  const descriptor = keeping(() => files.open(path, O_RDWR | O_CREAT | O_EXCL, 0o600));
   const keepsName = Deno.build.os === "windows";
   const discard = () => {
-    if (keepsName) fs.unlinkSync(path);
+    if (keepsName) files.unlink(path);
   };
   try {
-    if (!keepsName) fs.unlinkSync(path);
+    if (!keepsName) files.unlink(path);
     let at = 0;
     for await (const piece of pieces) {
       signal.throwIfAborted();
@@ -67,7 +68,7 @@ export async function spool(
       onProgress?.(piece.length);
     }
   } catch (error) {
-    fs.closeSync(descriptor);
+    files.close(descriptor);
     discard();
     throw error;
   }

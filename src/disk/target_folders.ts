@@ -6,12 +6,12 @@
  * Without them, every folder on the way is looked at before every single use, and the last one must be the one that
  * was entered; a local attacker who is faster than that is not stopped, which `containment` says.
  */
-import * as fs from "node:fs";
 import { ROOT_PATH } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
-import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, reach } from "./descriptors.ts";
+import { descriptorPath, descriptorsWork, reach } from "./descriptors.ts";
 import { type DiskCalls, diskCalls } from "./disk_calls.ts";
 import { type Libc, libc } from "./libc.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "./open_flags.ts";
 import { PathHasher } from "./path_hashes.ts";
 import { Refusal } from "./refusal.ts";
 import type { MetadataSetter } from "./restore_metadata.ts";
@@ -29,8 +29,6 @@ export interface OpenFolder {
   readonly prefix: string;
   /** Its descriptor, where {@linkcode Containment} is `descriptor`. */
   readonly descriptor: number | undefined;
-  /** Whether the C library opened it: then only that closes it, and the runtime does not know the descriptor. */
-  readonly direct: boolean;
   /** Device number. */
   readonly dev: number;
   /** Inode number, where it is known exactly. */
@@ -43,7 +41,7 @@ export interface OpenFolder {
 const MAX_OPEN_FOLDERS = 64;
 /** Folders that wait for their final mode; beyond, the oldest gets the ordinary one early. */
 const MAX_UNFINISHED = 65_536;
-const ENTER = fs.constants.O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+const ENTER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 /** The folders of one target. */
 export class TargetFolders {
@@ -77,14 +75,13 @@ export class TargetFolders {
   }
 
   #openRoot(location: string): OpenFolder {
-    const descriptor = reach(location, (there) => this.#calls.open(there, fs.constants.O_RDONLY | O_DIRECTORY));
+    const descriptor = reach(location, (there) => this.#calls.open(there, O_RDONLY | O_DIRECTORY));
     try {
       const info = this.#calls.status(descriptor);
       return {
         path: ROOT_PATH,
         prefix: `${descriptorPath(descriptor)}/`,
         descriptor,
-        direct: false,
         ...known(info),
         made: this.#fresh,
       };
@@ -99,7 +96,7 @@ export class TargetFolders {
     const info = this.#calls.lookAt(real);
     if (info === undefined) throw Object.assign(new Error(`ENOENT: no folder "${location}"`), { code: "ENOENT" });
     const prefix = real.endsWith("/") ? real : `${real}/`;
-    return { path: ROOT_PATH, prefix, descriptor: undefined, direct: false, ...known(info), made: this.#fresh };
+    return { path: ROOT_PATH, prefix, descriptor: undefined, ...known(info), made: this.#fresh };
   }
 
   /** A path for the system to `name` in a folder, checked as far as this platform can. */
@@ -147,32 +144,27 @@ export class TargetFolders {
   /** A second hold on a folder that outlives its place among the open ones; give it to {@linkcode release}. */
   hold(folder: OpenFolder): OpenFolder {
     if (folder.descriptor === undefined) return folder;
-    const opened = this.#direct?.openIn(folder.descriptor, ".", ENTER) ?? -1;
-    const direct = opened >= 0;
-    const descriptor = direct ? opened : this.#calls.open(`${folder.prefix}.`, ENTER);
-    return { ...folder, descriptor, direct, prefix: `${descriptorPath(descriptor)}/` };
+    const descriptor = this.#calls.open(`${folder.prefix}.`, ENTER);
+    return { ...folder, descriptor, prefix: `${descriptorPath(descriptor)}/` };
   }
 
   /** Ends a {@linkcode hold}. */
-  release(folder: OpenFolder): void {
-    const { descriptor, direct } = folder;
-    if (descriptor === undefined) return;
-    if (direct) this.#direct?.close(descriptor);
-    else this.#calls.close(descriptor);
+  release({ descriptor }: OpenFolder): void {
+    if (descriptor !== undefined) this.#calls.close(descriptor);
   }
 
   /** Sets what a row says of a folder by the C library's calls; false where that is for others to do. */
-  setDirectly({ descriptor, direct }: OpenFolder, metadata: MetadataSetter, row: Row): boolean {
-    return direct && descriptor !== undefined && this.#direct !== undefined &&
+  setDirectly({ descriptor }: OpenFolder, metadata: MetadataSetter, row: Row): boolean {
+    return descriptor !== undefined && this.#direct !== undefined &&
       metadata.setDirectly(this.#direct, descriptor, row);
   }
 
   /** Calls `use` with a descriptor of the folder; `undefined` on systems that cannot open folders. */
   withDescriptor(folder: OpenFolder, use: (descriptor: number | undefined) => void): void {
-    if (folder.descriptor !== undefined && !folder.direct) return use(folder.descriptor);
-    if (folder.descriptor === undefined) this.#verify(folder);
+    if (folder.descriptor !== undefined) return use(folder.descriptor);
+    this.#verify(folder);
     if (Deno.build.os === "windows") return use(undefined);
-    const descriptor = this.#calls.open(folder.direct ? `${folder.prefix}.` : folder.prefix, ENTER);
+    const descriptor = this.#calls.open(folder.prefix, ENTER);
     try {
       const info = this.#calls.status(descriptor);
       if (!isSame(folder, info)) throw new Refusal("unsafe", "it was replaced by another folder meanwhile");
@@ -250,7 +242,7 @@ export class TargetFolders {
         const info = this.#calls.status(descriptor);
         const ours = this.#admit(known(info), path, made, location);
         const prefix = `${descriptorPath(descriptor)}/`;
-        folder = { path, prefix, descriptor, direct: false, ...known(info), made: ours };
+        folder = { path, prefix, descriptor, ...known(info), made: ours };
       } catch (error) {
         this.#calls.close(descriptor);
         throw error;
@@ -260,7 +252,7 @@ export class TargetFolders {
       if (info === undefined) throw Object.assign(new Error(`ENOENT: no folder "${path}"`), { code: "ENOENT" });
       if (!info.isDirectory) throw notAFolder(path, info);
       const ours = this.#admit(known(info), path, made, location);
-      folder = { path, prefix: `${location}/`, descriptor: undefined, direct: false, ...known(info), made: ours };
+      folder = { path, prefix: `${location}/`, descriptor: undefined, ...known(info), made: ours };
     }
     this.#keep(folder);
     return folder;
@@ -299,7 +291,7 @@ export class TargetFolders {
       const { dev, inode } = status;
       const ours = this.#admit({ dev, inode }, path, made, location);
       const prefix = `${descriptorPath(descriptor)}/`;
-      entered = { path, prefix, descriptor, direct: true, dev, inode, made: ours };
+      entered = { path, prefix, descriptor, dev, inode, made: ours };
       return entered;
     } finally {
       if (entered === undefined) calls.close(descriptor);

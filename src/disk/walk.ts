@@ -4,11 +4,11 @@ import type { Glance } from "../archive/changes.ts";
 import { comparePaths, pathFault, utf8Length } from "../format/path.ts";
 import type { EntryKind, Owner, Row } from "../format/row.ts";
 import { reach } from "./descriptors.ts";
-import type { SystemStatus } from "./libc.ts";
 import { hasNumber, isFolder, isLoneFile, type Look, lookFrom, type LookKind } from "./look.ts";
 import { type Identity, identityOf, OwnerNames } from "./metadata.ts";
 import type { Root } from "./names.ts";
 import { systemCode, systemReason } from "./system_error.ts";
+import type { SystemStatus } from "./system_status.ts";
 import { type Reports, WalkFolder } from "./walk_folder.ts";
 
 /** An entry that was found. */

@@ -1,11 +1,13 @@
 /** The folders a walk is in: opened once, listed, and reached by descriptor where the platform allows it. */
-import * as fs from "node:fs";
 import { comparePaths } from "../format/path.ts";
 import { fileContent } from "./content.ts";
-import { descriptorPath, descriptorsWork, O_DIRECTORY, O_NOFOLLOW, reach } from "./descriptors.ts";
+import { descriptorPath, descriptorsWork, reach } from "./descriptors.ts";
+import { files } from "./files.ts";
 import type { FolderReport, ReportReader } from "./folder_reports.ts";
-import { libc, type SystemStatus } from "./libc.ts";
+import { libc } from "./libc.ts";
 import { isFolder, type Look, lookAtDescriptor, lookFrom, lookIn, systemLook } from "./look.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "./open_flags.ts";
+import type { SystemStatus } from "./system_status.ts";
 
 /** Folders of one walk that keep their descriptor; deeper ones give it back while something below them is walked. */
 const MAX_DESCRIPTORS = 128;
@@ -46,8 +48,6 @@ export class WalkFolder implements Disposable {
   readonly #expected: Expected;
   readonly #follow: boolean;
   #descriptor: number | undefined;
-  /** Whether the descriptor is the C library's, and not the runtime's. */
-  #isOwn = false;
   readonly #reports: Reports | undefined;
   #report: FolderReport | undefined;
 
@@ -181,17 +181,11 @@ export class WalkFolder implements Disposable {
 
   #open(): void {
     if (!descriptorsWork()) return;
-    const flags = fs.constants.O_RDONLY | O_DIRECTORY | (this.#follow ? 0 : O_NOFOLLOW);
+    const flags = O_RDONLY | O_DIRECTORY | (this.#follow ? 0 : O_NOFOLLOW);
     const parent = this.#parent;
-    const folder = parent?.descriptor;
-    const own = folder === undefined ? -1 : libc()?.openIn(folder, this.#name, flags) ?? -1;
-    // What the library cannot open, the runtime says why.
-    this.#descriptor = own >= 0
-      ? own
-      : parent === undefined
-      ? reach(this.#name, (there) => fs.openSync(there, flags))
-      : fs.openSync(parent.reach(this.#name), flags);
-    this.#isOwn = own >= 0;
+    this.#descriptor = parent === undefined
+      ? reach(this.#name, (there) => files.open(there, flags))
+      : files.open(parent.reach(this.#name), flags);
     try {
       const info = lookAtDescriptor(this.#descriptor);
       if (info.dev !== this.#expected.dev || info.ino !== this.#expected.ino) {
@@ -206,8 +200,7 @@ export class WalkFolder implements Disposable {
 
   #close(): void {
     if (this.#descriptor === undefined) return;
-    if (this.#isOwn) libc()?.close(this.#descriptor);
-    else fs.closeSync(this.#descriptor);
+    files.close(this.#descriptor);
     this.#descriptor = undefined;
   }
 }

@@ -1,6 +1,7 @@
 /** A worker thread of {@linkcode restoreInParallel}: restores groups of files. */
-import * as fs from "node:fs";
 import { descriptorPath } from "../disk/descriptors.ts";
+import { files as disk } from "../disk/files.ts";
+import { O_RDONLY } from "../disk/open_flags.ts";
 import { takeOff } from "./backlog.ts";
 import { groupRestorer, type RestoreGroup, type RestoreReply, type RestoreSetting } from "./restore_group.ts";
 import { type PackedFiles, unpackFiles } from "./restore_message.ts";
@@ -24,7 +25,7 @@ export interface RestoreTask extends Omit<RestoreGroup, "files"> {
 
 serve<RestoreSetup, RestoreTask, RestoreReply>(({ setting, descriptor, backlog }) => {
   // The runtime takes a descriptor only from the thread that opened it. Closed when the worker ends.
-  const restore = groupRestorer(setting, fs.openSync(descriptorPath(descriptor), fs.constants.O_RDONLY));
+  const restore = groupRestorer(setting, disk.open(descriptorPath(descriptor), O_RDONLY));
   return ({ place, access, files, work }) => {
     try {
       const reply = restore({ place, access, files: unpackFiles(files) });

@@ -2,7 +2,6 @@
  * Restoring the files of one block, the same on every thread: the block is read and compared with the catalog, and its
  * files are written into folders and files that the main thread has opened.
  */
-import * as fs from "node:fs";
 import { IndexedBlock } from "../archive/block_index.ts";
 import { rangesInFile } from "../archive/body_source.ts";
 import { checkPlace, openExpected } from "../archive/frame_source.ts";
@@ -11,6 +10,8 @@ import type { RowMark } from "../format/rows.ts";
 import type { SegmentAccess } from "../archive/segments.ts";
 import { descriptorPath } from "../disk/descriptors.ts";
 import { diskCalls, writeFully } from "../disk/disk_calls.ts";
+import { files as disk } from "../disk/files.ts";
+import { O_WRONLY } from "../disk/open_flags.ts";
 import { makeFile } from "../disk/restore_file.ts";
 import { type MetadataOptions, MetadataSetter } from "../disk/restore_metadata.ts";
 import type { Piece } from "../disk/restore_options.ts";
@@ -110,7 +111,7 @@ class BlockReader {
     const sealedRange = { offset: bodyOffset + offset, length: frameBytes };
     for (const range of rangesInFile(recovery, bodyOffset, access.start, sealedRange)) {
       for (let at = 0; at < range.length;) {
-        const count = fs.readSync(this.#archive, sealed, filled, range.length - at, range.offset + at);
+        const count = disk.read(this.#archive, sealed.subarray(filled, filled + range.length - at), range.offset + at);
         if (count === 0) {
           throw new ArchiveError("truncated", "Cannot read the archive: it ended while it was read", { offset });
         }
@@ -186,7 +187,7 @@ function piecesOf(
 /** Writes to a file that the main thread has open and keeps open meanwhile. */
 function writePieces(theirs: number, pieces: readonly Piece[]): void {
   if (pieces.length === 0) return;
-  const descriptor = diskCalls.open(descriptorPath(theirs), fs.constants.O_WRONLY);
+  const descriptor = diskCalls.open(descriptorPath(theirs), O_WRONLY);
   try {
     for (const piece of pieces) writeFully(diskCalls, descriptor, piece.bytes, piece.fileOffset);
   } finally {
@@ -196,7 +197,7 @@ function writePieces(theirs: number, pieces: readonly Piece[]): void {
 
 function removeQuietly(location: string): void {
   try {
-    fs.unlinkSync(location);
+    disk.unlink(location);
   } catch {
     // What led here matters more, and is on its way.
   }

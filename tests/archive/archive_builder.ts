@@ -5,7 +5,6 @@
  * Frames are laid out and sealed here from FORMAT.md and not by `src/archive`, so that a mistake which the writer and
  * the reader share does not go unseen.
  */
-import "../libraries.ts";
 import type { Aead, Bytes, Engine, SuiteId } from "../../src/engine/engine.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import {

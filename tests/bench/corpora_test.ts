@@ -1,4 +1,3 @@
-import "../libraries.ts";
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { makeCorpora, randomChunks, smallFiles, textChunks } from "../../bench/corpora.ts";

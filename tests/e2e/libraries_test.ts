@@ -7,7 +7,9 @@ import { describeTree, randomBytes, writeTree } from "./trees.ts";
 testWith(LINUX, "what was made with the system's libraries is read without them, and the other way round", async () => {
   await inFolder(async (folder) => {
     // Where the loader looks first, and finds nothing that it can load.
-    for (const name of ["libcrypto.so.3", "libzstd.so.1"]) writeTree(folder, { [`broken/${name}`]: "no library" });
+    for (const name of ["libcrypto.so.3", "libz.so.1", "libzstd.so.1"]) {
+      writeTree(folder, { [`broken/${name}`]: "no library" });
+    }
     const without = { cwd: folder, env: { LD_LIBRARY_PATH: `${folder}/broken` } };
     const line = "a line that is there ten thousand times, and compresses\n";
     writeTree(folder, { "in/noise": randomBytes(20_000_000), "in/text": line.repeat(400_000) });

@@ -1,14 +1,11 @@
-import "../libraries.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Bytes, SuiteId } from "../../src/engine/engine.ts";
-import { engineWithLibraries, nativeEngine, runtimeEngine } from "../../src/engine/native/engine.ts";
+import { nativeEngine, runtimeEngine } from "../../src/engine/native/engine.ts";
 import { portableEngine } from "../../src/engine/portable/engine.ts";
 
 // The engines share no code but the walk over zstd's block headers: what one writes, the others must read, and what
-// they compute must be the same for every input, not only for the published ones. This one has the system's libraries
-// cipher and compress even what is little, if they can be had.
-const libraryEngine = engineWithLibraries("libraries", 0);
+// they compute must be the same for every input, not only for the published ones.
 
 const bytes = (constraints: fc.IntArrayConstraints = {}) => fc.uint8Array({ maxLength: 300, ...constraints });
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
@@ -50,7 +47,7 @@ Deno.test("the engines stretch passphrases alike", async () => {
 
 Deno.test("the engines seal alike, and each opens what the other sealed", () => {
   fc.assert(fc.property(suite, key, nonce, bytes({ maxLength: 2000 }), (suite, key, nonce, plaintext) => {
-    const aeads = [libraryEngine, runtimeEngine, portableEngine].map((engine) => engine.aead(suite, key));
+    const aeads = [nativeEngine, runtimeEngine, portableEngine].map((engine) => engine.aead(suite, key));
     const [sealed, ...others] = aeads.map((aead) => {
       const bytes = new Uint8Array(plaintext.length + 16);
       aead.seal(nonce, plaintext, bytes);
@@ -67,9 +64,9 @@ Deno.test("the engines seal alike, and each opens what the other sealed", () => 
 
 Deno.test("the engines decompress alike", () => {
   fc.assert(fc.property(compressible, fc.constantFrom(1, 3, 9, 19), (raw, level) => {
-    for (const compressing of [libraryEngine, runtimeEngine]) {
+    for (const compressing of [nativeEngine, runtimeEngine]) {
       const stored = compressing.compress!(raw, level);
-      for (const engine of [libraryEngine, runtimeEngine, portableEngine]) {
+      for (const engine of [nativeEngine, runtimeEngine, portableEngine]) {
         const out = new Uint8Array(raw.length);
         assert(engine.decompress(stored, out));
         assertEquals(out, raw);
@@ -105,12 +102,12 @@ Deno.test("the system's libraries never throw for a damaged frame, write nowhere
   let refused = 0;
   fc.assert(
     fc.property(compressible, fc.constantFrom(1, 3, 19), edits, (raw, level, edits) => {
-      const frame = libraryEngine.compress!(raw, level);
+      const frame = nativeEngine.compress!(raw, level);
       const around = new Uint8Array(raw.length + 200).fill(0xaa);
-      if (!libraryEngine.decompress(damage(frame, edits), around.subarray(100, 100 + raw.length))) refused++;
+      if (!nativeEngine.decompress(damage(frame, edits), around.subarray(100, 100 + raw.length))) refused++;
       assert(around.every((byte, i) => byte === 0xaa || (i >= 100 && i < 100 + raw.length)));
       const out = new Uint8Array(raw.length);
-      assert(libraryEngine.decompress(frame, out));
+      assert(nativeEngine.decompress(frame, out));
       assertEquals(out, raw);
     }),
     { numRuns: 1000 },

@@ -1,16 +1,10 @@
 /** The engines as a table: every test of this folder runs over each of them, in private and in shared memory. */
 
-import "../libraries.ts";
 import type { Bytes, Engine } from "../../src/engine/engine.ts";
-import { engineWithLibraries, nativeEngine, runtimeEngine } from "../../src/engine/native/engine.ts";
+import { nativeEngine, runtimeEngine } from "../../src/engine/native/engine.ts";
 import { portableEngine } from "../../src/engine/portable/engine.ts";
 
-export const ENGINES: readonly Engine[] = [
-  nativeEngine,
-  engineWithLibraries("libraries", 0),
-  runtimeEngine,
-  portableEngine,
-];
+export const ENGINES: readonly Engine[] = [nativeEngine, runtimeEngine, portableEngine];
 
 /** A place for bytes: what a buffer is made of must never matter to an engine. */
 export interface Memory {

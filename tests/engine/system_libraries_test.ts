@@ -2,14 +2,16 @@
  * The system's libraries, where this machine has them. What they seal and compress is compared with what the other
  * engines do in the tests of every engine.
  */
-import "../libraries.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { constants } from "node:zlib";
+import { constants, crc32 } from "node:zlib";
 import type { SuiteId } from "../../src/engine/engine.ts";
-import { systemAead } from "../../src/engine/native/libcrypto.ts";
-import { systemZstd } from "../../src/engine/native/libzstd.ts";
+import { systemAead } from "../../src/engine/native/libcrypto_aead.ts";
+import { systemHashes } from "../../src/engine/native/libcrypto_hashes.ts";
+import { systemCrc32 } from "../../src/engine/native/libz.ts";
+import { systemDecoder, systemEncoder } from "../../src/engine/native/libzstd.ts";
 import { nodeAead } from "../../src/engine/native/node_aead.ts";
-import { openSystemLibrary } from "../../src/engine/native/system_library.ts";
+import { openSystemLibrary } from "../../src/foreign/system_library.ts";
+import * as numbers from "../../src/engine/native/zstd_constants.ts";
 import { isLoneZstdFrame } from "../../src/engine/zstd_frame.ts";
 import { noise } from "./engines.ts";
 
@@ -26,6 +28,7 @@ function isThere(library: string): boolean {
 
 const isFitting = Deno.build.os === "linux" && ["x86_64", "aarch64"].includes(Deno.build.arch);
 const hasCrypto = isFitting && isThere("libcrypto.so.3");
+const hasZ = isFitting && isThere("libz.so.1");
 const hasZstd = isFitting && isThere("libzstd.so.1");
 const LEVEL_3 = { [constants.ZSTD_c_compressionLevel]: 3 };
 
@@ -35,6 +38,33 @@ Deno.test({
   fn() {
     for (const suite of [1, 2] as const) assert(systemAead(suite, noise(32)) !== undefined, `suite ${suite}`);
   },
+});
+
+Deno.test({
+  name: "libcrypto passes its trial of hashes and of scrypt, where the system has it",
+  ignore: !hasCrypto,
+  async fn() {
+    const hashes = systemHashes();
+    assert(hashes !== undefined);
+    assert(await hashes.hasScrypt());
+  },
+});
+
+Deno.test({
+  name: "libz passes its trial, where the system has it, and sums what is nothing",
+  ignore: !hasZ,
+  fn() {
+    const sum = systemCrc32();
+    assert(sum !== undefined);
+    assertEquals(sum(noise(100_003)), crc32(noise(100_003)));
+    assertEquals(sum(new Uint8Array()), 0);
+  },
+});
+
+Deno.test("zstd's numbers are those that node:zlib gives", () => {
+  for (const [name, value] of Object.entries(numbers)) {
+    assertEquals(value, constants[name as keyof typeof constants], name);
+  }
 });
 
 Deno.test({
@@ -98,7 +128,7 @@ Deno.test({
   name: "libzstd passes its trial, where the system has it, and goes on after too little room and bad parameters",
   ignore: !hasZstd,
   fn() {
-    const zstd = systemZstd()!;
+    const zstd = { encodeInto: systemEncoder()!, decodeInto: systemDecoder()! };
     const raw = new TextEncoder().encode("one word after another ".repeat(3000));
     const first = new Uint8Array(zstd.encodeInto(raw, LEVEL_3, new Uint8Array(raw.length))!);
     assert(isLoneZstdFrame(first, raw.length));
@@ -117,7 +147,7 @@ Deno.test({
   name: "libzstd gives equal frames for equal content at every level, whatever came before",
   ignore: !hasZstd,
   fn() {
-    const zstd = systemZstd()!;
+    const zstd = { encodeInto: systemEncoder()!, decodeInto: systemDecoder()! };
     const words = noise(3000);
     const raw = new Uint8Array(300_000);
     for (let at = 0; at < raw.length; at += 17) {

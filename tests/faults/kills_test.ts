@@ -1,4 +1,3 @@
-import "../libraries.ts";
 import { assert } from "@std/assert";
 import { POSIX, testWith } from "../e2e/conditions.ts";
 import { killRounds } from "./kills.ts";

@@ -1,4 +1,3 @@
-import "../libraries.ts";
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { nativeEngine as engine } from "../../src/engine/native/engine.ts";

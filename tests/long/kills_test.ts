@@ -1,5 +1,4 @@
 /** 500 runs that are killed, or as many as `COFFER_KILLS` says. */
-import "../libraries.ts";
 import { assert } from "@std/assert";
 import { POSIX, testWith } from "../e2e/conditions.ts";
 import { killRounds } from "../faults/kills.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Glance } from "../../src/archive/changes.ts";
 import { REPORTED_NAMES, reportMemory, ReportReader, ReportWriter } from "../../src/disk/folder_reports.ts";
-import { KeptStatuses, libc, STATUS_BYTES } from "../../src/disk/libc.ts";
+import { libc } from "../../src/disk/libc.ts";
+import { KeptStatuses, STATUS_BYTES } from "../../src/disk/system_status.ts";
 import { walk, type WalkEntry, type WalkOptions, type WalkProblem } from "../../src/disk/walk.ts";
 import type { Reports } from "../../src/disk/walk_folder.ts";
 import { EarlyWorkers } from "../../src/parallel/early_workers.ts";

@@ -1,5 +1,4 @@
 /** Trees and archives for the tests of parallel work. */
-import "../libraries.ts";
 import { createArchive, type CreateOptions } from "../../src/archive/create.ts";
 import type { PlannedEntry } from "../../src/archive/planner.ts";
 import { fileContent } from "../../src/disk/content.ts";

@@ -5,12 +5,23 @@
  * Every view may be of shared memory. What Node's functions return are `Buffer`s, sometimes windows into a shared
  * pool, whose `slice` does not copy; they never leave this file.
  */
-import { constants, zstdCompressSync, zstdDecompressSync, type ZstdOptions } from "node:zlib";
+import type { ZstdOptions } from "node:zlib";
 import type { Bytes, Effort, Engine } from "../engine.ts";
 import { isLoneZstdFrame, wholeBlocksOf } from "../zstd_frame.ts";
-import type { SystemZstd } from "./libzstd.ts";
+import type { SystemDecoder, SystemEncoder } from "./libzstd.ts";
 import { canDecodeInto, decodeInto, DECODER_PARAMS, isMuchDecoded } from "./zstd_decoder.ts";
 import { canEncode, encodeInto, type EncoderParams } from "./zstd_encoder.ts";
+import { nodeZlib } from "./node_builtins.ts";
+import {
+  ZSTD_c_chainLog,
+  ZSTD_c_compressionLevel,
+  ZSTD_c_hashLog,
+  ZSTD_c_minMatch,
+  ZSTD_c_strategy,
+  ZSTD_c_windowLog,
+  ZSTD_dfast,
+  ZSTD_fast,
+} from "./zstd_constants.ts";
 
 const MIN_LEVEL = 1;
 /** The last level before the ones that need windows over 16 MiB. */
@@ -36,7 +47,7 @@ function maxFrameBytes(contentBytes: number): number {
 }
 
 /** A window that holds a whole block: where it does not, looking for matches takes a quarter more time. */
-const BLOCK_WINDOW = { [constants.ZSTD_c_windowLog]: 22 };
+const BLOCK_WINDOW = { [ZSTD_c_windowLog]: 22 };
 /**
  * What is smaller has an encoder of its own: trying whether one can be kept costs milliseconds, which a small archive
  * does not win back. (Below 256 KiB zstd would also choose other tables for a level, if the encoder were told the
@@ -45,53 +56,49 @@ const BLOCK_WINDOW = { [constants.ZSTD_c_windowLog]: 22 };
 const MIN_KEPT_BYTES = 2 ** 20;
 /** Levels whose encoder is kept: the strategies of those above are not known to give the same each time. */
 const KEPT_LEVELS = [1, 2, 3, 4].map((level): EncoderParams => ({
-  [constants.ZSTD_c_compressionLevel]: level,
+  [ZSTD_c_compressionLevel]: level,
   ...BLOCK_WINDOW,
 }));
 /** What was measured to be fastest at about the size of level 3; see bench/README.md. */
 const EFFORTS: Record<Exclude<Effort, number>, EncoderParams> = {
   binary: {
-    [constants.ZSTD_c_compressionLevel]: 3,
+    [ZSTD_c_compressionLevel]: 3,
     ...BLOCK_WINDOW,
-    [constants.ZSTD_c_strategy]: constants.ZSTD_fast,
-    [constants.ZSTD_c_hashLog]: 16,
-    [constants.ZSTD_c_minMatch]: 5,
+    [ZSTD_c_strategy]: ZSTD_fast,
+    [ZSTD_c_hashLog]: 16,
+    [ZSTD_c_minMatch]: 5,
   },
   text: {
-    [constants.ZSTD_c_compressionLevel]: 3,
+    [ZSTD_c_compressionLevel]: 3,
     ...BLOCK_WINDOW,
-    [constants.ZSTD_c_strategy]: constants.ZSTD_dfast,
-    [constants.ZSTD_c_hashLog]: 17,
-    [constants.ZSTD_c_chainLog]: 14,
-    [constants.ZSTD_c_minMatch]: 6,
+    [ZSTD_c_strategy]: ZSTD_dfast,
+    [ZSTD_c_hashLog]: 17,
+    [ZSTD_c_chainLog]: 14,
+    [ZSTD_c_minMatch]: 6,
   },
-  sample: { [constants.ZSTD_c_compressionLevel]: 1 },
+  sample: { [ZSTD_c_compressionLevel]: 1 },
 };
 
 /**
- * What an engine compresses and decompresses by. Where `find` finds the system's library, it decodes once so many bytes
- * have been decoded, and encodes what is of a size that makes it worth while: which one encodes depends on nothing but
- * the content's length, so that equal content gives equal bytes in every thread.
+ * What an engine compresses and decompresses by: the system's library, where it can be had, and the runtime's own
+ * otherwise. Equal content gives equal bytes in every thread of a run: all of them have the library, or none.
  */
 export function compressionBy(
-  find: () => SystemZstd | undefined,
-  bytesBefore: number,
+  systemEncoder: () => SystemEncoder | undefined,
+  systemDecoder: () => SystemDecoder | undefined,
 ): { compress: NonNullable<Engine["compress"]> } & Pick<Engine, "decompress" | "decompressBeginning"> {
-  let decoded = 0;
   return {
     compress(raw, effort, allocate = (length) => new Uint8Array(length)): Bytes {
       const kept = keptParams(raw.length, effort);
-      const params = kept ?? { [constants.ZSTD_c_compressionLevel]: effort as number };
-      const system = raw.length >= Math.min(MIN_KEPT_BYTES, bytesBefore) ? find() : undefined;
-      const encode = system?.encodeInto ?? (kept !== undefined && canEncode() ? encodeInto : undefined);
+      const params = kept ?? { [ZSTD_c_compressionLevel]: effort as number };
+      const encode = systemEncoder() ?? (kept !== undefined && canEncode() ? encodeInto : undefined);
       return encode?.(raw, params, allocate(maxFrameBytes(raw.length))) ?? compressOnce(raw, params);
     },
     decompress(stored, out): boolean {
       if (!isLoneZstdFrame(stored, out.length)) return false;
       if (out.length === 0) return true;
-      const system = decoded >= bytesBefore ? find() : undefined;
-      decoded += out.length;
-      if (system !== undefined) return system.decodeInto(stored, out);
+      const decode = systemDecoder();
+      if (decode !== undefined) return decode(stored, out);
       return isMuchDecoded(out.length) && canDecodeInto() ? decodeInto(stored, out) : decodeOnce(stored, out);
     },
     decompressBeginning,
@@ -107,7 +114,7 @@ function compressOnce(raw: Bytes, params: EncoderParams): Bytes {
     chunkSize: maxFrameBytes(raw.length),
     params,
   };
-  const frame = zstdCompressSync(raw, options);
+  const frame = nodeZlib().zstdCompressSync(raw, options);
   // Cheap, and what is written here is sealed for good.
   if (!isLoneZstdFrame(frame, raw.length)) {
     throw new Error(`Cannot compress ${raw.length} bytes: zlib returned something other than one frame`);
@@ -128,7 +135,7 @@ function keptParams(length: number, effort: Effort): EncoderParams | undefined {
 function decodeOnce(stored: Bytes, out: Bytes): boolean {
   let result: WithInfo;
   try {
-    result = zstdDecompressSync(stored, {
+    result = nodeZlib().zstdDecompressSync(stored, {
       info: true,
       maxOutputLength: out.length,
       // One piece of output: gathering it from smaller ones costs a quarter of the speed.
@@ -149,7 +156,7 @@ function decompressBeginning(beginning: Bytes, out: Bytes): number {
   const frame = wholeBlocksOf(beginning, out.length);
   if (frame === undefined || out.length === 0) return 0;
   try {
-    const content = zstdDecompressSync(frame, {
+    const content = nodeZlib().zstdDecompressSync(frame, {
       maxOutputLength: out.length,
       chunkSize: Math.max(out.length, MIN_CHUNK_BYTES),
       params: DECODER_PARAMS,

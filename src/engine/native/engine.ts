@@ -1,6 +1,6 @@
 /**
- * The engines over native code: `node:crypto` and `node:zlib`, which Deno, Node.js and Bun have, and the system's
- * libraries.
+ * The engines over native code: the system's libraries, and `node:crypto` and `node:zlib`, which Deno, Node.js and Bun
+ * have.
  *
  * Every view may be of shared memory. What Node's functions return are `Buffer`s, sometimes windows into a shared
  * pool, whose `slice` does not copy; they never leave this file.
@@ -8,27 +8,22 @@
  * @module
  */
 
-import {
-  createHash,
-  createHmac,
-  hash as hashOnce,
-  hkdfSync,
-  randomFillSync,
-  scrypt,
-  timingSafeEqual,
-} from "node:crypto";
-import { crc32 } from "node:zlib";
-import type { Aead, Bytes, Engine, HybridKem, ScryptCost, SuiteId } from "../engine.ts";
+import type { Bytes, Engine, HybridKem, ScryptCost } from "../engine.ts";
 import { compressionBy } from "./compression.ts";
-import { systemAead } from "./libcrypto.ts";
-import { systemZstd } from "./libzstd.ts";
+import { systemAead } from "./libcrypto_aead.ts";
+import { systemHashes } from "./libcrypto_hashes.ts";
+import { systemCrc32 } from "./libz.ts";
+import { systemDecoder, systemEncoder } from "./libzstd.ts";
 import { nodeAead } from "./node_aead.ts";
-import { BYTES_BEFORE_LIBRARY } from "./system_library.ts";
+import { nodeCrypto, nodeZlib } from "./node_builtins.ts";
 
 /** Keyed hashes between two collections: some 7 MB of what they leave. */
 const HMACS_PER_COLLECTION = 2 ** 14;
 /** Memory outside its heap for which V8 begins a collection. It is never touched, so no page of it is ever there. */
 const COLLECTED_BYTES = 2 ** 26;
+
+/** WebCrypto gives no more at once. */
+const MAX_RANDOM_BYTES = 65_536;
 
 let hmacs = 0;
 
@@ -51,19 +46,19 @@ export const runtimeEngine: Engine = {
   sha256(...parts: readonly Bytes[]): Bytes {
     const [only] = parts;
     // Without an object for the state, which costs more than hashing a row does.
-    if (only !== undefined && parts.length === 1) return new Uint8Array(hashOnce("sha256", only, "buffer"));
-    const hash = createHash("sha256");
+    if (only !== undefined && parts.length === 1) return new Uint8Array(nodeCrypto().hash("sha256", only, "buffer"));
+    const hash = nodeCrypto().createHash("sha256");
     for (const part of parts) hash.update(part);
     return new Uint8Array(hash.digest());
   },
   hmacSha256(key: Bytes, ...parts: readonly Bytes[]): Bytes {
-    const hmac = createHmac("sha256", key);
+    const hmac = nodeCrypto().createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
     if (++hmacs % HMACS_PER_COLLECTION === 0) collect();
     return new Uint8Array(hmac.digest());
   },
   hkdfSha256(ikm: Bytes, salt: Bytes, info: Bytes, length: number): Bytes {
-    return new Uint8Array(hkdfSync("sha256", ikm, salt, info, length));
+    return new Uint8Array(nodeCrypto().hkdfSync("sha256", ikm, salt, info, length));
   },
   scrypt(passphrase: Bytes, salt: Bytes, cost: ScryptCost, length: number): Promise<Bytes> {
     const { logN, r, p } = cost;
@@ -72,7 +67,7 @@ export const runtimeEngine: Engine = {
     // default limit of 32 MiB: what OpenSSL counts is N + p blocks and two for scratch.
     const options = { N, r, p, maxmem: 128 * r * (N + p + 2) };
     return new Promise((resolve, reject) => {
-      scrypt(new Uint8Array(passphrase), new Uint8Array(salt), length, options, (error, key) => {
+      nodeCrypto().scrypt(new Uint8Array(passphrase), new Uint8Array(salt), length, options, (error, key) => {
         if (error) reject(error);
         else resolve(new Uint8Array(key));
       });
@@ -82,40 +77,61 @@ export const runtimeEngine: Engine = {
     return (await import("../x_wing.ts")).xWing;
   },
   crc32(data: Bytes): number {
-    return crc32(data);
+    return nodeZlib().crc32(data);
   },
-  ...compressionBy(() => undefined, Infinity),
+  ...compressionBy(() => undefined, () => undefined),
   randomBytes(length: number): Bytes {
-    return randomFillSync(new Uint8Array(length));
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += MAX_RANDOM_BYTES) {
+      crypto.getRandomValues(bytes.subarray(at, at + MAX_RANDOM_BYTES));
+    }
+    return bytes;
   },
   equal(a: Bytes, b: Bytes): boolean {
-    return a.length === b.length && timingSafeEqual(a, b);
+    return a.length === b.length && nodeCrypto().timingSafeEqual(a, b);
   },
 };
 
-/** The engine that turns to the system's libraries once a thread has ciphered or decoded so many bytes. */
-export function engineWithLibraries(name: string, bytesBefore: number): Engine {
-  let ciphered = 0;
-  const aead = (suite: SuiteId, givenKey: Bytes): Aead => {
-    const node = nodeAead(suite, givenKey);
-    // A copy, as the other one's: this key is used later.
-    const key = new Uint8Array(givenKey);
-    let system: Aead | undefined;
-    const cipherFor = (bytes: number): Aead => {
-      if (ciphered >= bytesBefore) return system ??= systemAead(suite, key) ?? node;
-      ciphered += bytes;
-      return node;
-    };
-    return {
-      seal: (nonce, plaintext, out) => cipherFor(plaintext.length).seal(nonce, plaintext, out),
-      open: (nonce, sealed, out) => cipherFor(sealed.length).open(nonce, sealed, out),
-    };
-  };
-  return { ...runtimeEngine, name, aead, ...compressionBy(systemZstd, bytesBefore) };
-}
+/**
+ * The bytes that a thread has the system's library sum. `node:zlib` does it twenty times faster, but takes longer to
+ * load than so many bytes take there.
+ */
+const BYTES_BEFORE_ZLIB = 2 ** 25;
+
+let summed = 0;
 
 /**
- * The engine of `mod.ts` and the command line: where there is much to cipher and to compress, the system's libraries do
- * it if they can be had (docs/adr/0015), and the runtime's own do the rest.
+ * The engine of `mod.ts` and the command line: the system's libraries, where they can be had (docs/adr/0015), and the
+ * runtime's own do the rest. Where everything can be had, a thread that has little to do loads none of the runtime's.
  */
-export const nativeEngine: Engine = engineWithLibraries("native", BYTES_BEFORE_LIBRARY);
+export const nativeEngine: Engine = {
+  ...runtimeEngine,
+  name: "native",
+  aead: (suite, key) => systemAead(suite, key) ?? nodeAead(suite, key),
+  sha256: (...parts) => hashes().sha256(...parts),
+  hmacSha256: (key, ...parts) => hashes().hmacSha256(key, ...parts),
+  hkdfSha256: (ikm, salt, info, length) => hashes().hkdfSha256(ikm, salt, info, length),
+  async scrypt(passphrase, salt, cost, length) {
+    const system = systemHashes();
+    const by = system !== undefined && await system.hasScrypt() ? system : runtimeEngine;
+    return await by.scrypt(passphrase, salt, cost, length);
+  },
+  crc32(data: Bytes): number {
+    const system = summed < BYTES_BEFORE_ZLIB ? systemCrc32() : undefined;
+    if (system === undefined) return nodeZlib().crc32(data);
+    summed += data.length;
+    return system(data);
+  },
+  ...compressionBy(systemEncoder, systemDecoder),
+  equal(a, b): boolean {
+    if (a.length !== b.length) return false;
+    // All of it in any case: how long this takes must not say where they differ.
+    let difference = 0;
+    for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!;
+    return difference === 0;
+  },
+};
+
+function hashes(): Pick<Engine, "sha256" | "hmacSha256" | "hkdfSha256"> {
+  return systemHashes() ?? runtimeEngine;
+}

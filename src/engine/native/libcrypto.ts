@@ -1,141 +1,60 @@
 /**
- * Sealing and opening by the system's libcrypto (OpenSSL 3), straight from memory into memory that is there, which is
- * twice as fast as the runtime's own ciphers; see docs/adr/0015. Where the library cannot be had, or fails its trial,
- * there are those.
+ * The system's libcrypto (OpenSSL 3): opened when it is first asked for, in each thread by itself. See docs/adr/0015;
+ * what is done with it is in `libcrypto_aead.ts` and `libcrypto_hashes.ts`.
  */
-import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
-import type { Aead, Bytes, SuiteId } from "../engine.ts";
-import { openSystemLibrary } from "./system_library.ts";
+import { openSystemLibrary, type SystemFunctions } from "../../foreign/system_library.ts";
 
-const SYMBOLS = {
-  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32" },
-  EVP_CIPHER_CTX_new: { parameters: [], result: "pointer" },
-  EVP_chacha20_poly1305: { parameters: [], result: "pointer" },
-  EVP_aes_256_gcm: { parameters: [], result: "pointer" },
+/** The functions that are used. */
+export const CRYPTO_FUNCTIONS = {
+  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32", rarely: true },
+  EVP_CIPHER_CTX_new: { parameters: [], result: "pointer", rarely: true },
+  EVP_chacha20_poly1305: { parameters: [], result: "pointer", rarely: true },
+  EVP_aes_256_gcm: { parameters: [], result: "pointer", rarely: true },
   EVP_CipherInit_ex: { parameters: ["pointer", "pointer", "pointer", "buffer", "buffer", "i32"], result: "i32" },
   EVP_CipherUpdate: { parameters: ["pointer", "buffer", "buffer", "buffer", "i32"], result: "i32" },
   EVP_CipherFinal_ex: { parameters: ["pointer", "buffer", "buffer"], result: "i32" },
   EVP_CIPHER_CTX_ctrl: { parameters: ["pointer", "i32", "i32", "buffer"], result: "i32" },
+  EVP_MD_fetch: { parameters: ["pointer", "buffer", "pointer"], result: "pointer", rarely: true },
+  EVP_MD_CTX_new: { parameters: [], result: "pointer", rarely: true },
+  EVP_DigestInit_ex: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  EVP_DigestUpdate: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
+  EVP_DigestFinal_ex: { parameters: ["pointer", "buffer", "pointer"], result: "i32" },
+  EVP_PBE_scrypt: {
+    parameters: ["buffer", "usize", "buffer", "usize", "u64", "u64", "u64", "u64", "buffer", "usize"],
+    result: "i32",
+    // It takes a second and more: on a thread of the runtime's, beside other work.
+    nonblocking: true,
+  },
 } as const;
 
-type Calls = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+/** The same, to be called. */
+export type CryptoCalls = SystemFunctions<typeof CRYPTO_FUNCTIONS>;
 
 /** The library keeps to its defaults: what a file or the environment configures could load code of anybody's. */
 const OPENSSL_INIT_NO_LOAD_CONFIG = 0x80n;
 /** Other threads may still be at work while the process ends. */
 const OPENSSL_INIT_NO_ATEXIT = 0x8_0000n;
 const INIT_OPTIONS = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT;
-const EVP_CTRL_AEAD_GET_TAG = 0x10;
-const EVP_CTRL_AEAD_SET_TAG = 0x11;
-const SEAL = 1;
-const OPEN = 0;
 
-/** One suite's cipher. All keys of a thread take turns with it, so that nothing has to be freed. */
-class Cipher {
-  readonly #c: Calls;
-  readonly #context: Deno.PointerValue;
-  readonly #written = new Uint8Array(4);
-  /** Where a last piece would go: these ciphers have none. */
-  readonly #nothing = new Uint8Array(TAG_BYTES);
+let calls: CryptoCalls | undefined;
+let isLookedFor = false;
 
-  constructor(c: Calls, suite: SuiteId) {
-    this.#c = c;
-    this.#context = c.EVP_CIPHER_CTX_new();
-    const cipher = suite === 1 ? c.EVP_chacha20_poly1305() : c.EVP_aes_256_gcm();
-    const isReady = this.#context !== null && cipher !== null &&
-      c.EVP_CipherInit_ex(this.#context, cipher, null, null, null, SEAL) === 1;
-    if (!isReady) throw new Error(`Cannot use libcrypto: it has no cipher for suite ${suite}`);
+/** The library's functions; `undefined` where it cannot be had. */
+export function libcrypto(): CryptoCalls | undefined {
+  if (!isLookedFor) {
+    isLookedFor = true;
+    const opened = openSystemLibrary("libcrypto.so.3", CRYPTO_FUNCTIONS);
+    calls = opened?.OPENSSL_init_crypto(INIT_OPTIONS, null) === 1 ? opened : undefined;
   }
-
-  /** Enciphers `plaintext` into as many bytes of `out`, with the tag behind it. */
-  seal(key: Bytes, nonce: Bytes, plaintext: Bytes, out: Bytes): boolean {
-    const context = this.#context;
-    return this.#c.EVP_CipherInit_ex(context, null, null, key, nonce, SEAL) === 1 &&
-      this.#update(plaintext, out.subarray(0, plaintext.length)) &&
-      this.#c.EVP_CipherFinal_ex(context, this.#nothing, this.#written) === 1 &&
-      this.#c.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, out.subarray(plaintext.length)) === 1;
-  }
-
-  /** Deciphers into `out`, which is as long as the message, and says whether the tag holds. */
-  open(key: Bytes, nonce: Bytes, sealed: Bytes, out: Bytes): boolean {
-    const context = this.#context;
-    return this.#c.EVP_CipherInit_ex(context, null, null, key, nonce, OPEN) === 1 &&
-      this.#c.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, sealed.subarray(out.length)) === 1 &&
-      this.#update(sealed.subarray(0, out.length), out) &&
-      this.#c.EVP_CipherFinal_ex(context, this.#nothing, this.#written) === 1;
-  }
-
-  /** From one place into another of the same length. */
-  #update(from: Bytes, to: Bytes): boolean {
-    return from.length === 0 || this.#c.EVP_CipherUpdate(this.#context, to, this.#written, from, from.length) === 1;
-  }
+  return calls;
 }
 
-/** Those that can be used; `undefined` before the first use. Each thread has its own. */
-let ciphers: Partial<Record<SuiteId, Cipher>> | undefined;
-
-/**
- * Binds the suite's AEAD to a 32-byte key; `undefined` where the library, which is opened when it is first asked for,
- * cannot be used.
- */
-export function systemAead(suite: SuiteId, givenKey: Bytes): Aead | undefined {
-  const cipher = (ciphers ??= load())[suite];
-  if (cipher === undefined) return undefined;
-  checkKey(givenKey);
-  // A copy: an AEAD that changes when the caller clears or reuses the key's buffer would seal under the wrong key.
-  const key = new Uint8Array(givenKey);
-  return {
-    seal(nonce: Bytes, plaintext: Bytes, out: Bytes): void {
-      checkNonce(nonce);
-      const room = roomFor(out, plaintext.length + TAG_BYTES);
-      if (!cipher.seal(key, nonce, plaintext, room)) {
-        room.fill(0);
-        throw new Error(`Cannot seal ${plaintext.length} bytes: libcrypto has failed`);
-      }
-    },
-    open(nonce: Bytes, sealed: Bytes, out: Bytes): boolean {
-      checkNonce(nonce);
-      if (sealed.length < TAG_BYTES) return false;
-      const room = roomFor(out, sealed.length - TAG_BYTES);
-      const holds = cipher.open(key, nonce, sealed, room);
-      if (!holds) room.fill(0);
-      return holds;
-    },
-  };
+/** The bytes that an even number of hexadecimal digits stands for: what a trial expects. */
+export function bytesOf(digits: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-function load(): Partial<Record<SuiteId, Cipher>> {
-  const c = openSystemLibrary("libcrypto.so.3", SYMBOLS);
-  if (c?.OPENSSL_init_crypto(INIT_OPTIONS, null) !== 1) return {};
-  const loaded: Partial<Record<SuiteId, Cipher>> = {};
-  for (const suite of [1, 2] as const) {
-    try {
-      const cipher = new Cipher(c, suite);
-      if (passes(cipher, suite)) loaded[suite] = cipher;
-    } catch {
-      // A build without it, or a policy against it.
-    }
-  }
-  return loaded;
-}
-
-/** `coffer` under the key and the nonce of bytes 0, 1, 2…, as the runtime and others seal it; a test compares. */
-const TRIALS: Record<SuiteId, string> = {
-  1: "ea946e664c65f7c62f6b97f94681443a335a9cc76b4c",
-  2: "246db07da097519db50ad4178d695acd8b80d01dc174",
-};
-
-/** Whether a message is sealed as it should be, opened, and refused when it was altered. */
-function passes(cipher: Cipher, suite: SuiteId): boolean {
-  const key = Uint8Array.from({ length: 32 }, (_, i) => i);
-  const nonce = key.subarray(0, 12);
-  const plaintext = new TextEncoder().encode("coffer");
-  const expected = Uint8Array.from(TRIALS[suite].match(/../g) ?? [], (digits) => parseInt(digits, 16));
-  const isSealed = () => {
-    const sealed = new Uint8Array(expected.length);
-    return cipher.seal(key, nonce, plaintext, sealed) && sealed.every((byte, i) => byte === expected[i]);
-  };
-  const opened = new Uint8Array(plaintext.length);
-  return isSealed() && !cipher.open(key, nonce, expected.with(0, 0), opened) &&
-    cipher.open(key, nonce, expected, opened) && opened.every((byte, i) => byte === plaintext[i]) && isSealed();
+/** Bytes 0, 1, 2…: what trials take for keys. */
+export function countingBytes(length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, i) => i);
 }

@@ -2,9 +2,9 @@
  * Sealing and opening by `node:crypto`. What its functions return are `Buffer`s, sometimes windows into a shared pool,
  * whose `slice` does not copy; they never leave this file.
  */
-import { createCipheriv, createDecipheriv } from "node:crypto";
 import { checkKey, checkNonce, roomFor, TAG_BYTES } from "../aead_arguments.ts";
 import type { Aead, Bytes, SuiteId } from "../engine.ts";
+import { nodeCrypto } from "./node_builtins.ts";
 
 /** Node's typings know one authenticated cipher's name per overload; both suites behave alike. */
 type AeadName = "chacha20-poly1305";
@@ -36,7 +36,7 @@ export function nodeAead(suite: SuiteId, givenKey: Bytes): Aead {
     seal(nonce: Bytes, plaintext: Bytes, out: Bytes): void {
       checkNonce(nonce);
       const room = roomFor(out, plaintext.length + TAG_BYTES);
-      const cipher = createCipheriv(name, key, nonce, CIPHER_OPTIONS);
+      const cipher = nodeCrypto().createCipheriv(name, key, nonce, CIPHER_OPTIONS);
       const sealed = cipher.update(plaintext);
       room.set(sealed);
       letGo(sealed);
@@ -48,7 +48,7 @@ export function nodeAead(suite: SuiteId, givenKey: Bytes): Aead {
       if (sealed.length < TAG_BYTES) return false;
       const length = sealed.length - TAG_BYTES;
       const room = roomFor(out, length);
-      const decipher = createDecipheriv(name, key, nonce, CIPHER_OPTIONS);
+      const decipher = nodeCrypto().createDecipheriv(name, key, nonce, CIPHER_OPTIONS);
       decipher.setAuthTag(sealed.subarray(length));
       const unproven = decipher.update(sealed.subarray(0, length));
       try {

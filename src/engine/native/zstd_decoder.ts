@@ -6,22 +6,29 @@
  * Nothing depends on that handle: a trial says whether it does what this file believes, and where it does not, the
  * exported function is used.
  */
-import { constants, createZstdDecompress, type ZstdOptions } from "node:zlib";
+import type { ZstdOptions } from "node:zlib";
 import type { Bytes } from "../engine.ts";
 import { MAX_WINDOW_BYTES } from "../zstd_frame.ts";
 import type { ZstdStream } from "./zstd_stream.ts";
+import { nodeZlib } from "./node_builtins.ts";
+import { ZSTD_d_windowLogMax, ZSTD_e_end } from "./zstd_constants.ts";
 
 /** zlib takes no smaller chunks than this. */
 const MIN_CHUNK_BYTES = 64;
 
 /** How frames are decoded, whichever way. */
 export const DECODER_PARAMS: NonNullable<ZstdOptions["params"]> = {
-  [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES),
+  [ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES),
 };
 
-/** `coffer `, 40 times, as one frame. */
 const TRIAL_FRAME = "28b52ffd60180075000038636f666665722001000e528b11";
-const TRIAL_TEXT = "coffer ".repeat(40);
+/** What a trial decodes. */
+export const TRIAL_TEXT: Bytes = new TextEncoder().encode("coffer ".repeat(40));
+
+/** {@linkcode TRIAL_TEXT} as a frame. */
+export function trialFrame(): Bytes {
+  return Uint8Array.from(TRIAL_FRAME.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+}
 
 let stream: ZstdStream | undefined;
 /** Whether it can be used; `undefined` before the first use. Each thread has its own. */
@@ -53,7 +60,7 @@ export function decodeInto(frame: Bytes, out: Bytes): boolean {
   left.fill(1);
   try {
     handle.reset();
-    handle.writeSync(constants.ZSTD_e_end, frame, 0, frame.length, out, 0, out.length);
+    handle.writeSync(ZSTD_e_end, frame, 0, frame.length, out, 0, out.length);
   } catch {
     left.fill(1);
   }
@@ -65,7 +72,7 @@ export function decodeInto(frame: Bytes, out: Bytes): boolean {
 }
 
 function start(): ZstdStream {
-  const started: unknown = createZstdDecompress({ chunkSize: MIN_CHUNK_BYTES, params: DECODER_PARAMS });
+  const started: unknown = nodeZlib().createZstdDecompress({ chunkSize: MIN_CHUNK_BYTES, params: DECODER_PARAMS });
   // An error is thrown, or told by what is left. Told as an event that nobody hears, it would end the program.
   (started as ZstdStream).on("error", () => {});
   return started as ZstdStream;
@@ -73,13 +80,12 @@ function start(): ZstdStream {
 
 /** Whether whole frames are decoded, and anything else is noticed. */
 function passes(): boolean {
-  const frame = Uint8Array.from(TRIAL_FRAME.match(/../g) ?? [], (digits) => parseInt(digits, 16));
-  const expected = new TextEncoder().encode(TRIAL_TEXT);
-  const { length } = expected;
+  const frame = trialFrame();
+  const { length } = TRIAL_TEXT;
   const takes = (bytes: Bytes, size: number) => decodeInto(bytes, new Uint8Array(size));
   const isWhole = () => {
     const out = new Uint8Array(length);
-    return decodeInto(frame, out) && out.every((byte, i) => byte === expected[i]);
+    return decodeInto(frame, out) && out.every((byte, i) => byte === TRIAL_TEXT[i]);
   };
   try {
     return isWhole() && !takes(frame.subarray(0, -1), length) && !takes(frame, length - 1) &&

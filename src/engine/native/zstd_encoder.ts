@@ -8,10 +8,12 @@
  * exported function is used. What an encoder makes does not depend on what it made before: tables of these strategies
  * are looked at from the beginning of the content on only, and a test compares. Others are not asked for here.
  */
-import { constants, createZstdCompress, zstdDecompressSync, type ZstdOptions } from "node:zlib";
+import type { ZstdOptions } from "node:zlib";
 import type { Bytes } from "../engine.ts";
 import { isLoneZstdFrame } from "../zstd_frame.ts";
 import type { ZstdStream } from "./zstd_stream.ts";
+import { nodeZlib } from "./node_builtins.ts";
+import { ZSTD_c_compressionLevel, ZSTD_e_end } from "./zstd_constants.ts";
 
 /** How an encoder works; see zstd's manual. */
 export type EncoderParams = NonNullable<ZstdOptions["params"]>;
@@ -49,7 +51,7 @@ export function encodeInto(raw: Bytes, params: EncoderParams, out: Bytes): Bytes
   left.fill(0);
   try {
     handle.reset();
-    handle.writeSync(constants.ZSTD_e_end, raw, 0, raw.length, room, 0, room.length);
+    handle.writeSync(ZSTD_e_end, raw, 0, raw.length, room, 0, room.length);
   } catch {
     left.fill(0);
   }
@@ -79,7 +81,7 @@ function withSize(bytes: Bytes, contentBytes: number): Bytes {
 }
 
 function start(params: EncoderParams): ZstdStream {
-  const started: unknown = createZstdCompress({ chunkSize: MIN_CHUNK_BYTES, params });
+  const started: unknown = nodeZlib().createZstdCompress({ chunkSize: MIN_CHUNK_BYTES, params });
   // An error is thrown, or told by what is left. Told as an event that nobody hears, it would end the program.
   (started as ZstdStream).on("error", () => {});
   return started as ZstdStream;
@@ -88,10 +90,10 @@ function start(params: EncoderParams): ZstdStream {
 /** Whether content comes back, twice by one encoder, and too little room is noticed. */
 function passes(): boolean {
   const text = new TextEncoder().encode("coffer ".repeat(40));
-  const params = { [constants.ZSTD_c_compressionLevel]: 1 };
+  const params = { [ZSTD_c_compressionLevel]: 1 };
   const comesBack = () => {
     const frame = encodeInto(text, params, new Uint8Array(2 * text.length));
-    return frame !== undefined && zstdDecompressSync(frame).every((byte, i) => byte === text[i]);
+    return frame !== undefined && nodeZlib().zstdDecompressSync(frame).every((byte, i) => byte === text[i]);
   };
   try {
     return comesBack() && comesBack() && encodeInto(text, params, new Uint8Array(12)) === undefined && comesBack();
