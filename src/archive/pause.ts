@@ -7,6 +7,7 @@ export function pauseEvery(): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {
     if (performance.now() - last < INTERVAL_MS) return undefined;
+    // By a timer: a message to ourselves costs less the first time, but Deno does not wait then, and hears no signal.
     return new Promise((resolve) =>
       setTimeout(() => {
         last = performance.now();

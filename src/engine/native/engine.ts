@@ -96,7 +96,7 @@ export const runtimeEngine: Engine = {
  * The bytes that a thread has the system's library sum. `node:zlib` does it twenty times faster, but takes longer to
  * load than so many bytes take there.
  */
-const BYTES_BEFORE_ZLIB = 2 ** 25;
+const BYTES_BEFORE_ZLIB = 2 ** 23;
 
 let summed = 0;
 
