@@ -104,6 +104,8 @@ export class RunCursor {
   readonly #from: string | undefined;
   readonly #order = new CatalogOrder();
   #next: number;
+  /** The pages from the next one on that have been read. */
+  readonly #ahead: DecodedPage[] = [];
   #page: DecodedPage | undefined;
   /** Where in the page it stands; -1 before the first call of {@linkcode advance}, and at the end. */
   #at = -1;
@@ -187,6 +189,19 @@ export class RunCursor {
     return undefined;
   }
 
+  /**
+   * Reads so many pages before their turn comes, for who has nothing else to do now.
+   *
+   * @throws {ArchiveError} as {@linkcode CatalogRun.page}.
+   */
+  async readAhead(pages: number): Promise<void> {
+    for (;;) {
+      const number = this.#next + this.#ahead.length;
+      if (this.#ahead.length >= pages || number >= this.#run.pageCount) return;
+      this.#ahead.push(await this.#run.page(number));
+    }
+  }
+
   async #advancePage(): Promise<void> {
     for (;;) {
       const number = this.#next++;
@@ -195,7 +210,7 @@ export class RunCursor {
         return;
       }
       const isFirst = this.#page === undefined;
-      const page = await this.#run.page(number);
+      const page = this.#ahead.shift() ?? await this.#run.page(number);
       // What a page in the middle goes on with has not been read, but the index names it.
       if (isFirst && page.continues && this.#run.firstPath(number - 1) === page.rows.paths.text(0)) {
         this.#order.resume(page.rows.row(0));

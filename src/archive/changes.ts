@@ -12,7 +12,7 @@ import { equalOwners, equalRows, provisionalRow } from "../format/rows.ts";
 import { type Tally, tally, type Totals } from "../format/tables.ts";
 import type { Archive } from "./archive.ts";
 import { CatalogBuilder } from "./catalog_builder.ts";
-import { type MergedCursor, takeLocatable } from "./catalog_cursor.ts";
+import { MergedCursor, takeLocatable } from "./catalog_cursor.ts";
 import type { LocatableEntry, RunCursor } from "./catalog_run.ts";
 import { hasContent, sameBytes } from "./content_comparison.ts";
 import { contentOf } from "./copy.ts";
@@ -45,6 +45,11 @@ export interface ChangeOptions {
   readonly access: ContentAccess;
   /** Reads every file, whatever its times say. */
   readonly checksum?: boolean;
+  /**
+   * Pages of the catalog's runs that are read before the first entry is asked for; 0 unless given. For where that has
+   * to be waited for, and could be looked for meanwhile.
+   */
+  readonly pagesAhead?: number;
   /** Told of each path that is gone, and of each entry of which only the row is new. */
   readonly onGone?: (row: Row) => void;
   /** See {@linkcode onGone}. */
@@ -84,6 +89,7 @@ export class ChangeFinder {
   readonly #lost: Map<string, Row> | undefined;
   readonly #links: Row[] = [];
   readonly #moves = new Moves();
+  readonly #runs: readonly RunCursor[];
   readonly #known: MergedCursor<RunCursor>;
   /** The page that {@linkcode isKnown} came to the end of, while it is read. */
   #reading: Promise<void> | undefined;
@@ -99,7 +105,8 @@ export class ChangeFinder {
     this.#archive = archive;
     this.#options = options;
     this.#newest = archive.trailer.time;
-    this.#known = archive.cursor();
+    this.#runs = archive.runs.map((run) => run.cursor());
+    this.#known = new MergedCursor(this.#runs);
     this.#totals = { ...archive.trailer.totals };
     this.#lost = archive.trailer.totals.hardlinks > 0 ? new Map() : undefined;
     this.rows = new CatalogBuilder(engine, 3, FRAME_TYPE.page, archive.newest.locator.segment.number + 1);
@@ -186,6 +193,7 @@ export class ChangeFinder {
   async *changes(found: AsyncIterable<PlannedEntry> | Iterable<PlannedEntry>): AsyncGenerator<PlannedEntry> {
     const cursor = this.#known;
     await cursor.advance();
+    for (const run of this.#runs) await run.readAhead(this.#options.pagesAhead ?? 0);
     /** Takes the snapshot's entries up to a path, and the one of that path. */
     const takeUpTo = async (path: string | undefined): Promise<LocatableEntry | undefined> => {
       while (cursor.path !== undefined) {

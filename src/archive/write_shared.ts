@@ -23,7 +23,7 @@ export const PART_BYTES = 2 ** 22;
  * Of the first of these, so many are cut at a time: an update cuts what has changed while it looks for more, and needs
  * less memory when that is little.
  */
-export const FIRST_PART_BYTES = 2 ** 20;
+export const FIRST_PART_BYTES = 2 ** 18;
 
 /** What writes the blocks. */
 export type SharingWriter = Pick<

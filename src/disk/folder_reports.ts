@@ -13,8 +13,8 @@ export interface FolderReport {
   readonly ino: number;
   /** Its names, in path order. */
   readonly names: readonly string[];
-  /** The status of each, until they are given back. */
-  readonly statuses: KeptStatuses;
+  /** The status of each, until they are given back; `undefined` when the scout left looking at them to the walk. */
+  readonly statuses: KeptStatuses | undefined;
   /** Whether there are more names than these. */
   readonly more: boolean;
 }
@@ -39,9 +39,9 @@ const WAIT_MS = 100;
 const HEAD_BYTES = 48;
 /**
  * Numbers before the text of a report: its units (0: nothing up to the end of the ring), how long what is in it is,
- * whether it goes on with a folder, and whether it is gone on with.
+ * whether it goes on with a folder, whether it is gone on with, and whether all there is to see is left to the walk.
  */
-const HEAD = { units: 0, path: 1, names: 2, count: 3, isPart: 4, more: 5 } as const;
+const HEAD = { units: 0, path: 1, names: 2, count: 3, isPart: 4, more: 5, left: 10 } as const;
 /** Where the folder's numbers stand. */
 const DEV_AT = 24;
 const INO_AT = 32;
@@ -69,6 +69,7 @@ export class ReportWriter {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #written = 0;
   #told = 0;
+  #mayLeave = false;
   #goal = "";
   #seen = 0;
 
@@ -113,18 +114,34 @@ export class ReportWriter {
   }
 
   /**
+   * Whether the walk has less to do than the scout: it had taken all reports when the last was told of, and that left
+   * nothing to it.
+   */
+  get mayLeave(): boolean {
+    return this.#mayLeave;
+  }
+
+  /** Leaves a folder to the walk, with all in it, if that has less to do. */
+  leave(path: string, { dev, ino }: Pick<FolderReport, "dev" | "ino">): boolean {
+    return this.#mayLeave && this.isWanted(path) &&
+      this.report(path, { dev, ino, names: [], isPart: false, more: false }, undefined);
+  }
+
+  /**
    * Reports on a folder, or on a part of it. `look` puts down the status of each name, see {@linkcode KeptStatuses}.
    * Returns false when there is no room for such a report, ever, or nobody reads it any more; then it has not looked.
+   * Without `look` that is left to the walk.
    */
   report(
     path: string,
     { dev, ino, names, isPart, more }: Omit<FolderReport, "statuses"> & { readonly isPart: boolean },
-    look: (into: Uint32Array) => void,
+    look: ((into: Uint32Array) => void) | undefined,
   ): boolean {
     const pathBytes = this.#encoder.encode(path);
     const namesBytes = this.#encoder.encode(names.join("\0"));
     const textBytes = rounded(pathBytes.length + namesBytes.length);
-    const length = rounded(HEAD_BYTES + textBytes + names.length * STATUS_BYTES);
+    const statuses = look === undefined ? 0 : names.length;
+    const length = rounded(HEAD_BYTES + textBytes + statuses * STATUS_BYTES);
     if (length > MAX_REPORT_BYTES || !this.#makeRoom(length)) return false;
     const start = RING_START + (this.#written * UNIT) % RING_BYTES;
     const head = new Uint32Array(this.#memory, start, HEAD_BYTES / 4);
@@ -134,13 +151,16 @@ export class ReportWriter {
     head[HEAD.count] = names.length;
     head[HEAD.isPart] = isPart ? 1 : 0;
     head[HEAD.more] = more ? 1 : 0;
+    head[HEAD.left] = look === undefined ? 1 : 0;
     new Float64Array(this.#memory, start + DEV_AT, 1)[0] = dev;
     new Float64Array(this.#memory, start + INO_AT, 1)[0] = ino;
     const text = new Uint8Array(this.#memory, start + HEAD_BYTES, textBytes);
     text.set(pathBytes);
     text.set(namesBytes, pathBytes.length);
-    look(new Uint32Array(this.#memory, start + HEAD_BYTES + textBytes, names.length * STATUS_BYTES / 4));
-    this.#pass(length);
+    look?.(new Uint32Array(this.#memory, start + HEAD_BYTES + textBytes, names.length * STATUS_BYTES / 4));
+    const mayWait = this.#pass(length);
+    this.#mayLeave = mayWait && look !== undefined;
+    if (look === undefined) this.tell();
     return true;
   }
 
@@ -157,9 +177,12 @@ export class ReportWriter {
     this.tell();
   }
 
-  #pass(length: number): void {
+  /** Returns whether the walk may be waiting: it has taken all that it was told of. */
+  #pass(length: number): boolean {
+    const mayWait = Atomics.load(this.#words, WORD.freed) === (this.#told | 0);
     this.#written = (this.#written + length / UNIT) % 2 ** 32;
-    if (((this.#written - this.#told) >>> 0) * UNIT >= BATCH_BYTES) this.tell();
+    if (mayWait || ((this.#written - this.#told) >>> 0) * UNIT >= BATCH_BYTES) this.tell();
+    return mayWait;
   }
 
   /** Waits until so many bytes are free in one piece from here on. */
@@ -213,6 +236,11 @@ export class ReportReader {
     this.#words = new Int32Array(memory, 0, WORDS_BYTES / 4);
   }
 
+  /** Has the scout begin with the first folder there is, before any is asked for. */
+  start(): void {
+    this.#aim("");
+  }
+
   /**
    * The report on a folder, where there is one; it is waited for a moment. Asked for in path order, it says which
    * folders before are not wanted.
@@ -246,7 +274,7 @@ export class ReportReader {
       if (order > 0) return undefined;
       const report = order === 0 ? this.#copy(next) : undefined;
       this.#pass(next.length);
-      if (report !== undefined) return report;
+      if (order === 0) return report;
       this.#aim(wanted);
     }
   }
@@ -311,12 +339,17 @@ export class ReportReader {
     }
   }
 
-  #copy({ start, path }: NextReport): FolderReport {
-    const [, pathBytes = 0, namesBytes = 0, count = 0, , more] = new Uint32Array(this.#memory, start, HEAD_BYTES / 4);
+  /** What a report says; `undefined` when it leaves all of a folder to the walk. */
+  #copy({ start, path, from }: NextReport): FolderReport | undefined {
+    const head = new Uint32Array(this.#memory, start, HEAD_BYTES / 4);
+    const [, pathBytes = 0, namesBytes = 0, count = 0, , more] = head;
+    const isLeft = head[HEAD.left] !== 0;
+    if (isLeft && from === undefined) return undefined;
     const [dev = 0] = new Float64Array(this.#memory, start + DEV_AT, 1);
     const [ino = 0] = new Float64Array(this.#memory, start + INO_AT, 1);
     const names = count === 0 ? [] : this.#text(start + HEAD_BYTES + pathBytes, namesBytes).split("\0");
     if (names.length !== count) throw new TypeError(`Cannot take the report on "${path}": its names are not its own`);
+    if (isLeft) return { dev, ino, names, statuses: undefined, more: more !== 0 };
     const statuses = this.#free.pop() ?? new KeptStatuses(new Uint8Array(REPORTED_NAMES * STATUS_BYTES));
     const at = start + HEAD_BYTES + rounded(pathBytes + namesBytes);
     statuses.bytes.set(new Uint8Array(this.#memory, at, count * STATUS_BYTES));
@@ -325,7 +358,7 @@ export class ReportReader {
 
   /** Takes back the statuses of a report that is not looked at any more. */
   giveBack({ statuses }: FolderReport): void {
-    this.#free.push(statuses);
+    if (statuses !== undefined) this.#free.push(statuses);
   }
 
   /** Shared memory cannot be decoded where it is. */

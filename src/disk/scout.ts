@@ -28,7 +28,14 @@ interface Below {
   readonly name: string;
   readonly dev: number;
   readonly ino: number;
+  /** How many names it has, those that it has as `.` and as `..` of folders in it among them; 1 where nobody counts. */
+  readonly nlink: number;
 }
+
+/** Names of a folder that has none in it. */
+const LONE_FOLDER = 2;
+/** Of names among which there are more folders than so many, a scout looks at each. */
+const FEW_FOLDERS = 16;
 
 /** Goes through a tree until its end, or until nobody reads what it reports. */
 export function scout({ roots, oneFileSystem, memory }: ScoutTask): void {
@@ -50,14 +57,14 @@ function scoutRoot(
 ): void {
   const follow = location.endsWith("/");
   const stack: { readonly folder: WalkFolder; readonly below: Iterator<Below> }[] = [];
-  const enter = (parent: WalkFolder | undefined, name: string, path: string, { dev, ino }: Omit<Below, "name">) => {
-    if (!writer.mayBeWanted(path)) return;
-    const folder = new WalkFolder(parent, name, path, { dev, ino }, follow && parent === undefined);
-    stack.push({ folder, below: reportOn(folder, path, ino, calls, writer) });
+  const enter = (parent: WalkFolder | undefined, name: string, path: string, below: Omit<Below, "name">) => {
+    if (!writer.mayBeWanted(path) || (below.nlink === LONE_FOLDER && writer.leave(path, below))) return;
+    const folder = new WalkFolder(parent, name, path, below, follow && parent === undefined);
+    stack.push({ folder, below: reportOn(folder, path, below, calls, writer) });
   };
   try {
-    const { kind, dev, ino } = lookFrom(reach(location, follow ? Deno.statSync : Deno.lstatSync));
-    if (kind === "directory" && ino !== null) enter(undefined, location, stored, { dev, ino });
+    const { kind, dev, ino, nlink } = lookFrom(reach(location, follow ? Deno.statSync : Deno.lstatSync));
+    if (kind === "directory" && ino !== null) enter(undefined, location, stored, { dev, ino, nlink: nlink ?? 1 });
     for (let top = stack.at(-1); top !== undefined && !writer.stopped; top = stack.at(-1)) {
       const below = nextOf(top.below);
       if (below === undefined) stack.pop()?.folder[Symbol.dispose]();
@@ -89,11 +96,14 @@ function quietly<T>(work: () => T): T | undefined {
   }
 }
 
-/** Looks at all names in a folder, reports on it if that is wanted, and gives the folders in it as it comes to them. */
+/**
+ * Looks at the names in a folder, reports on it if that is wanted, and gives the folders in it as it comes to them. Of a
+ * large folder it leaves a part to the walk when that has less to do, and with it the few folders in there.
+ */
 function* reportOn(
   folder: WalkFolder,
   path: string,
-  ino: number,
+  { ino, nlink }: Omit<Below, "name">,
   calls: Libc,
   writer: ReportWriter,
 ): Generator<Below, void, undefined> {
@@ -101,6 +111,7 @@ function* reportOn(
   const plain = calls.list(folder.descriptor)?.sort();
   const all = plain ?? Array.from(Deno.readDirSync(folder.reach("")), (entry) => entry.name).sort(comparePaths);
   let from = 0;
+  let folders = nlink - LONE_FOLDER;
   do {
     const names = all.slice(from, from + REPORTED_NAMES);
     const below: Below[] = [];
@@ -109,11 +120,14 @@ function* reportOn(
       for (let i = 0; i < names.length; i++) {
         const name = names[i] as string;
         const status = calls.keepStatus(descriptor, name, into, i);
-        if (status !== undefined) below.push({ name, dev: status.dev, ino: status.inode });
+        if (status !== undefined) below.push({ name, dev: status.dev, ino: status.inode, nlink: status.nlink });
       }
+      folders -= below.length;
     };
     const part = { dev, ino, names, isPart: from > 0, more: from + names.length < all.length };
-    const isReported = plain !== undefined && writer.isWanted(path) && writer.report(path, part, look);
+    const isLeft = from > 0 && folders <= FEW_FOLDERS && writer.mayLeave;
+    const isReported = plain !== undefined && writer.isWanted(path) &&
+      writer.report(path, part, isLeft ? undefined : look);
     if (!isReported) look(new Uint32Array(names.length * STATUS_BYTES / 4));
     yield* below;
     from += names.length;

@@ -91,7 +91,7 @@ export class WalkFolder implements Disposable {
 
   /** Its descriptor. Only where {@linkcode descriptorsWork}. */
   get descriptor(): number {
-    if (this.#descriptor === undefined) this.#open();
+    this.#beOpen();
     return this.#descriptor!;
   }
 
@@ -106,12 +106,13 @@ export class WalkFolder implements Disposable {
    * report: between the look at a file and its content there should be no time.
    */
   lookAgain(name: string, status: SystemStatus): Look {
-    return this.#report === undefined || isFolder(status) ? systemLook(status) : this.look(name);
+    return this.#report?.statuses === undefined || isFolder(status) ? systemLook(status) : this.look(name);
   }
 
   /** The status of the entry `name`, at that place in {@linkcode names}, where it can be had at once. */
   status(name: string, at: number): SystemStatus | undefined {
-    if (this.#report !== undefined) return this.#report.statuses.at(at);
+    const statuses = this.#report?.statuses;
+    if (statuses !== undefined) return statuses.at(at);
     return this.#descriptor === undefined ? undefined : libc()?.statusAt(this.#descriptor, name);
   }
 
@@ -135,6 +136,7 @@ export class WalkFolder implements Disposable {
     const last = this.names.at(-1) as string;
     this.#dropReport();
     this.#report = this.#ofThis(this.#reports?.takeMore(this.stored));
+    if (this.#report !== undefined && this.#report.statuses === undefined) this.#beOpen();
     this.list();
     // Listed anew, it begins with what has been given.
     if (this.#report === undefined) this.names = this.names.filter((name) => comparePaths(name, last) > 0);
@@ -177,6 +179,10 @@ export class WalkFolder implements Disposable {
   #dropReport(): void {
     if (this.#report !== undefined) this.#reports?.giveBack(this.#report);
     this.#report = undefined;
+  }
+
+  #beOpen(): void {
+    if (this.#descriptor === undefined) this.#open();
   }
 
   #open(): void {

@@ -25,6 +25,7 @@ export function startScout(
   if (worker === undefined) return undefined;
   const memory = reportMemory();
   const reports = new ReportReader(memory);
+  reports.start();
   // The walk goes on without it; otherwise the whole program would end here.
   worker.onerror = (event) => {
     event.preventDefault();

@@ -83,7 +83,12 @@ export function itemsOf(tree: Tree, seconds = TIME - 1000, mode = 0o644): Item[]
 export async function update(
   target: AppendableSource,
   items: readonly Item[],
-  options: Partial<UpdateOptions> & { checksum?: boolean; keep?: (path: string) => boolean; glances?: boolean } = {},
+  options: Partial<UpdateOptions> & {
+    checksum?: boolean;
+    keep?: (path: string) => boolean;
+    glances?: boolean;
+    pagesAhead?: number;
+  } = {},
 ): Promise<WrittenUpdate | undefined> {
   const archive = await Archive.open(nativeEngine, target, { ...KEYS, snapshot: { kind: "newest" } });
   const access = new MemoryFiles(items);
@@ -91,6 +96,7 @@ export async function update(
     isGone: (path) => options.keep?.(path) !== true,
     access,
     ...(options.checksum === undefined ? {} : { checksum: options.checksum }),
+    pagesAhead: options.pagesAhead ?? 0,
   });
   const found = options.glances === false ? asFiles(items) : unknown(finder, asFiles(items));
   return await updateArchive(nativeEngine, target, archive, finder, found, { access, ...options });

@@ -121,6 +121,25 @@ Deno.test("updateArchive() stores a folder that comes back, though it looks like
   assertEquals(await update(target, [...itemsOf(others), back]), undefined);
 });
 
+Deno.test("updateArchive() does the same however many pages of the catalog are read before their turn", async () => {
+  const before: Tree = Object.fromEntries(Array.from({ length: 7000 }, (_, i) => [`f${i}`, ""]));
+  const { f6999: _gone, ...kept } = before;
+  const after: Tree = { ...kept, f1: "1", f4500: "4500", f9: undefined };
+  const { bytes } = await created(before);
+  const [none, ...others] = await Promise.all([0, 1, 2, 9].map(async (pagesAhead) => {
+    const target = new MemoryArchive(bytes.slice());
+    await update(target, itemsOf(after), { pagesAhead });
+    const written = await update(target, itemsOf(before), { pagesAhead });
+    return {
+      totals: written?.totals,
+      tree: await treeOf(target),
+      between: await treeOf(target, { snapshot: { kind: "number", number: 2 } }),
+    };
+  }));
+  assertEquals(none?.between, { ...after, f9: "/" });
+  for (const other of others) assertEquals(other, none);
+});
+
 Deno.test("updateArchive() replaces folders by files and back", async () => {
   const target = await created({ "d": undefined, "d/x": "1", "d/y": undefined, "d/y/z": "2" });
   await update(target, itemsOf({ "d": "file now" }));
