@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { constants, crc32 } from "node:zlib";
 import type { SuiteId } from "../../src/engine/engine.ts";
+import { runtimeEngine } from "../../src/engine/native/engine.ts";
 import { systemAead } from "../../src/engine/native/libcrypto_aead.ts";
 import { systemHashes } from "../../src/engine/native/libcrypto_hashes.ts";
 import { systemCrc32 } from "../../src/engine/native/libz.ts";
@@ -176,5 +177,35 @@ Deno.test({
   ignore: !hasCrypto,
   fn() {
     assertThrows(() => systemAead(1, new Uint8Array(31)), RangeError, "Cannot use the key");
+  },
+});
+
+Deno.test({
+  name: "scrypt by libcrypto works on its own copies, and does no harm when its worker is ended meanwhile",
+  ignore: !hasCrypto,
+  async fn() {
+    const engine = import.meta.resolve("../../src/engine/native/engine.ts");
+    const source = `import { nativeEngine } from "${engine}";
+      const cost = { logN: 15, r: 8, p: 1 };
+      await nativeEngine.scrypt(new Uint8Array(3), new Uint8Array(32), { ...cost, logN: 1 }, 64);
+      nativeEngine.scrypt(new Uint8Array(3), new Uint8Array(32), cost, 64);
+      postMessage("under way");`;
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(url, { type: "module" });
+      await new Promise((resolve, reject) => {
+        worker.onmessage = resolve;
+        worker.onerror = (event) => reject(new Error(event.message));
+      });
+      worker.terminate();
+    }
+    URL.revokeObjectURL(url);
+    const cost = { logN: 12, r: 8, p: 1 };
+    const [passphrase, salt] = [noise(20), noise(32, 2)];
+    const derived = systemHashes()!.scrypt(passphrase, salt, cost, 64);
+    // It has its own: what it was given may change at once.
+    passphrase.fill(0);
+    salt.fill(0);
+    assertEquals(await derived, await runtimeEngine.scrypt(noise(20), noise(32, 2), cost, 64));
   },
 });

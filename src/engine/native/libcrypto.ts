@@ -19,8 +19,10 @@ export const CRYPTO_FUNCTIONS = {
   EVP_DigestInit_ex: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   EVP_DigestUpdate: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
   EVP_DigestFinal_ex: { parameters: ["pointer", "buffer", "pointer"], result: "i32" },
+  CRYPTO_malloc: { parameters: ["usize", "pointer", "i32"], result: "pointer", rarely: true },
+  CRYPTO_clear_free: { parameters: ["pointer", "usize", "pointer", "i32"], result: "void", rarely: true },
   EVP_PBE_scrypt: {
-    parameters: ["buffer", "usize", "buffer", "usize", "u64", "u64", "u64", "u64", "buffer", "usize"],
+    parameters: ["pointer", "usize", "pointer", "usize", "u64", "u64", "u64", "u64", "pointer", "usize"],
     result: "i32",
     // It takes a second and more: on a thread of the runtime's, beside other work.
     nonblocking: true,

@@ -103,29 +103,36 @@ class SystemHashes implements Hashes {
   }
 
   async scrypt(passphrase: Bytes, salt: Bytes, { logN, r, p }: ScryptCost, length: number): Promise<Bytes> {
+    const c = this.#c;
     const N = 2 ** logN;
     // What OpenSSL counts is N + p blocks and two for scratch.
     const maxBytes = 128 * r * (N + p + 2);
-    // Copies, since the call goes on beside this thread; a buffer of its own each, which the collector does not move.
-    const [ourPassphrase, ourSalt] = [copyOf(passphrase), copyOf(salt)];
-    const out = new Uint8Array(new ArrayBuffer(length));
+    // Memory of the library's, since the call goes on beside this thread, even when a worker is ended meanwhile.
+    const saltAt = passphrase.length;
+    const outAt = saltAt + salt.length;
+    const size = outAt + length;
+    const memory = c.CRYPTO_malloc(BigInt(size), null, 0);
+    if (memory === null) throw new Error(`Cannot derive a key by scrypt: there is no memory for ${size} bytes`);
     try {
-      const result = await this.#c.EVP_PBE_scrypt(
-        ourPassphrase,
+      const bytes = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(memory, size));
+      bytes.set(passphrase);
+      bytes.set(salt, saltAt);
+      const result = await c.EVP_PBE_scrypt(
+        memory,
         BigInt(passphrase.length),
-        ourSalt,
+        Deno.UnsafePointer.offset(memory, saltAt),
         BigInt(salt.length),
         BigInt(N),
         BigInt(r),
         BigInt(p),
         BigInt(maxBytes),
-        out,
+        Deno.UnsafePointer.offset(memory, outAt),
         BigInt(length),
       );
       if (result !== 1) throw new Error(`Cannot derive a key by scrypt: libcrypto refuses N ${N}, r ${r}, p ${p}`);
-      return out;
+      return bytes.slice(outAt);
     } finally {
-      ourPassphrase.fill(0);
+      c.CRYPTO_clear_free(memory, BigInt(size), null, 0);
     }
   }
 
@@ -137,13 +144,6 @@ class SystemHashes implements Hashes {
       return false;
     }
   }
-}
-
-/** With a byte more, so that there is a pointer to it in any case. */
-function copyOf(bytes: Bytes): Uint8Array<ArrayBuffer> {
-  const copy = new Uint8Array(new ArrayBuffer(bytes.length + 1));
-  copy.set(bytes);
-  return copy;
 }
 
 const TRIAL_TEXT = new TextEncoder().encode("coffer");
