@@ -309,9 +309,11 @@ export class ReportReader {
     for (;;) {
       if (!this.#isThere()) return undefined;
       const start = RING_START + (this.#freed * UNIT) % RING_BYTES;
-      const head = new Uint32Array(this.#memory, start, HEAD_BYTES / 4);
-      const length = (head[HEAD.units] as number) * UNIT;
+      // At the end of the ring there may be no room for more of a head than this.
+      const [units = 0] = new Uint32Array(this.#memory, start, 1);
+      const length = units * UNIT;
       if (length > 0) {
+        const head = new Uint32Array(this.#memory, start, HEAD_BYTES / 4);
         const [, pathBytes = 0, namesBytes = 0, , isPart] = head;
         const path = this.#text(start + HEAD_BYTES, pathBytes);
         const from = isPart === 0

@@ -209,6 +209,26 @@ Deno.test("reports go around the ring, whole, in order, and with their statuses"
   assertEquals(last, 199);
 });
 
+Deno.test("reports go around the ring when less is left at its end than a report begins with", () => {
+  // In units of 16 bytes there are 2^18: reports of 7 leave 1, and 2 when one of 6 was before them.
+  for (const first of [[], ["-".repeat(40)]]) {
+    const memory = reportMemory();
+    const writer = new ReportWriter(memory);
+    const reader = new ReportReader(memory);
+    writer.ready();
+    reader.start();
+    assertEquals(writer.begin(), true);
+    const paths = Array.from({ length: Math.floor(2 ** 18 / 7) + 9 }, (_, i) => String(i).padStart(50, "0"));
+    let taken = 0;
+    for (const path of [...first, ...paths]) {
+      if (!writer.report(path, { ...LIST, names: [] }, () => {})) break;
+      writer.tell();
+      if (reader.take(path)?.names.length === 0) taken++;
+    }
+    assertEquals(taken, first.length + paths.length);
+  }
+});
+
 Deno.test("a reader passes over reports before what it asks for, and keeps those behind it", () => {
   const memory = reportMemory();
   const writer = new ReportWriter(memory);
