@@ -97,8 +97,8 @@ function quietly<T>(work: () => T): T | undefined {
 }
 
 /**
- * Looks at the names in a folder, reports on it if that is wanted, and gives the folders in it as it comes to them. Of a
- * large folder it leaves a part to the walk when that has less to do, and with it the few folders in there.
+ * Looks at the names in a folder, reports on it if that is wanted, and gives the folders in it as it comes to them.
+ * Of a large folder it leaves a part to the walk when that has less to do, and with it the few folders in there.
  */
 function* reportOn(
   folder: WalkFolder,

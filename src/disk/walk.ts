@@ -58,8 +58,8 @@ export interface WalkOptions {
   /** Files never to store: the archive itself. */
   readonly skip?: readonly Identity[];
   /**
-   * Whether a directory, or a regular file with one name, need not be given: it is known just as it is. Asked only where
-   * looking is cheap; when it is not asked, or says no, it is given. What is in a directory is walked either way.
+   * Whether a directory, or a regular file with one name, need not be given: it is known just as it is. Asked only
+   * where looking is cheap; when it is not asked, or says no, it is given. What is in a directory is walked either way.
    * `folder` ends with `/`, or is empty.
    */
   readonly isKnown?: (folder: string, name: string, glance: Glance) => boolean;
