@@ -8,10 +8,7 @@ import { MIN_SHARED_BYTES } from "./gathering.ts";
 import { pauseEvery } from "./pause.ts";
 import type { Segments } from "./segments.ts";
 
-/**
- * Archives of more chunks are taken into the index at once: the tables of so many are up to 32 MiB of memory, and are
- * gone through in some milliseconds.
- */
+/** Archives of more chunks are taken into the index at once: the tables of so many are 26 MiB of memory. */
 const MAX_SEARCHED_CHUNKS = 2 ** 20;
 /** After so many searches there is enough to be looked for that the index pays. */
 const MAX_SEARCHES = 16;
@@ -39,7 +36,7 @@ interface SearchedBlock extends ChunkedBlock {
  * passed over: what it told of is stored again.
  *
  * An update asks for few of them. As long as it does, the tables are searched for what it asks for, all of that at
- * once; to take every chunk of an archive into the index takes forty times as long as to pass over it.
+ * once: to pass over an id costs little, to take it into the index does not.
  */
 export class StoredChunks implements KnownChunks {
   readonly index: ChunkIndex;
