@@ -49,12 +49,12 @@ function maxFrameBytes(contentBytes: number): number {
 /** A window that holds a whole block: where it does not, looking for matches takes a quarter more time. */
 const BLOCK_WINDOW = { [ZSTD_c_windowLog]: 22 };
 /**
- * What is smaller has an encoder of its own: trying whether one can be kept costs milliseconds, which a small archive
- * does not win back. (Below 256 KiB zstd would also choose other tables for a level, if the encoder were told the
- * size.)
+ * What is smaller has the window of its level. Of the runtime's encoders, each then is a new one: trying whether
+ * one can be kept costs milliseconds, which a small archive does not win back. (Below 256 KiB zstd would also choose
+ * other tables for a level, if such an encoder were told the size.)
  */
 const MIN_KEPT_BYTES = 2 ** 20;
-/** Levels whose encoder is kept: the strategies of those above are not known to give the same each time. */
+/** Levels whose encoder the runtime keeps: those above are not known to give the same each time. libzstd's are. */
 const KEPT_LEVELS = [1, 2, 3, 4].map((level): EncoderParams => ({
   [ZSTD_c_compressionLevel]: level,
   ...BLOCK_WINDOW,

@@ -14,6 +14,7 @@ import { isLoneZstdFrame } from "../zstd_frame.ts";
 import type { ZstdStream } from "./zstd_stream.ts";
 import { nodeZlib } from "./node_builtins.ts";
 import { ZSTD_c_compressionLevel, ZSTD_e_end } from "./zstd_constants.ts";
+import { TRIAL_TEXT } from "./zstd_decoder.ts";
 
 /** How an encoder works; see zstd's manual. */
 export type EncoderParams = NonNullable<ZstdOptions["params"]>;
@@ -89,14 +90,14 @@ function start(params: EncoderParams): ZstdStream {
 
 /** Whether content comes back, twice by one encoder, and too little room is noticed. */
 function passes(): boolean {
-  const text = new TextEncoder().encode("coffer ".repeat(40));
   const params = { [ZSTD_c_compressionLevel]: 1 };
   const comesBack = () => {
-    const frame = encodeInto(text, params, new Uint8Array(2 * text.length));
-    return frame !== undefined && nodeZlib().zstdDecompressSync(frame).every((byte, i) => byte === text[i]);
+    const frame = encodeInto(TRIAL_TEXT, params, new Uint8Array(2 * TRIAL_TEXT.length));
+    return frame !== undefined && nodeZlib().zstdDecompressSync(frame).every((byte, i) => byte === TRIAL_TEXT[i]);
   };
   try {
-    return comesBack() && comesBack() && encodeInto(text, params, new Uint8Array(12)) === undefined && comesBack();
+    return comesBack() && comesBack() && encodeInto(TRIAL_TEXT, params, new Uint8Array(12)) === undefined &&
+      comesBack();
   } catch {
     return false;
   } finally {
