@@ -9,7 +9,7 @@
  * Options: `--minutes N`, `--rounds N` (of the fast programs, at least; 5), `--cache DIR` (where the corpora are kept;
  * else in the user's cache folder), `--small DIR` (a folder that stands in for the npm packages), `--work DIR` (for
  * archives and extracted trees; else in memory), `--tools A,B`, `--corpora A,B`, `--jobs N` (for Coffer), `--out FILE`.
- * The executable is `COFFER_BIN`, or else this checkout's `cli.ts` run by this Deno.
+ * The executable is `COFFER_BIN`, or else this checkout's program as README installs it.
  *
  * @module
  */

@@ -8,7 +8,7 @@
  *
  * Options: `--scale N`, `--dir D` (work there; else in memory where there is such a folder), `--out FILE` (save there;
  * else results/DATE-MACHINE-memory.json is written only with `--keep`). The executable is `COFFER_BIN`, or else this
- * checkout's `cli.ts` run by this Deno. It takes GNU time.
+ * checkout's program as README installs it. It takes GNU time.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { prepare, runPipeline } from "./compare/shell.ts";
 import { randomChunks, smallFiles, textChunks } from "./corpora.ts";
 import { describeMachine, machineSlug } from "./machine.ts";
 import { parseOptions } from "./options.ts";
-import { checkoutCommand, programCommand } from "./program.ts";
+import { bundledCommand, programCommand } from "./program.ts";
 import { type Column, formatTable } from "./table.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
@@ -123,7 +123,7 @@ async function main(): Promise<void> {
   const options = parseOptions(Deno.args, ["scale", "dir", "out", "keep"]);
   const work = options.dir === undefined ? await makeWorkFolder() : await Deno.makeTempDir({ dir: options.dir });
   try {
-    const program = checkoutCommand();
+    const program = bundledCommand();
     await prepare([...program, "keygen", "-q", "-o", join(work, "key")], { cwd: work });
     const runs: Run[] = [];
     for (const name of Object.keys(MAKERS)) runs.push(...await measureCorpus(name, work, options.scale));

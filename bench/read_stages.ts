@@ -3,7 +3,7 @@
  * seconds of opening all blocks, as far as each stage, of `coffer verify` and of `coffer extract` as wholes. Starting
  * and other threads are not in it.
  *
- *     deno run -A --v8-flags=--max-semi-space-size=4,--initial-heap-size=32 bench/read_stages.ts ARCHIVE --key-file F
+ *     deno run -A --v8-flags=--max-semi-space-size=4,--initial-heap-size=32,--no-lazy bench/read_stages.ts ARCHIVE --key-file F
  *
  * Options: `--key-file F`, `--work DIR` (where it is extracted, and removed; default: the folder for temporary files),
  * `--sum extract` or `--sum verify` (prints nothing but the seconds of that).

@@ -2,7 +2,7 @@
  * What each stage of `coffer create` takes of a folder: processor seconds, one stage after the other on one thread,
  * each by the program's own functions. Threads, starting and the catalog are not in it.
  *
- *     deno run -A --v8-flags=--max-semi-space-size=4,--initial-heap-size=32 bench/stages.ts FOLDER…
+ *     deno run -A --v8-flags=--max-semi-space-size=4,--initial-heap-size=32,--no-lazy bench/stages.ts FOLDER…
  *
  * Options: `--work DIR` (where the frames are written, and removed; default: the folder for temporary files), `--sum`
  * (prints nothing but the seconds of all stages together).

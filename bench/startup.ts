@@ -5,7 +5,7 @@
  *     deno run -A bench/startup.ts --rounds 5
  *
  * Options: `--rounds N`, `--out FILE` (save there; else results/DATE-MACHINE-startup.json is written only with
- * `--keep`). The executable is `COFFER_BIN`, or else this checkout's `cli.ts` run by this Deno. Key files are used, so
+ * `--keep`). The executable is `COFFER_BIN`, or else this checkout's program as README installs it. Key files are used, so
  * that no key is derived from a passphrase.
  *
  * @module
@@ -14,7 +14,8 @@ import { fromFileUrl, join } from "@std/path";
 import { describeMachine, machineSlug } from "./machine.ts";
 import { type Cost, measure } from "./measure.ts";
 import { parseOptions } from "./options.ts";
-import { checkoutCommand, programCommand, V8_FLAGS } from "./program.ts";
+import { V8_FLAGS } from "../tasks/v8_flags.ts";
+import { checkoutCommand, programCommand } from "./program.ts";
 import { summarize } from "./statistics.ts";
 import { type Column, formatTable } from "./table.ts";
 
@@ -46,6 +47,7 @@ function startsIn(folder: string): Start[] {
     { name: "deno run, node:fs, node:crypto, node:zlib loaded", command: deno("modules.ts") },
     { name: "coffer --version", command: [...program, "--version"] },
     { name: "coffer list", command: [...program, "list", archive, ...key] },
+    { name: "coffer list, from the sources", command: [...checkoutCommand(), "list", archive, ...key] },
     { name: "coffer cat", command: [...program, "cat", archive, "file", ...key] },
     {
       name: "coffer create, one file of 1 KB",

@@ -9,6 +9,8 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { V8_FLAGS } from "./v8_flags.ts";
+import { WORKERS } from "./workers.ts";
 
 const TARGETS = [
   "x86_64-unknown-linux-gnu",
@@ -18,10 +20,6 @@ const TARGETS = [
   "x86_64-pc-windows-msvc",
 ] as const;
 const FOLDER = "dist";
-/** What worker threads begin with: no import names it, so the compiler is told. */
-export const WORKERS: readonly string[] = ["create", "extract", "scout", "stream", "verify"].map((verb) =>
-  `src/parallel/${verb}_worker.ts`
-);
 
 /** One executable. */
 export interface Build {
@@ -57,8 +55,7 @@ export function compileArguments({ target, output }: Build): string[] {
   return [
     "compile",
     "--allow-all",
-    // As in deno.json: more memory for young objects spares little work and takes tens of megabytes a thread.
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
+    V8_FLAGS,
     ...(target === undefined ? [] : ["--target", target]),
     "--output",
     output,

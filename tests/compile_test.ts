@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { dirname, fromFileUrl, join, relative } from "@std/path";
-import { compileArguments, WORKERS } from "../tasks/compile.ts";
+import { compileArguments } from "../tasks/compile.ts";
+import { WORKERS } from "../tasks/workers.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 

@@ -6,7 +6,7 @@ import { FileSource } from "../../src/disk/file_source.ts";
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { CODEC, FRAME_OVERHEAD } from "../../src/format/frame.ts";
 import { decodeKeyText } from "../../src/text/key_text.ts";
-import { checkoutCommand } from "../program.ts";
+import { bundledCommand } from "../program.ts";
 import type { PlacedBlocks } from "./open_floor.ts";
 import { prepare } from "./shell.ts";
 
@@ -28,11 +28,11 @@ export interface FloorArchive {
 export async function makeFloorArchive(folder: string, scratch: string): Promise<FloorArchive> {
   const at = (name: string) => join(scratch, `floor.${name}`);
   const [archive, keyFile] = [at("coffer"), at("key")];
-  await prepare([...checkoutCommand(), "keygen", "-q", "-o", keyFile], { cwd: scratch });
-  await prepare([...checkoutCommand(), "create", archive, "-C", folder, ".", "-k", keyFile, "-q"], { cwd: scratch });
+  await prepare([...bundledCommand(), "keygen", "-q", "-o", keyFile], { cwd: scratch });
+  await prepare([...bundledCommand(), "create", archive, "-C", folder, ".", "-k", keyFile, "-q"], { cwd: scratch });
   const [one, file] = [at("one.coffer"), "floor.one"];
   await Deno.writeTextFile(join(scratch, file), "one file\n");
-  await prepare([...checkoutCommand(), "create", one, file, "-k", keyFile, "-q"], { cwd: scratch });
+  await prepare([...bundledCommand(), "create", one, file, "-k", keyFile, "-q"], { cwd: scratch });
   await Deno.remove(join(scratch, file));
   const keys = [{ kind: "key-file" as const, keyFile: decodeKeyText("key-file", await Deno.readTextFile(keyFile)) }];
   using source = FileSource.open(archive);

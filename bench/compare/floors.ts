@@ -1,6 +1,7 @@
 /** What the machine takes for the same bytes without an archive: the limits that no archiver gets below. */
 import { dirname, fromFileUrl, join } from "@std/path";
-import { checkoutCommand, V8_FLAGS } from "../program.ts";
+import { V8_FLAGS } from "../../tasks/v8_flags.ts";
+import { bundledCommand } from "../program.ts";
 import type { Corpus } from "./corpora.ts";
 import { type FloorArchive, makeFloorArchive, removeFloorArchive } from "./floor_archive.ts";
 import type { Floor } from "./results.ts";
@@ -57,7 +58,7 @@ function readings(work: string, made: FloorArchive): Measurement[] {
     {
       name: "start",
       what: "Coffer's start: `coffer list` of an archive of one file",
-      pipeline: { stages: [[...checkoutCommand(), "list", one, "-k", keyFile]], cwd: work },
+      pipeline: { stages: [[...bundledCommand(), "list", one, "-k", keyFile]], cwd: work },
     },
     stages("extract"),
     stages("verify"),

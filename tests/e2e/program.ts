@@ -1,9 +1,10 @@
 /**
  * Runs the program as its users do, as a process of its own: the executable that `COFFER_BIN` names (split into words),
- * or else this checkout's `cli.ts`, as README installs it.
+ * or else this checkout's `cli.ts`.
  */
 import { AssertionError } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { V8_FLAGS } from "../../tasks/v8_flags.ts";
 
 /** This checkout. */
 export const CHECKOUT: string = fromFileUrl(new URL("../../", import.meta.url));
@@ -16,7 +17,7 @@ export const PROGRAM: readonly string[] = (() => {
     "run",
     "-A",
     "--unstable-lazy-dynamic-imports",
-    "--v8-flags=--max-semi-space-size=4,--initial-heap-size=32",
+    V8_FLAGS,
     `${CHECKOUT}cli.ts`,
   ];
 })();
