@@ -24,6 +24,29 @@ Deno.test("PathHasher.hash() is HalfSipHash-2-4 over UTF-16LE, 52 bits of it", (
   }
 });
 
+Deno.test("PathHasher.hash() of a path is the same whatever was hashed before", () => {
+  const key = [0x03020100, 0x07060504];
+  const hasher = new PathHasher(key);
+  const paths = [
+    "a/b/c",
+    "a/b/d",
+    "a/bc/d",
+    "a/b",
+    "ab/b/c",
+    "a/b/c/d",
+    "x",
+    "",
+    "/",
+    "aa/",
+    "aa/b",
+    "aé/\u{1f600}/c",
+    "a/b/c",
+  ];
+  for (const path of [...paths, ...paths.toReversed()]) {
+    assertEquals(hasher.hash(path), new PathHasher(key).hash(path), path);
+  }
+});
+
 Deno.test("PathHasher.hash() depends on the key, which is random", () => {
   const hashes = new Set(Array.from({ length: 100 }, () => new PathHasher().hash("a/b")));
   assertEquals(hashes.size, 100);
