@@ -81,6 +81,25 @@ export class MergedCursor<Run extends EntryCursor = EntryCursor> implements Entr
     return this.#settle(at);
   }
 
+  /**
+   * Where in the paths at hand those end that come next with nothing in between, each of one entry that is there: at
+   * least behind the one at hand, which has to be such.
+   */
+  stretchEnd(this: MergedCursor<RunCursor>): number {
+    const at = this.#at;
+    if (at === undefined) return 0;
+    if (this.#runs.length === 1) return at.stretchEnd;
+    return at.paths === this.#paths ? Math.min(at.stretchEnd, this.#until) : at.at + 1;
+  }
+
+  /** Goes on to an entry further on in the stretch at hand. */
+  leap(this: MergedCursor<RunCursor>, at: number): void {
+    const run = this.#at as RunCursor;
+    run.leap(at);
+    // Rows of one run have been checked against each other.
+    if (this.#runs.length > 1) this.#above.take(run);
+  }
+
   async #begin(): Promise<void> {
     this.#begun = true;
     for (const run of this.#runs) await run.advance();

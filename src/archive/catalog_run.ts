@@ -189,6 +189,20 @@ export class RunCursor {
     return undefined;
   }
 
+  /** Where in its page the rows end that are there, each of them one entry, from the one at hand on. */
+  get stretchEnd(): number {
+    const page = this.#page;
+    // A flag may say that a path is gone.
+    return page === undefined || page.continues || page.rows.flags !== undefined ? this.#at + 1 : page.rows.count;
+  }
+
+  /** Goes on to an entry further on in the stretch at hand. */
+  leap(at: number): void {
+    this.#path = undefined;
+    this.#current = undefined;
+    this.#at = at;
+  }
+
   /**
    * Reads so many pages before their turn comes, for who has nothing else to do now.
    *

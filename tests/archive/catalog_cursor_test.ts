@@ -1,10 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ListCursor, MergedCursor } from "../../src/archive/catalog_cursor.ts";
+import { type EntryCursor, ListCursor, MergedCursor } from "../../src/archive/catalog_cursor.ts";
+import type { RunCursor } from "../../src/archive/catalog_run.ts";
+import { ByteReader, ByteWriter } from "../../src/format/bytes.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import type { PageEntry } from "../../src/format/page.ts";
 import { comparePaths, isAtOrBelow } from "../../src/format/path.ts";
-import { provisionalRow, type RowMark } from "../../src/format/rows.ts";
+import { decodePathTable, type PathTable } from "../../src/format/path_table.ts";
+import { encodePaths, provisionalRow, type RowMark } from "../../src/format/rows.ts";
 
 type Kind = "file" | "directory" | "gone";
 
@@ -92,4 +95,65 @@ Deno.test("MergedCursor sees what lies below another run's file when a path betw
   const error = await read([new Map([["a/b", "gone"], ["a/c", "file"]]), new Map([["a", "file"]])]).catch((e) => e);
   assert(error instanceof ArchiveError);
   assertEquals([error.code, error.place.path], ["unsafe", "a/c"]);
+});
+
+/** A run of files in one page. */
+class FilesCursor implements Omit<EntryCursor, "current"> {
+  readonly kind = "file";
+  readonly continued = false;
+  readonly #paths: PathTable;
+  at = -1;
+
+  constructor(paths: readonly string[]) {
+    const out = new ByteWriter();
+    encodePaths(paths, out);
+    this.#paths = decodePathTable(new ByteReader(out.finish(), "paths"), paths.length);
+  }
+
+  get paths(): PathTable | undefined {
+    return this.at < this.#paths.count ? this.#paths : undefined;
+  }
+
+  get path(): string | undefined {
+    return this.paths?.text(this.at);
+  }
+
+  get stretchEnd(): number {
+    return this.#paths.count;
+  }
+
+  advance(): undefined {
+    this.at++;
+  }
+
+  leap(at: number): void {
+    this.at = at;
+  }
+}
+
+Deno.test("MergedCursor ends a stretch where another run's row comes, and sees what lies below its last", async () => {
+  const over = (...runs: readonly string[][]) =>
+    new MergedCursor(runs.map((paths) => new FilesCursor(paths) as unknown as RunCursor));
+  const stretches = async (cursor: MergedCursor<RunCursor>) => {
+    const found: string[][] = [];
+    for (await cursor.advance(); cursor.paths !== undefined; await cursor.advance()) {
+      const { paths, at } = cursor;
+      const behind = cursor.stretchEnd();
+      found.push(Array.from({ length: behind - at }, (_, i) => paths.text(at + i)));
+      cursor.leap(behind - 1);
+    }
+    return found;
+  };
+  assertEquals(await stretches(over(["a", "b", "c"])), [["a", "b", "c"]]);
+  assertEquals(await stretches(over(["d", "e"], ["a", "b", "c", "d", "f", "g"])), [
+    ["a"],
+    ["b", "c"],
+    ["d"],
+    ["e"],
+    ["f"],
+    ["g"],
+  ]);
+  const error = await stretches(over(["c/x"], ["a", "b", "c", "f"])).catch((e) => e);
+  assert(error instanceof ArchiveError);
+  assertEquals([error.code, error.place.path], ["unsafe", "c/x"]);
 });

@@ -182,6 +182,38 @@ Deno.test("updateArchive() keeps every snapshot readable, and the stack low, ove
   await verify(target);
 });
 
+Deno.test("Archive.cursor() leaps over stretches of rows that come one after the other, whatever runs they are in", async () => {
+  const tree: Record<string, string | undefined> = {};
+  for (let i = 0; i < 60; i++) tree[`f${String(i).padStart(2, "0")}`] = `content ${i}`;
+  const target = await created(tree);
+  let leapt = 0;
+  let runs = 0;
+  for (let day = 0; day < 12; day++) {
+    const name = `f${String(day * 17 % 60).padStart(2, "0")}`;
+    if (day % 3 === 2) delete tree[name];
+    else tree[name] = `day ${day}`;
+    tree[`f${String(day * 5).padStart(2, "0")}x`] = "new";
+    const sorted = Object.fromEntries(Object.entries(tree).sort(([a], [b]) => a < b ? -1 : 1));
+    await update(target, itemsOf(sorted));
+    const archive = await Archive.open(nativeEngine, target, KEYS);
+    runs = Math.max(runs, archive.runs.length);
+    const cursor = archive.cursor();
+    const paths: string[] = [];
+    for (await cursor.advance(); cursor.paths !== undefined; await cursor.advance()) {
+      if (cursor.kind === undefined) continue;
+      const { at } = cursor;
+      const behind = cursor.stretchEnd();
+      for (let i = at; i < behind; i++) paths.push(cursor.paths.text(i));
+      if (behind === at + 1) continue;
+      cursor.leap(behind - 1);
+      assertEquals(cursor.path, paths.at(-1));
+      leapt++;
+    }
+    assertEquals(paths, Object.keys(sorted));
+  }
+  assert(leapt > 12 && runs > 1, `${leapt} leaps, ${runs} runs`);
+});
+
 Deno.test("updateArchive() stores links anew when the name they point to is gone", async () => {
   const items = itemsOf({ "in": undefined, "in/first": "shared" });
   const link = {

@@ -1,5 +1,6 @@
 /** `coffer list` */
 import { Archive, type CatalogEntry } from "../../archive/archive.ts";
+import type { MergedCursor } from "../../archive/catalog_cursor.ts";
 import type { RunCursor } from "../../archive/catalog_run.ts";
 import { entriesBeginning, visitBeginning } from "../../archive/ranges.ts";
 import { pauseEvery } from "../../archive/pause.ts";
@@ -26,7 +27,6 @@ export async function run(context: CommandContext, options: ListOptions): Promis
   const excludes = await excludeGlobs(context, options);
   const exclude = compileExcludes(excludes);
   const isOfPathsAlone = options.patterns.length === 0 && excludes.length === 0 && !options.long && !options.null;
-  const pause = pauseEvery();
   const show = (path: string, isDirectory: boolean, row: () => Row) => {
     if (!patterns.matches(path, isDirectory) || exclude(path, isDirectory)) return;
     if (options.null) ui.write(`${options.long ? longLine(row(), (name) => name) : path}\0`);
@@ -38,6 +38,8 @@ export async function run(context: CommandContext, options: ListOptions): Promis
     return await tellUnmatched(context, patterns) ? EXIT.failed : EXIT.done;
   }
   using opened = await openEitherWay(context, options);
+  // From here on: the first turn of the event loop costs as much as reading thousands of entries does.
+  const pause = pauseEvery();
   if (opened.archive === undefined) {
     for await (const event of opened.stream.events()) {
       await pause();
@@ -52,7 +54,7 @@ export async function run(context: CommandContext, options: ListOptions): Promis
       opened.archive,
       patterns.prefixes,
       (cursor) => {
-        if (isOfPathsAlone && showPlainly(ui, cursor.run as RunCursor)) return;
+        if (isOfPathsAlone && showPlainly(ui, cursor)) return;
         show(cursor.path as string, cursor.kind === "directory", () => (cursor.current as CatalogEntry).row);
       },
       async () => {
@@ -64,9 +66,16 @@ export async function run(context: CommandContext, options: ListOptions): Promis
   return await tellUnmatched(context, patterns, opened.archive) ? EXIT.failed : EXIT.done;
 }
 
-/** Shows the path at hand by its bytes, where that is possible: a string for each takes longer than reading it does. */
-function showPlainly(ui: Ui, { paths, at }: RunCursor): boolean {
-  return paths !== undefined && ui.plainName(paths.bytes, paths.starts[at] as number, paths.starts[at + 1] as number);
+/**
+ * Shows the path at hand and those behind it by their bytes, as far as that is possible, and stands at the last that it
+ * has shown: a string for each, or a turn of all cursors, takes longer than reading it does.
+ */
+function showPlainly(ui: Ui, cursor: MergedCursor<RunCursor>): boolean {
+  const { paths, at } = cursor;
+  if (paths === undefined) return false;
+  const shown = ui.plainNames(paths.bytes, paths.starts, at, cursor.stretchEnd());
+  if (shown > 1) cursor.leap(at + shown - 1);
+  return shown > 0;
 }
 
 /** Shows each version of what matches: its row as it is first in a snapshot, and when it is gone. */

@@ -15,9 +15,9 @@ export class JsonUi extends MessageUi implements Ui {
     this.output.write(`${escapeJson(JSON.stringify(record))}\n`);
   }
 
-  /** See {@linkcode Ui.plainName}. */
-  plainName(): boolean {
-    return false;
+  /** See {@linkcode Ui.plainNames}. */
+  plainNames(): number {
+    return 0;
   }
 
   /** See {@linkcode Ui.write}. */

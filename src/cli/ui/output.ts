@@ -43,24 +43,38 @@ export class TextOutput {
   }
 
   /**
-   * Writes a line of printable ASCII, perhaps later. Returns false, and writes nothing, when there is anything else in
-   * it, or a backslash: a name that holds such has to be escaped. A closed pipe throws.
+   * Writes lines of printable ASCII, perhaps later: those from number `line` to before `behind`, each of which begins
+   * where `starts` says and ends where the next begins. It stops at one with anything else in it, or a backslash: a name
+   * that holds such has to be escaped. Returns how many it took. A closed pipe throws.
    */
-  writePlainLine(from: Bytes, start: number, end: number): boolean {
-    const { length } = this.#lines;
-    if (end - start >= length) return false;
-    if (this.#buffer !== "" || end - start >= length - this.#length) this.flush();
+  writePlainLines(from: Bytes, starts: Uint32Array, line: number, behind: number): number {
+    if (this.#buffer !== "") this.flush();
     const lines = this.#lines;
-    let at = this.#length;
-    for (let i = start; i < end; i++) {
-      const byte = from[i] as number;
-      if (byte < SPACE || byte > TILDE || byte === BACKSLASH) return false;
-      lines[at++] = byte;
+    let length = this.#length;
+    let next = line;
+    // One loop for all: while a program starts, a call for each line costs more than what it does.
+    for (; next < behind; next++) {
+      const end = starts[next + 1] as number;
+      let i = starts[next] as number;
+      if (end - i >= lines.length - length) {
+        this.#length = length;
+        this.flush();
+        length = 0;
+        if (end - i >= lines.length) break;
+      }
+      let at = length;
+      for (; i < end; i++) {
+        const byte = from[i] as number;
+        if (byte < SPACE || byte > TILDE || byte === BACKSLASH) break;
+        lines[at++] = byte;
+      }
+      if (i < end) break;
+      lines[at++] = LINE_FEED;
+      length = at;
     }
-    lines[at++] = LINE_FEED;
-    this.#length = at;
+    this.#length = length;
     if (this.terminal) this.flush();
-    return true;
+    return next - line;
   }
 
   /** Writes what is buffered. A closed pipe throws, and what was buffered is forgotten: nobody is there to read it. */

@@ -13,10 +13,10 @@ export class TextUi extends MessageUi implements Ui {
     if (line !== undefined) this.write(`${line}\n`);
   }
 
-  /** See {@linkcode Ui.plainName}. */
-  plainName(bytes: Bytes, start: number, end: number): boolean {
+  /** See {@linkcode Ui.plainNames}. */
+  plainNames(bytes: Bytes, starts: Uint32Array, first: number, behind: number): number {
     if (this.output.terminal) this.messages.status?.erase();
-    return this.output.writePlainLine(bytes, start, end);
+    return this.output.writePlainLines(bytes, starts, first, behind);
   }
 
   /** See {@linkcode Ui.write}. */

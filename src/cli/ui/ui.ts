@@ -38,11 +38,11 @@ export interface Ui {
    */
   result(text: () => string | undefined, json: () => JsonRecord | undefined): void;
   /**
-   * Writes a name as a result without making a string of it, when it shows as it is: printable ASCII without a
-   * backslash. Otherwise, and with JSON, it returns false and has done nothing. The name is the UTF-8 from `start` to
-   * `end`.
+   * Writes names as results without making strings of them, as long as they show as they are: printable ASCII without a
+   * backslash. They are UTF-8, numbers `first` to before `behind` of names that begin where `starts` says, each ending
+   * where the next begins. Returns how many were written; with JSON none are.
    */
-  plainName(bytes: Bytes, start: number, end: number): boolean;
+  plainNames(bytes: Bytes, starts: Uint32Array, first: number, behind: number): number;
   /** Text for standard output exactly as it is, such as names that end in NUL. Nothing with JSON. */
   write(text: string): void;
   /** Something worth knowing, unless `--quiet`. */

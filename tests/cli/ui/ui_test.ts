@@ -87,12 +87,12 @@ Deno.test("TextOutput gathers small writes, but not on a terminal", () => {
   assertEquals(terminal.text, "a");
 });
 
-Deno.test("writePlainLine() takes what shows as it is and nothing else, in order with other text", () => {
+Deno.test("writePlainLines() takes what shows as it is and nothing else, in order with other text", () => {
   const pipe = new FakeOutput();
   const output = new TextOutput(pipe);
   const line = (name: string) => {
     const bytes = new TextEncoder().encode(`<${name}>`);
-    return output.writePlainLine(bytes, 1, bytes.length - 1);
+    return output.writePlainLines(bytes, Uint32Array.of(0, 1, bytes.length - 1), 1, 2) === 1;
   };
   assertEquals(line("first ~/x"), true);
   for (const name of ["a\nb", "\x1b[1A", "é", "a\\b", "\ufeffa", "\u202ea"]) assertEquals(line(name), false, name);
@@ -113,6 +113,21 @@ Deno.test("writePlainLine() takes what shows as it is and nothing else, in order
   output.flush();
   assertEquals(pipe.text.split("\n").filter((text) => text.startsWith("line")).length, 10_000);
   assertEquals(pipe.writes, 5);
+});
+
+Deno.test("writePlainLines() takes all up to the first line that does not show as it is", () => {
+  const bytes = new TextEncoder().encode("onetwo\x1b[1Alast");
+  const starts = Uint32Array.of(0, 3, 6, 10, 14);
+  const pipe = new FakeOutput();
+  const output = new TextOutput(pipe);
+  assertEquals(output.writePlainLines(bytes, starts, 0, 4), 2);
+  assertEquals(output.writePlainLines(bytes, starts, 2, 4), 0);
+  assertEquals(output.writePlainLines(bytes, starts, 3, 4), 1);
+  output.flush();
+  assertEquals(pipe.text, "one\ntwo\nlast\n");
+  const terminal = new FakeOutput(true);
+  assertEquals(new TextOutput(terminal).writePlainLines(bytes, starts, 0, 2), 2);
+  assertEquals(terminal.text, "one\ntwo\n");
 });
 
 Deno.test("TextOutput throws when the pipe is closed, and does not write the same twice", () => {
