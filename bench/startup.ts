@@ -5,8 +5,8 @@
  *     deno run -A bench/startup.ts --rounds 5
  *
  * Options: `--rounds N`, `--out FILE` (save there; else results/DATE-MACHINE-startup.json is written only with
- * `--keep`). The executable is `COFFER_BIN`, or else this checkout's program as README installs it. Key files are used, so
- * that no key is derived from a passphrase.
+ * `--keep`). The executable is `COFFER_BIN`, or else this checkout's program as README installs it. Key files are used,
+ * so that no key is derived from a passphrase.
  *
  * @module
  */

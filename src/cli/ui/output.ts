@@ -44,8 +44,8 @@ export class TextOutput {
 
   /**
    * Writes lines of printable ASCII, perhaps later: those from number `line` to before `behind`, each of which begins
-   * where `starts` says and ends where the next begins. It stops at one with anything else in it, or a backslash: a name
-   * that holds such has to be escaped. Returns how many it took. A closed pipe throws.
+   * where `starts` says and ends where the next begins. It stops at one with anything else in it, or a backslash: a
+   * name that holds such has to be escaped. Returns how many it took. A closed pipe throws.
    */
   writePlainLines(from: Bytes, starts: Uint32Array, line: number, behind: number): number {
     if (this.#buffer !== "") this.flush();
