@@ -39,18 +39,24 @@ async function pointToWorkers(folder: string): Promise<void> {
   if (missing.size > 0) throw new Error(`nothing in the bundle starts ${[...missing].join(", ")}`);
 }
 
+async function removeFolder(folder: string): Promise<void> {
+  try {
+    await Deno.remove(folder, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /**
- * Bundles the program into a folder, which is made, or replaced when all went well; the program is `cli.js` in it.
+ * Bundles the program into a folder (an absolute path), which is made, or replaced when all went well; the program is `cli.js` in it.
  *
  * @throws {Error} if the bundler fails or a worker is not where the program looks for it.
  */
 export async function bundle(folder: string): Promise<void> {
   const fresh = `${folder}.new`;
-  await Deno.remove(fresh, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  await removeFolder(fresh);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--code-splitting", "--outdir", fresh, ...["cli.ts", ...WORKERS].map((path) => join(ROOT, path))],
+    args: ["bundle", "--code-splitting", "--outdir", fresh, "cli.ts", ...WORKERS],
     cwd: ROOT,
     stdin: "null",
     stdout: "null",
@@ -58,9 +64,7 @@ export async function bundle(folder: string): Promise<void> {
   }).output();
   if (!success) throw new Error(`deno bundle failed:\n${new TextDecoder().decode(stderr)}`);
   await pointToWorkers(fresh);
-  await Deno.remove(folder, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
+  await removeFolder(folder);
   await Deno.rename(fresh, folder);
 }
 

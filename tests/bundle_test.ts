@@ -4,68 +4,62 @@ import { fromFileUrl, join } from "@std/path";
 import { bundle } from "../tasks/bundle.ts";
 import { V8_FLAGS } from "../tasks/v8_flags.ts";
 import { WORKERS } from "../tasks/workers.ts";
-import { environment, QUICK } from "./e2e/program.ts";
+import { expectExit, QUICK, run } from "./e2e/program.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 
-async function run(words: readonly string[], cwd: string, input?: Uint8Array<ArrayBuffer>) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...words],
-    cwd,
-    clearEnv: true,
-    env: environment(),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  if (input !== undefined) await writer.write(input);
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+/** Random bytes are stored as they are: enough of them for more blocks than one thread is left alone with. */
+async function makeTree(tree: string): Promise<void> {
+  for (let i = 0; i < 40; i++) {
+    await Deno.mkdir(join(tree, `${i}`), { recursive: true });
+    for (let j = 0; j < 10; j++) {
+      await Deno.writeFile(join(tree, `${i}`, `${j}`), crypto.getRandomValues(new Uint8Array(2 ** 16)));
+    }
+  }
 }
 
-Deno.test("the bundle stores, adds to, checks and restores files with every kind of worker", async () => {
+Deno.test("the bundle stores, adds to, checks and restores files, with workers where the program has them", async () => {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   try {
-    await bundle(join(folder, "bundle"));
-    // Twice: the second takes the first one's place.
-    await bundle(join(folder, "bundle"));
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
-    assertEquals(names, ["bundle"], "the bundler has left something beside what it made");
-    const start = ["run", "-A", "--no-config", "--cached-only", "--unstable-lazy-dynamic-imports", V8_FLAGS];
-    const coffer = async (...args: string[]) => {
-      const { code, out, err } = await run([...start, join(folder, "bundle", "cli.js"), ...args], folder);
-      assertEquals(code, 0, `coffer ${args.join(" ")}: ${err}`);
-      return out;
-    };
-    const tree = join(folder, "tree");
-    for (let i = 0; i < 40; i++) {
-      await Deno.mkdir(join(tree, `${i}`), { recursive: true });
-      for (let j = 0; j < 50; j++) {
-        await Deno.writeTextFile(join(tree, `${i}`, `${j}.txt`), `${i} and ${j}\n`.repeat(99));
-      }
-    }
-    await coffer("create", ...QUICK, "--jobs", "2", "a.coffer", "tree");
-    await Deno.writeTextFile(join(tree, "7", "new.txt"), "new\n");
-    await coffer("update", "--jobs", "2", "a.coffer", "tree");
-    const listed = await coffer("list", "a.coffer");
-    assertEquals(listed.trimEnd().split("\n").length, 1 + 40 + 40 * 50 + 1);
-    await coffer("verify", "--jobs", "2", "a.coffer");
-    await coffer("extract", "--jobs", "2", "a.coffer", "-C", "restored");
-    await coffer("verify", "--against", "restored", "a.coffer");
-    assertEquals(await coffer("cat", "a.coffer", "tree/7/new.txt"), "new\n");
+    const target = join(folder, "bundle");
+    await bundle(target);
+    // The second takes the first one's place.
+    await bundle(target);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["bundle"]);
+    const flags = ["--no-config", "--cached-only", "--unstable-lazy-dynamic-imports", V8_FLAGS];
+    const program = [Deno.execPath(), "run", "-A", ...flags, join(target, "cli.js")];
+    const options = { cwd: folder, program };
+    const coffer = (...args: string[]) => expectExit(0, args, options);
+    await makeTree(join(folder, "tree"));
+    const key = ["-k", "key", "--jobs", "2"];
+    await coffer("keygen", "-o", "key");
+    await coffer("create", ...key, "a.coffer", "tree");
+    // Of one snapshot, which a pipe need not be kept for.
     const archive = await Deno.readFile(join(folder, "a.coffer"));
-    const program = join(folder, "bundle", "cli.js");
-    const piped = await run([...start, program, "verify", "--jobs", "2", "-"], folder, archive);
-    assertEquals(piped.code, 0, piped.err);
-    assertStringIncludes(await coffer("--version"), "coffer");
-    const { out } = await run(
-      [...start, program, "create", "--generate-passphrase", ...QUICK, "b.coffer", "tree"],
-      folder,
-    );
-    assert(out.trim() !== "", "no passphrase was made: its word list is a package's");
+    await Deno.writeTextFile(join(folder, "tree", "7", "new"), "new\n");
+    await coffer("update", ...key, "a.coffer", "tree");
+    const { out } = await coffer("list", "-k", "key", "a.coffer");
+    assertEquals(out.trimEnd().split("\n").length, 1 + 40 + 40 * 10 + 1);
+    await coffer("extract", ...key, "a.coffer", "-C", "restored");
+    await coffer("verify", ...key, "--against", "restored", "a.coffer");
+    await coffer("verify", ...key, "a.coffer");
+    await expectExit(0, ["extract", ...key, "-", "-C", "piped"], { ...options, stdin: archive });
+    // Its word list is a package's.
+    await coffer("create", "--generate-passphrase", ...QUICK, "b.coffer", "tree/7");
+
+    // Without the code of its worker each of these fails: so they had one before.
+    const needing: Readonly<Record<string, readonly string[]>> = {
+      create: ["create", ...key, "c.coffer", "tree"],
+      extract: ["extract", ...key, "a.coffer", "-C", "again"],
+      stream: ["extract", ...key, "-", "-C", "piped-again"],
+      verify: ["verify", ...key, "a.coffer"],
+    };
+    for (const [worker, args] of Object.entries(needing)) {
+      await Deno.remove(join(target, "src", "parallel", `${worker}_worker.js`));
+      const { code, err } = await run(args, { ...options, ...(args.includes("-") ? { stdin: archive } : {}) });
+      assertEquals(code, 1, err);
+      assertStringIncludes(err, `${worker}_worker.js`);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
   /** Words before the program's own: another program that starts it. */
   readonly before?: readonly string[];
+  /** The words that start the program; {@linkcode PROGRAM} unless given. */
+  readonly program?: readonly string[];
 }
 
 /** How a run ended. */
@@ -72,7 +74,7 @@ export function environment(changes: RunOptions["env"] = {}): Record<string, str
 
 /** Starts the program with all of standard input, output and error in pipes. */
 export function start(args: readonly string[], options: RunOptions = {}): Deno.ChildProcess {
-  const [program, ...words] = [...(options.before ?? []), ...PROGRAM, ...args];
+  const [program, ...words] = [...(options.before ?? []), ...(options.program ?? PROGRAM), ...args];
   return new Deno.Command(program as string, {
     args: words,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
