@@ -48,7 +48,8 @@ async function removeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Bundles the program into a folder (an absolute path), which is made, or replaced when all went well; the program is `cli.js` in it.
+ * Bundles the program into a folder (an absolute path), which is made, or replaced when all went well; the program is
+ * `cli.js` in it.
  *
  * @throws {Error} if the bundler fails or a worker is not where the program looks for it.
  */
