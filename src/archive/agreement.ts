@@ -60,7 +60,7 @@ export class FactFinder {
     if (start === end) return { frame, dataBytes, lead, sum: undefined, trail };
     const side = new BlockSide(this.#items);
     for (let i = start; i < end; i++) {
-      const slices = block.slices[i] as readonly Slice[];
+      const slices = block.slices.of(i);
       if (rows.isProvisional(i) || !isAll(rows.sizes[i] as number, slices)) {
         side.take(block.entry(i), frame);
         continue;

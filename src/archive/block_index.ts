@@ -2,7 +2,7 @@
 import type { Bytes } from "../engine/engine.ts";
 import { decodeBlock, type DecodedBlock } from "../format/decoded_block.ts";
 import { ArchiveError } from "../format/errors.ts";
-import type { BlockPlace, Extent, Row, Slice } from "../format/row.ts";
+import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import type { RowMark } from "../format/rows.ts";
 import type { OpenedFrame } from "./frame_source.ts";
 
@@ -40,15 +40,6 @@ export class IndexedBlock {
     return index;
   }
 
-  /** The entry whose slices have the byte at a data offset: slices lie in the order of their entries. */
-  #holderOf(dataOffset: number): number | undefined {
-    const index = this.#block.slices.findIndex((slices) => {
-      const last = slices.at(-1);
-      return last !== undefined && dataOffset < last.dataOffset + last.length;
-    });
-    return index < 0 ? undefined : index;
-  }
-
   /**
    * The bytes of an extent of an entry, as a view.
    *
@@ -59,10 +50,9 @@ export class IndexedBlock {
   slice(row: Row, extent: Extent, mark?: RowMark): Bytes {
     if (extent.shared) return this.#shared(row, extent);
     const { rows, slices } = this.#block;
-    const found = mark === "moved" ? this.#holderOf(extent.dataOffset) : this.#indexOf(row.path);
-    const slice = found === undefined ? undefined : sliceAt(slices[found] as readonly Slice[], extent.dataOffset);
-    const same = found !== undefined && slice !== undefined && slice.fileOffset === extent.fileOffset &&
-      slice.length === extent.length && (mark !== undefined || rows.isProvisional(found) || rows.equals(found, row));
+    const found = mark === "moved" ? slices.holderOf(extent.dataOffset) : this.#indexOf(row.path);
+    const same = found !== undefined && slices.has(found, extent) &&
+      (mark !== undefined || rows.isProvisional(found) || rows.equals(found, row));
     if (same && this.#isAt(extent.block)) return this.#bytesOf(extent);
     throw disagreement(row, extent);
   }
@@ -89,17 +79,4 @@ function disagreement({ path }: Row, { block: { frame } }: Extent): ArchiveError
     `Cannot accept ${JSON.stringify(path)}: its block and the catalog disagree about it`,
     { path, frame },
   );
-}
-
-/** The slice that begins at a data offset: slices lie one behind the other, and there may be many of them. */
-function sliceAt(slices: readonly Slice[], dataOffset: number): Slice | undefined {
-  let low = 0;
-  let high = slices.length;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if ((slices[middle] as Slice).dataOffset < dataOffset) low = middle + 1;
-    else high = middle;
-  }
-  const found = slices[low];
-  return found?.dataOffset === dataOffset ? found : undefined;
 }

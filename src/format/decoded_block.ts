@@ -1,13 +1,12 @@
 /** Decoding blocks (FORMAT.md, "Blocks"). */
 import type { Bytes } from "../engine/engine.ts";
 import { type Block, BLOCK_COLUMN, BLOCK_ROWS_LENGTH_BYTES, type BlockEntry } from "./block.ts";
-import { addTo } from "./bytes.ts";
 import { decodeColumns, endColumns } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
-import { MAX_BLOCK_ROWS, MAX_BLOCK_SLICES } from "./limits.ts";
-import type { Slice } from "./row.ts";
+import { MAX_BLOCK_ROWS } from "./limits.ts";
 import { decodeRowTable, RowTable } from "./row_table.ts";
 import { ROW_COLUMNS } from "./rows.ts";
+import { decodeSliceTable, SliceTable } from "./slice_table.ts";
 
 const BLOCK_COLUMNS: ReadonlySet<number> = new Set([...ROW_COLUMNS, ...Object.values(BLOCK_COLUMN)]);
 const WHAT = "a block";
@@ -15,12 +14,11 @@ const WHAT = "a block";
 /** A block as it is decoded: its entries are made when they are asked for, one by one or all. */
 export class DecodedBlock implements Block {
   readonly rows: RowTable;
-  /** The slices of each row. */
-  readonly slices: readonly (readonly Slice[])[];
+  readonly slices: SliceTable;
   readonly data: Bytes;
   #entries: BlockEntry[] | undefined;
 
-  constructor(rows: RowTable, slices: readonly (readonly Slice[])[], data: Bytes) {
+  constructor(rows: RowTable, slices: SliceTable, data: Bytes) {
     this.rows = rows;
     this.slices = slices;
     this.data = data;
@@ -32,7 +30,7 @@ export class DecodedBlock implements Block {
     return {
       row: rows.row(index),
       provisional: rows.isProvisional(index),
-      slices: this.slices[index] as readonly Slice[],
+      slices: this.slices.of(index),
     };
   }
 
@@ -59,44 +57,15 @@ export function decodeBlock(raw: Bytes, count: number): DecodedBlock {
     if (length > 0 || data.length > 0) {
       throw new ArchiveError("malformed", `Cannot decode ${WHAT}: it has bytes but no rows`);
     }
-    return new DecodedBlock(RowTable.EMPTY, [], data);
+    return new DecodedBlock(RowTable.EMPTY, SliceTable.EMPTY, data);
   }
   const columns = decodeColumns(raw.subarray(BLOCK_ROWS_LENGTH_BYTES, dataStart), BLOCK_COLUMNS, WHAT);
   const rows = decodeRowTable(columns, count, WHAT);
   checkDifferent(rows);
-  const counts = columns.get(BLOCK_COLUMN.sliceCounts);
-  const slices = columns.get(BLOCK_COLUMN.slices);
-  const slicesOf: (readonly Slice[])[] = [];
-  let dataOffset = 0;
-  let sliceCount = 0;
-  for (let i = 0; i < count; i++) {
-    const list: Slice[] = [];
-    let end = 0;
-    for (let left = counts?.varint() ?? 0; left > 0; left--) {
-      if (++sliceCount > MAX_BLOCK_SLICES) {
-        throw new ArchiveError("limit", `Cannot accept ${WHAT}: over ${MAX_BLOCK_SLICES} slices`);
-      }
-      if (slices === undefined) throw new ArchiveError("malformed", `Cannot decode ${WHAT}: its slices are missing`);
-      const fileOffset = addTo(end, slices.varint(), WHAT);
-      const length = slices.varint();
-      if (length === 0) {
-        throw new ArchiveError("malformed", `Cannot decode ${WHAT}: an empty slice`, { path: rows.paths.text(i) });
-      }
-      end = addTo(fileOffset, length, WHAT);
-      list.push({ fileOffset, length, dataOffset });
-      dataOffset += length;
-      if (dataOffset > data.length) {
-        throw new ArchiveError("malformed", `Cannot decode ${WHAT}: a slice lies outside it`);
-      }
-    }
-    rows.checkBytes(i, end, WHAT);
-    slicesOf.push(list);
-  }
+  const places = { counts: columns.get(BLOCK_COLUMN.sliceCounts), slices: columns.get(BLOCK_COLUMN.slices) };
+  const slices = decodeSliceTable(places, rows, data.length, WHAT);
   endColumns(columns);
-  if (dataOffset !== data.length) {
-    throw new ArchiveError("malformed", `Cannot decode ${WHAT}: bytes belong to no slice`);
-  }
-  return new DecodedBlock(rows, slicesOf, data);
+  return new DecodedBlock(rows, slices, data);
 }
 
 /** Paths of a block come in any order, but most come in that of the catalog, and then none stands twice. */
