@@ -179,6 +179,18 @@ export class RunCursor {
     return this.#at < 0 ? undefined : this.#page?.rows.paths;
   }
 
+  /**
+   * The page that the entry at hand is in at number {@linkcode at}, when it is a file all of whose extents are there, of
+   * which nothing but its row is said.
+   */
+  get pageOfWholeFile(): DecodedPage | undefined {
+    const page = this.#page;
+    const at = this.#at;
+    if (page === undefined || at < 0 || page.continues || !page.rows.isFile(at)) return undefined;
+    // What goes on in the next page is the last one here.
+    return at + 1 < page.rows.count && page.rows.mark(at) === undefined ? page : undefined;
+  }
+
   /** Goes on to the next entry; a promise only when a page has to be read. */
   advance(): Promise<void> | undefined {
     const page = this.#page;

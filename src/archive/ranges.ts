@@ -1,6 +1,7 @@
 /** Parts of the catalog: paths that begin alike lie together in path order, so only their pages are read. */
 import { comparePaths, ROOT_PATH } from "../format/path.ts";
 import type { Archive, CatalogEntry } from "./archive.ts";
+import type { DecodedPage } from "../format/page.ts";
 import type { EntryKind } from "../format/row.ts";
 import type { MergedCursor } from "./catalog_cursor.ts";
 import type { RunCursor } from "./catalog_run.ts";
@@ -30,8 +31,7 @@ export async function visitBeginning(
 ): Promise<void> {
   for (const prefix of apart(prefixes)) {
     const cursor = archive.cursor(prefix === "" ? undefined : prefix);
-    // A string of a path takes time that nobody asked for.
-    const isWithin = prefix === "" ? () => cursor.run?.paths !== undefined : () => cursor.path?.startsWith(prefix);
+    const isWithin = withinOf(cursor, prefix);
     await cursor.advance();
     while (isWithin()) {
       if (cursor.kind !== undefined && !cursor.continued) visit(cursor);
@@ -46,17 +46,29 @@ export async function visitBeginning(
 /**
  * Calls `visit` with each entry of the wanted kinds that {@linkcode entriesBeginning} gives, and with whether a further
  * piece of it follows. It is waited for only when it returns a promise.
+ *
+ * `take` is asked first of files that lie in one page as a whole, most files by far, and no object is made of those that
+ * it takes.
  */
 export async function visitEntries(
   archive: Archive,
   prefixes: readonly string[],
   wanted: ReadonlySet<EntryKind>,
   visit: (entry: CatalogEntry, more: boolean) => Promise<void> | undefined,
+  take?: (page: DecodedPage, index: number) => boolean,
 ): Promise<void> {
   for (const prefix of apart(prefixes)) {
     const cursor = archive.cursor(prefix === "" ? undefined : prefix);
+    const isWithin = withinOf(cursor, prefix);
     await cursor.advance();
-    while (cursor.path?.startsWith(prefix)) {
+    while (isWithin()) {
+      const page = take === undefined ? undefined : cursor.run?.pageOfWholeFile;
+      if (page !== undefined && take?.(page, cursor.at)) {
+        // Another run may come next, and have to be read.
+        const reading = cursor.advance();
+        if (reading !== undefined) await reading;
+        continue;
+      }
       const entry = cursor.kind !== undefined && wanted.has(cursor.kind) ? cursor.current : undefined;
       const reading = cursor.advance();
       if (reading !== undefined) await reading;
@@ -65,6 +77,11 @@ export async function visitEntries(
       if (visiting !== undefined) await visiting;
     }
   }
+}
+
+/** Whether a cursor's path begins with a prefix. To make a string of it takes time that nobody asked for. */
+function withinOf(cursor: MergedCursor<RunCursor>, prefix: string): () => boolean {
+  return prefix === "" ? () => cursor.paths !== undefined : () => cursor.path?.startsWith(prefix) === true;
 }
 
 /** Prefixes none of which begins with another, in path order. */

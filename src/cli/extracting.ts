@@ -25,20 +25,23 @@ export async function extract(
   options: ExtractOptions,
   early: EarlyWorkers | undefined,
 ): Promise<ExitCode> {
-  const choice = new Choice(options, compileExcludes(await excludeGlobs(context, options)));
+  const choice = new Choice(options, await excludeGlobs(context, options));
   return options.dryRun ? await dryRun(context, options, choice) : await restore(context, options, choice, early);
 }
 
 /** Which entries are wanted, and where they go. */
 class Choice {
   readonly patterns: Patterns;
+  /** Whether all entries are wanted, and go where their own paths say. */
+  readonly isEverything: boolean;
   readonly #strip: number;
   readonly #exclude: (path: string, isDirectory: boolean) => boolean;
 
-  constructor(options: ExtractOptions, exclude: (path: string, isDirectory: boolean) => boolean) {
+  constructor(options: ExtractOptions, excludes: readonly string[]) {
     this.patterns = compilePatterns(options.patterns, { literal: options.literal });
+    this.isEverything = options.patterns.length === 0 && excludes.length === 0 && options.stripComponents === 0;
     this.#strip = options.stripComponents;
-    this.#exclude = exclude;
+    this.#exclude = compileExcludes(excludes);
   }
 
   /** The path below the target, or `undefined` for an entry that is not wanted or has no parts left. */
@@ -60,12 +63,12 @@ async function restore(
   const { ui, signal } = context;
   const problems: RestoreProblem[] = [];
   const settings = {
-    place: (row: Row) => choice.place(row),
+    ...(choice.isEverything ? {} : { place: (row: Row) => choice.place(row) }),
     prefixes: choice.patterns.prefixes,
     distinctPlaces: options.stripComponents === 0,
     maxExpansion: options.maxExpansion,
     signal,
-    onEntry: (row: Row) => ui.verbose && ui.detail(escapeName(row.path)),
+    ...(ui.verbose ? { onEntry: (row: Row) => ui.detail(escapeName(row.path)) } : {}),
   };
   const openTarget = () =>
     RestoreTarget.open({

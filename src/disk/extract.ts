@@ -11,7 +11,7 @@ import type { PageEntry } from "../format/page.ts";
 import type { EntryKind, Row } from "../format/row.ts";
 import type { RestoreTarget } from "./restore.ts";
 import type { Piece } from "./restore_options.ts";
-import { type ExtractOptions, type ExtractReport, Restorer } from "./restorer.ts";
+import { type ExtractOptions, type ExtractReport, type FileCrew, placeOf, Restorer } from "./restorer.ts";
 
 /** What is made on the first way through the catalog. */
 const CONTENT: ReadonlySet<EntryKind> = new Set(["file", "directory"]);
@@ -33,6 +33,7 @@ export async function extractArchive(
   options: ExtractOptions,
 ): Promise<ExtractReport> {
   const restorer = new Restorer(target, options, () => archiveBytes);
+  const placed = placeOf(options);
   const turn = turnOf(options);
   const isTurn = everySoManyCalls();
   const restoreHere = (entry: PageEntry, path: string) =>
@@ -44,7 +45,7 @@ export async function extractArchive(
       const { kind } = entry.row;
       if (FINISHED.has(kind)) finished.add(entry);
       if (!CONTENT.has(kind)) return undefined;
-      const path = options.place(entry.row);
+      const path = placed(entry.row);
       if (path === undefined) return undefined;
       if (kind === "directory") {
         restorer.directory(entry.row, path);
@@ -54,16 +55,18 @@ export async function extractArchive(
       // Most entries are taken at once, and awaiting nothing costs more than that.
       return taken === true ? undefined : restoreUnlessTaken(taken, archive, restorer, entry, more, path, turn);
     };
-    await visitEntries(archive, options.prefixes, EVERYTHING, (entry, more) => {
+    const visit = (entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
       options.signal?.throwIfAborted();
       return isTurn() ? turn().then(() => restore(entry, more)) : restore(entry, more);
-    });
+    };
+    const take = options.place === undefined ? takerOf(crew) : undefined;
+    await visitEntries(archive, options.prefixes, EVERYTHING, visit, take);
     await crew?.finish();
   } finally {
     await crew?.stop();
   }
   const finish = (entry: CatalogEntry): Promise<void> | undefined => {
-    const path = options.place(entry.row);
+    const path = placed(entry.row);
     if (path === undefined || restorer.finishEntry(entry.row, path)) return undefined;
     return copyLinked(archive, restorer, entry.row, path, turn);
   };
@@ -81,6 +84,11 @@ export async function extractArchive(
     }
   }
   return restorer.done();
+}
+
+/** What takes files without an object for each, to their own paths. */
+function takerOf(crew: FileCrew | undefined): FileCrew["takeRow"] | undefined {
+  return crew === undefined ? undefined : (page, index) => crew.takeRow(page, index);
 }
 
 /** Remembers entries, as long as they are not too many. */

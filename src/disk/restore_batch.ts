@@ -4,6 +4,8 @@
  * exclusively in a folder that it reaches by descriptor, so it cannot end up elsewhere; a name that is taken comes back
  * to be dealt with by the target itself.
  */
+import type { PathTable } from "../format/path_table.ts";
+import type { SomeRows } from "../format/row_table.ts";
 import { Refusal } from "./refusal.ts";
 import type { OpenFolder, TargetFolders } from "./target_folders.ts";
 import type { TargetNames } from "./target_names.ts";
@@ -27,12 +29,22 @@ export interface BatchPlace {
   readonly name: string;
 }
 
+/** A file, and the folder that it lies in. */
+interface StoredPlace {
+  readonly paths: PathTable;
+  index: number;
+  readonly folder: number;
+  readonly folderBytes: number;
+}
+
 /** Files to be written by another thread. */
 export class FileBatch implements Disposable {
   readonly #host: BatchHost;
   readonly #distinct: boolean;
   readonly #held: OpenFolder[] = [];
   readonly #numbers = new Map<string, number>();
+  /** The file that was added last by its stored path. */
+  #last: StoredPlace | undefined;
 
   /** Made by the target only. */
   constructor(host: BatchHost, distinct: boolean) {
@@ -72,9 +84,34 @@ export class FileBatch implements Disposable {
     return place;
   }
 
+  /**
+   * Does what {@linkcode add} does for a file whose place is its path in the archive, which was checked when it was read
+   * and is no other entry's: the number of its folder, in which it gets its own name; or what hinders it.
+   */
+  addStored(paths: PathTable, index: number): number | "refused" | "full" {
+    const place = this.add(paths.text(index));
+    if (typeof place === "string") return place;
+    const { folder } = place;
+    this.#last = { paths, index, folder, folderBytes: paths.folderBytes(index) };
+    return folder;
+  }
+
+  /** The same where the file lies beside the one that was added last, as most do; otherwise it does nothing. */
+  beside(paths: PathTable, index: number): number | undefined {
+    const last = this.#last;
+    if (last?.paths !== paths || last.index + 1 !== index || !paths.isBeside(index, last.folderBytes)) return undefined;
+    last.index = index;
+    return last.folder;
+  }
+
   /** The file is there. */
   written(path: string): void {
     this.#host.names.wrote(path);
+  }
+
+  /** Files are there. */
+  writtenRows(rows: SomeRows): void {
+    this.#host.names.wroteRows(rows);
   }
 
   /** The file could not be made; a condition of the whole disk is thrown. */

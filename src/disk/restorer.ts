@@ -8,9 +8,10 @@ import type { Block, BlockEntry } from "../format/block.ts";
 import { isZero } from "../format/bytes.ts";
 import { ArchiveError } from "../format/errors.ts";
 import { FREE_EXPANSION_BYTES } from "../format/limits.ts";
-import type { PageEntry } from "../format/page.ts";
+import type { DecodedPage, PageEntry } from "../format/page.ts";
 import { isAtOrBelow } from "../format/path.ts";
 import type { Row } from "../format/row.ts";
+import type { SomeRows } from "../format/row_table.ts";
 import { TargetError } from "./atomic_file.ts";
 import type { RestoreTarget } from "./restore.ts";
 import type { Piece } from "./restore_options.ts";
@@ -21,14 +22,14 @@ import { isFatal, systemReason } from "./system_error.ts";
 export interface ExtractOptions {
   /**
    * Where an entry goes: a path below the target, or `undefined` when it is not wanted. Asked once or twice an entry,
-   * and gives the same answer.
+   * and gives the same answer. Default: all are wanted, and go where their own paths say.
    */
-  readonly place: (row: Row) => string | undefined;
+  readonly place?: (row: Row) => string | undefined;
   /** With random access: only paths that begin with one of these are looked at. An empty one begins them all. */
   readonly prefixes: readonly string[];
   /** Bytes of content restored for each byte of archive, before it is refused as a bomb. */
   readonly maxExpansion: number;
-  /** No two entries have the same place. */
+  /** No two entries have the same place; so it is anyway where they go where their own paths say. */
   readonly distinctPlaces?: boolean;
   /** With random access: makes what restores files; without it they are restored here, one after the other. */
   readonly crew?: (host: FileHost) => FileCrew | undefined;
@@ -53,6 +54,8 @@ export interface FileHost {
   settle(reserved: number, written: number): void;
   /** A file is there, with so many bytes written for it. */
   restored(row: Row, bytes: number): void;
+  /** The same of files whose rows have not been made objects. */
+  restoredRows(rows: SomeRows, bytes: number): void;
   /** Runs what restores an entry; a condition of the whole disk is thrown with the entry's name. */
   restoring<T>(path: string, action: () => T): T;
   /** Gives the event loop its turn, when it has waited for long; rejects when the work is to end early. */
@@ -70,6 +73,11 @@ export interface FileCrew {
    * when it has to be restored by the caller, and then nothing of it was taken.
    */
   take(entry: CatalogEntry, more: boolean, path: string): boolean | Promise<boolean>;
+  /**
+   * Takes a file of a page, all of whose extents are there, to its own path. Returns false when it has to come as an
+   * entry, and then nothing of it was taken.
+   */
+  takeRow(page: DecodedPage, index: number): boolean;
   /** Resolves when everything taken is there. */
   finish(): Promise<void>;
   /** Gives up what is not finished; resolves when nothing is being written any more. Never rejects. */
@@ -87,6 +95,11 @@ export interface ExtractReport {
 /** Runs of zeros at least this long become holes when they are restored: they are free, and so no bomb. */
 const MIN_ZERO_RUN = 4096;
 
+/** Where entries go. */
+export function placeOf({ place = (row) => row.path }: ExtractOptions): (row: Row) => string | undefined {
+  return place;
+}
+
 /** Whether bytes need not be written, because what is not written reads like them. */
 export function isFree(bytes: Bytes): boolean {
   return bytes.length >= MIN_ZERO_RUN && isZero(bytes);
@@ -96,6 +109,7 @@ export function isFree(bytes: Bytes): boolean {
 export class Restorer {
   readonly #target: RestoreTarget;
   readonly #options: ExtractOptions;
+  readonly #place: (row: Row) => string | undefined;
   readonly #archiveBytes: () => number;
   /** Folders whose metadata waits until everything below them is there; each lies in the one before. */
   readonly #folders: { readonly row: Row; readonly path: string }[] = [];
@@ -114,6 +128,7 @@ export class Restorer {
   constructor(target: RestoreTarget, options: ExtractOptions, archiveBytes: () => number) {
     this.#target = target;
     this.#options = options;
+    this.#place = placeOf(options);
     this.#archiveBytes = archiveBytes;
   }
 
@@ -131,7 +146,7 @@ export class Restorer {
   host(turn: FileHost["turn"], restoreHere: FileHost["restoreHere"], read: Archive["read"]): FileHost {
     return {
       target: this.#target,
-      distinctPlaces: this.#options.distinctPlaces === true,
+      distinctPlaces: this.#options.distinctPlaces === true || this.#options.place === undefined,
       reserve: (bytes) => {
         if (this.#spent + this.#reserved + bytes > this.#limit()) return false;
         this.#reserved += bytes;
@@ -143,6 +158,7 @@ export class Restorer {
         this.#options.onProgress?.({ entries: 0, bytes: written, path: "" });
       },
       restored: (row, bytes) => this.#count(row, bytes),
+      restoredRows: (rows, bytes) => this.#countRows(rows, bytes),
       restoring: (path, action) => this.#restoring(path, action),
       turn,
       restoreHere,
@@ -222,9 +238,17 @@ export class Restorer {
     this.#options.onProgress?.({ entries: 1, bytes: 0, path: row.path });
   }
 
+  #countRows({ table, from, to }: SomeRows, bytes: number): void {
+    this.#entries += to - from;
+    this.#bytes += bytes;
+    const { onEntry } = this.#options;
+    for (let i = from; onEntry !== undefined && i < to; i++) onEntry(table.row(i));
+    this.#options.onProgress?.({ entries: to - from, bytes: 0, path: table.paths.text(to - 1) });
+  }
+
   /** One entry of a block, from a stream. */
   blockEntry({ row, provisional, slices }: BlockEntry, data: Bytes): void {
-    const path = this.#options.place(row);
+    const path = this.#place(row);
     if (path === undefined) return;
     if (row.kind === "directory") this.directory(row, path);
     if (row.kind !== "file") return;
@@ -246,7 +270,7 @@ export class Restorer {
     this.#abandon();
     for (const [i, { row }] of entries.entries()) {
       if (i === 0 && continues) continue;
-      const path = this.#options.place(row);
+      const path = this.#place(row);
       if (path === undefined) continue;
       if (!this.finishEntry(row, path)) this.refuseLink(row, path);
     }
@@ -260,7 +284,7 @@ export class Restorer {
   /** What a stream's blocks held and its catalog does not is taken away again. */
   orphans(entries: readonly PageEntry[]): void {
     for (const { row, provisional } of entries) {
-      const path = provisional ? undefined : this.#options.place(row);
+      const path = provisional ? undefined : this.#place(row);
       if (path === undefined) continue;
       this.#target.removeFile(path);
       for (const link of this.#links?.get(path) ?? []) {
@@ -286,7 +310,7 @@ export class Restorer {
         this.#folders.push({ row, path });
         break;
       case "hardlink": {
-        const first = this.#options.place({ ...row, kind: "file", path: row.link, link: "" });
+        const first = this.#place({ ...row, kind: "file", path: row.link, link: "" });
         if (first === undefined || !this.#target.hardlink(path, first)) return false;
         const links = this.#links?.get(first);
         if (links === undefined) this.#links?.set(first, [{ row, path }]);

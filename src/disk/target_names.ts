@@ -1,4 +1,5 @@
 /** Which names of an extraction target are taken, by whom, and how one is taken over. */
+import type { SomeRows } from "../format/row_table.ts";
 import type { DiskCalls } from "./disk_calls.ts";
 import { HashSet, PathHasher } from "./path_hashes.ts";
 import { Refusal } from "./refusal.ts";
@@ -33,6 +34,12 @@ export class TargetNames {
   /** Remembers that this run wrote a file. */
   wrote(path: string): void {
     if (!this.#fresh) this.#written.add(this.#hasher.hash(path));
+  }
+
+  /** The same of files that have the paths of rows. */
+  wroteRows({ table: { paths }, from, to }: SomeRows): void {
+    if (this.#fresh) return;
+    for (let i = from; i < to; i++) this.#written.add(this.#hasher.hash(paths.text(i)));
   }
 
   /** Takes a path for an entry whose file another thread makes; returns false when an earlier entry has it. */

@@ -54,6 +54,21 @@ export class ExtentTable {
     return extents;
   }
 
+  /** Where in its file an extent begins. */
+  fileOffset(extent: number): number {
+    return this.#numbers[FIELDS * extent] as number;
+  }
+
+  /** Bytes of an extent. */
+  length(extent: number): number {
+    return this.#numbers[FIELDS * extent + 1] as number;
+  }
+
+  /** Where in its block's data an extent begins. */
+  dataOffset(extent: number): number {
+    return this.#numbers[FIELDS * extent + 3] as number;
+  }
+
   /** The block that an extent lies in; the same object for all in it. */
   block(extent: number): BlockPlace {
     return this.#blocks[this.#numbers[FIELDS * extent + 2] as number] as BlockPlace;
@@ -61,7 +76,7 @@ export class ExtentTable {
 
   /** Where in its block's data an extent ends. */
   dataEnd(extent: number): number {
-    return (this.#numbers[FIELDS * extent + 3] as number) + (this.#numbers[FIELDS * extent + 1] as number);
+    return this.dataOffset(extent) + this.length(extent);
   }
 
   /** Whether the content may be that of another file, too. */
@@ -70,12 +85,10 @@ export class ExtentTable {
   }
 
   #at(extent: number): Extent {
-    const numbers = this.#numbers;
-    const at = FIELDS * extent;
     const found = {
-      fileOffset: numbers[at] as number,
-      length: numbers[at + 1] as number,
-      dataOffset: numbers[at + 3] as number,
+      fileOffset: this.fileOffset(extent),
+      length: this.length(extent),
+      dataOffset: this.dataOffset(extent),
       block: this.block(extent),
     };
     return this.isShared(extent) ? { ...found, shared: true } : found;

@@ -117,6 +117,25 @@ export class PathTable {
     return i === 0;
   }
 
+  /** How many bytes the path of the folder has that one of them lies in; -1 for what lies in the root. */
+  folderBytes(index: number): number {
+    const start = this.starts[index] as number;
+    let end = this.starts[index + 1] as number;
+    while (end > start && this.bytes[end - 1] !== SLASH) end--;
+    return end - 1 - start;
+  }
+
+  /** Whether one of them lies in the folder of the one before it, whose path has so many bytes; false may mean unknown. */
+  isBeside(index: number, folderBytes: number): boolean {
+    if ((this.shared[index] as number) <= folderBytes) return false;
+    const start = this.starts[index] as number;
+    // The separator behind the folder is shared, too.
+    for (let i = (this.starts[index + 1] as number) - 1; i > start + folderBytes; i--) {
+      if (this.bytes[i] === SLASH) return false;
+    }
+    return true;
+  }
+
   /** One of them as text. */
   text(index: number): string {
     const start = this.starts[index] as number;

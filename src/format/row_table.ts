@@ -185,6 +185,14 @@ export class RowTable {
   }
 }
 
+/** Rows of a table that lie together. */
+export interface SomeRows {
+  readonly table: RowTable;
+  readonly from: number;
+  /** Behind the last one. */
+  readonly to: number;
+}
+
 /**
  * Takes `count` rows off a column set; every value is checked, paths included. Their order is the caller's matter.
  * `marks` says whether rows may be marked, as in catalog pages of later segments.

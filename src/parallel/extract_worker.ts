@@ -4,7 +4,6 @@ import { files as disk } from "../disk/files.ts";
 import { O_RDONLY } from "../disk/open_flags.ts";
 import { takeOff } from "./backlog.ts";
 import { groupRestorer, type RestoreGroup, type RestoreReply, type RestoreSetting } from "./restore_group.ts";
-import { type PackedFiles, unpackFiles } from "./restore_message.ts";
 import { serve } from "./serve.ts";
 
 /** What a worker is told once. */
@@ -17,8 +16,7 @@ export interface RestoreSetup {
 }
 
 /** Files of one block. */
-export interface RestoreTask extends Omit<RestoreGroup, "files"> {
-  readonly files: PackedFiles;
+export interface RestoreTask extends RestoreGroup {
   /** What is to be taken off the backlog. */
   readonly work: number;
 }
@@ -28,7 +26,7 @@ serve<RestoreSetup, RestoreTask, RestoreReply>(({ setting, descriptor, backlog }
   const restore = groupRestorer(setting, disk.open(descriptorPath(descriptor), O_RDONLY));
   return ({ place, access, files, work }) => {
     try {
-      const reply = restore({ place, access, files: unpackFiles(files) });
+      const reply = restore({ place, access, files });
       return { reply, transfer: [reply.written.buffer] };
     } finally {
       takeOff(backlog, work);

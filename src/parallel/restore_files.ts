@@ -2,20 +2,19 @@
 import { contentError } from "../archive/content_error.ts";
 import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
 import type { SegmentAccess } from "../archive/segments.ts";
-import type { FileBatch } from "../disk/restore_batch.ts";
 import type { MetadataOptions } from "../disk/restore_metadata.ts";
-import type { PartFile } from "../disk/restore_part.ts";
 import type { FileCrew, FileHost } from "../disk/restorer.ts";
-import type { PageEntry } from "../format/page.ts";
-import type { BlockPlace, Extent, Row } from "../format/row.ts";
-import { byBlock, inOneBlock, isSame, nameOf, sum } from "./block_extents.ts";
+import type { DecodedPage, PageEntry } from "../format/page.ts";
+import type { BlockPlace, Extent } from "../format/row.ts";
+import { byBlock, inOneBlock, nameOf, sum } from "./block_extents.ts";
 import { Backlog, workOfFiles } from "./backlog.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
 import { startRestoreWorker } from "./early_workers.ts";
 import type { RestoreSetup, RestoreTask } from "./extract_worker.ts";
+import { type EntryFile, FileGroup, fileOf, type FileRun, type OpenPart } from "./file_group.ts";
 import { decodeError } from "./remote_error.ts";
-import { groupRestorer, type RestoreReply } from "./restore_group.ts";
-import { type FileShare, packFiles, unpacked } from "./restore_message.ts";
+import { groupRestorer, type RestoreRemark, type RestoreReply } from "./restore_group.ts";
+import { transferOf } from "./restore_message.ts";
 
 /** How files are restored in parallel. */
 export interface RestoreFilesOptions {
@@ -38,53 +37,14 @@ const KEPT_BLOCKS = 4;
 const KEPT_BLOCKS_ALONE = 16;
 /** Groups under way for each thread: what is restored here may be behind all that workers have. */
 const GROUPS_PER_JOB = 4;
-/** Files of one group; blocks may hold more, and are then opened again. */
-const MAX_FILES = 4096;
 /** Files that wait for others of their block. */
 const MAX_WAITING = 65_536;
 /** Bytes that are restored here, since an archive as small is restored before a thread has started. */
 const SMALL_BYTES = 2 ** 22;
 
-/** A file of several blocks that is being written. */
-interface OpenPart {
-  /** Its stored path. */
-  readonly name: string;
-  /** `undefined` when it is not to be written; why has been told. */
-  readonly handle: PartFile | undefined;
-  /** Shares of it that are under way. */
-  pending: number;
-  bytes: number;
-  /**
-   * The first thing that went wrong with it. Its descriptor is kept until nothing is under way: numbers are used again.
-   */
-  failure: Error | undefined;
-  /** Its row, once all of it has been given out. */
-  ended: Row | undefined;
-}
-
-/** One file of a group. */
-interface GroupFile {
-  readonly entry: PageEntry;
-  readonly path: string;
-  readonly share: FileShare;
-  readonly part: OpenPart | undefined;
-}
-
-/** Files of one block that are given to a worker together. */
-class Group {
-  readonly files: GroupFile[] = [];
-  reserved = 0;
-  place: BlockPlace | undefined;
-  readonly batch: FileBatch;
-
-  constructor(batch: FileBatch) {
-    this.batch = batch;
-  }
-}
-
 /** A group that a worker has. */
 interface GroupUnderWay {
-  readonly group: Group;
+  readonly group: FileGroup;
   readonly reply: Promise<RestoreReply>;
 }
 
@@ -112,7 +72,7 @@ class FilesInParallel implements FileCrew {
   readonly #access: RestoreFilesOptions["access"];
   readonly #stop = new SharedArrayBuffer(4);
   readonly #underWay: GroupUnderWay[] = [];
-  #group: Group | undefined;
+  #group: FileGroup | undefined;
   /** Files of one block that another one than the group's has, by block: it is opened once for all of them. */
   #waiting = new Map<string, { readonly entry: CatalogEntry; readonly path: string }[]>();
   #waitingCount = 0;
@@ -137,6 +97,28 @@ class FilesInParallel implements FileCrew {
     this.#restore = groupRestorer(restoring, descriptor);
     const setup = { setting: restoring, descriptor, backlog: this.#backlog.memory };
     this.#crew = new Crew(jobs - 1, start ?? startRestoreWorker, setup);
+  }
+
+  takeRow(page: DecodedPage, index: number): boolean {
+    const group = this.#group;
+    const { extents } = page;
+    const first = extents.starts[index] as number;
+    const count = (extents.starts[index + 1] as number) - first;
+    if (group === undefined || count > 1) return false;
+    const place = count === 0 ? undefined : extents.block(first);
+    // What is shared may wait.
+    if (!group.fits(place) || (count > 0 && extents.isShared(first))) return false;
+    const bytes = count === 0 ? 0 : extents.length(first);
+    if (!this.#host.reserve(bytes)) return false;
+    const { paths } = page.rows;
+    const folder = group.batch.beside(paths, index) ??
+      this.#host.restoring(paths.text(index), () => group.batch.addStored(paths, index));
+    if (typeof folder === "string") {
+      this.#host.settle(bytes, 0);
+      return folder === "refused";
+    }
+    group.addRow(page, index, folder, bytes, place);
+    return true;
   }
 
   take(entry: CatalogEntry, more: boolean, path: string): boolean | Promise<boolean> {
@@ -180,15 +162,12 @@ class FilesInParallel implements FileCrew {
 
   /** Whether an entry can go into the group at hand. */
   #fits({ extents }: PageEntry): boolean {
-    const group = this.#group;
-    if (group === undefined || group.files.length >= MAX_FILES) return false;
-    const place = extents[0]?.block;
-    return place === undefined || group.place === undefined || isSame(group.place, place);
+    return this.#group?.fits(extents[0]?.block) === true;
   }
 
   /** Adds a whole file to the group at hand; `undefined` when there is no room for it. */
   #addWhole(entry: CatalogEntry, path: string): boolean | undefined {
-    const group = this.#group as Group;
+    const group = this.#group as FileGroup;
     const bytes = sum(entry.extents);
     if (!this.#host.reserve(bytes)) return undefined;
     const place = this.#host.restoring(path, () => group.batch.add(path));
@@ -196,11 +175,8 @@ class FilesInParallel implements FileCrew {
       this.#host.settle(bytes, 0);
       return place === "refused" ? true : undefined;
     }
-    group.reserved += bytes;
-    group.place ??= entry.extents[0]?.block;
-    const goal = { kind: "name" as const, ...place };
-    const share = { row: entry.row, extents: entry.extents, mark: entry.mark, goal };
-    group.files.push({ entry, path, share, part: undefined });
+    const { row, extents, mark } = entry;
+    group.add({ row, extents, mark, goal: { kind: "name", ...place } }, { entry, path, part: undefined }, bytes);
     return true;
   }
 
@@ -233,16 +209,10 @@ class FilesInParallel implements FileCrew {
         part.bytes += await this.#host.restorePiece(piece, handle);
         continue;
       }
-      const group = this.#group as Group;
-      group.reserved += bytes;
-      group.place ??= extents[0]?.block;
+      const { row, mark } = entry;
       part.pending++;
-      group.files.push({
-        entry: piece,
-        path,
-        share: { row: entry.row, extents, mark: entry.mark, goal: { kind: "descriptor", descriptor } },
-        part,
-      });
+      const share = { row, extents, mark, goal: { kind: "descriptor" as const, descriptor } };
+      (this.#group as FileGroup).add(share, { entry: piece, path, part }, bytes);
     }
     if (!more) {
       this.#part = undefined;
@@ -271,19 +241,19 @@ class FilesInParallel implements FileCrew {
     await this.#host.turn();
     const batch = this.#host.target.beginBatch(this.#host.distinctPlaces);
     if (batch === undefined) throw new TypeError("Cannot restore on several threads: the target is not contained");
-    this.#group = new Group(batch);
+    this.#group = new FileGroup(batch);
   }
 
   async #send(): Promise<void> {
     const group = this.#group;
     this.#group = undefined;
     if (group === undefined) return;
-    if (group.files.length === 0) {
+    if (group.files.count === 0) {
       group.batch[Symbol.dispose]();
       return;
     }
     const access = group.place === undefined ? undefined : await this.#access(group.place);
-    const work = workOfFiles(group.files.length, group.reserved);
+    const work = workOfFiles(group.files.count, group.reserved);
     const reply = this.#backlog.isEnoughFor(work) ? this.#runHere(group, access) : this.#runThere(group, access, work);
     // Its failure is met when its turn comes, or hidden by an earlier one.
     reply.catch(() => {});
@@ -291,17 +261,20 @@ class FilesInParallel implements FileCrew {
     while (this.#underWay.length >= this.#width) await this.#settleOldest();
   }
 
-  #runThere({ files, place, batch }: Group, access: SegmentAccess | undefined, work: number): Promise<RestoreReply> {
-    const packed = packFiles(files.map((file) => file.share), batch.prefixes);
-    const transfer = [packed.rows.numbers.buffer, packed.goals.buffer, packed.extents.buffer];
+  #runThere(
+    { files, place, batch }: FileGroup,
+    access: SegmentAccess | undefined,
+    work: number,
+  ): Promise<RestoreReply> {
+    const packed = files.finish(batch.prefixes);
     this.#backlog.add(work);
-    return this.#crew.run({ place, access, files: packed, work }, transfer);
+    return this.#crew.run({ place, access, files: packed, work }, transferOf(packed));
   }
 
   /** This thread would only wait while workers have enough to do. */
   // deno-lint-ignore require-await -- an async function, so that errors reject
-  async #runHere({ files, place, batch }: Group, access: SegmentAccess | undefined): Promise<RestoreReply> {
-    return this.#restore({ place, access, files: unpacked(files.map((file) => file.share), batch.prefixes) });
+  async #runHere({ files, place, batch }: FileGroup, access: SegmentAccess | undefined): Promise<RestoreReply> {
+    return this.#restore({ place, access, files: files.finish(batch.prefixes) });
   }
 
   async #drain(): Promise<void> {
@@ -322,32 +295,57 @@ class FilesInParallel implements FileCrew {
     await this.#settle(group, done);
   }
 
-  async #settle(group: Group, { written, remarks }: RestoreReply): Promise<void> {
-    let total = 0;
-    for (let i = 0; i < written.length; i += 2) total += written[i] as number;
-    this.#host.settle(group.reserved, total);
+  async #settle(group: FileGroup, { written, remarks }: RestoreReply): Promise<void> {
+    this.#host.settle(group.reserved, bytesOf(written, 0, group.files.count));
     let next = 0;
-    for (const [index, { entry, path, part }] of group.files.entries()) {
-      let there = true;
-      for (; remarks[next]?.index === index; next++) {
-        const remark = remarks[next] as RestoreReply["remarks"][number];
-        there &&= remark.kind === "metadata";
-        if (remark.kind === "taken") await this.#host.restoreHere(entry, path);
-        if (remark.kind === "metadata") group.batch.metadataFailed(path, remark.what, decodeError(remark.error));
-        if (remark.kind !== "failed") continue;
-        const error = decodeError(remark.error);
-        if (part !== undefined) part.failure ??= error;
-        else this.#host.restoring(path, () => group.batch.failed(path, error));
+    for (const run of group.runs) {
+      const end = run.first + run.count;
+      for (let index = run.first; index < end;) {
+        const remarked = remarks[next]?.index ?? end;
+        const quietEnd = run.page === undefined ? index : Math.min(end, remarked);
+        if (run.page !== undefined && quietEnd > index) {
+          // Most files by far: there is nothing to be said of them.
+          const from = run.row + index - run.first;
+          const rows = { table: run.page.rows, from, to: from + quietEnd - index };
+          group.batch.writtenRows(rows);
+          this.#host.restoredRows(rows, bytesOf(written, index, quietEnd));
+          index = quietEnd;
+          continue;
+        }
+        const own: RestoreRemark[] = [];
+        for (; remarks[next]?.index === index; next++) own.push(remarks[next] as RestoreRemark);
+        await this.#settleOne(group, fileOf(run, index), own, written.subarray(2 * index, 2 * index + 2));
+        index++;
       }
-      if (part !== undefined) {
-        part.pending--;
-        part.bytes += written[2 * index] as number;
-        part.handle?.wrote(written[2 * index + 1] as number);
-        this.#endPart(part);
-      } else if (there) {
-        group.batch.written(path);
-        this.#host.restored(entry.row, written[2 * index] as number);
+    }
+  }
+
+  async #settleOne(
+    { batch }: FileGroup,
+    { entry, path, part }: EntryFile,
+    remarks: readonly RestoreRemark[],
+    [bytes = 0, end = 0]: Float64Array,
+  ): Promise<void> {
+    let there = true;
+    for (const remark of remarks) {
+      there &&= remark.kind === "metadata";
+      if (remark.kind === "taken") {
+        await this.#host.restoreHere(entry, path);
+        continue;
       }
+      const error = decodeError(remark.error);
+      if (remark.kind === "metadata") batch.metadataFailed(path, remark.what, error);
+      else if (part !== undefined) part.failure ??= error;
+      else this.#host.restoring(path, () => batch.failed(path, error));
+    }
+    if (part !== undefined) {
+      part.pending--;
+      part.bytes += bytes;
+      part.handle?.wrote(end);
+      this.#endPart(part);
+    } else if (there) {
+      batch.written(path);
+      this.#host.restored(entry.row, bytes);
     }
   }
 
@@ -367,14 +365,20 @@ class FilesInParallel implements FileCrew {
   }
 }
 
-function namedDamage(error: unknown, { files }: Group): unknown {
-  const [first] = files;
-  if (first === undefined) return error;
-  return contentError(error, first.entry.row.path, first.entry.extents, files.length - 1);
+/** The bytes that were written of some files. */
+function bytesOf(written: Float64Array, from: number, to: number): number {
+  let bytes = 0;
+  for (let i = from; i < to; i++) bytes += written[2 * i] as number;
+  return bytes;
 }
 
-function namedFailure(error: WorkerFailure, { files }: Group): WorkerFailure {
-  const path = JSON.stringify(files[0]?.path ?? "");
-  const what = files.length > 1 ? `${path} and what follows it` : path;
+function namedDamage(error: unknown, { runs, files }: FileGroup): unknown {
+  const { entry } = fileOf(runs[0] as FileRun, 0);
+  return contentError(error, entry.row.path, entry.extents, files.count - 1);
+}
+
+function namedFailure(error: WorkerFailure, { runs, files }: FileGroup): WorkerFailure {
+  const path = JSON.stringify(fileOf(runs[0] as FileRun, 0).path);
+  const what = files.count > 1 ? `${path} and what follows it` : path;
   return new WorkerFailure(`Cannot restore ${what}: ${error.message}`, { cause: error });
 }

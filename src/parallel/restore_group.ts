@@ -23,7 +23,7 @@ import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { encodeError, type RemoteError } from "./remote_error.ts";
-import type { UnpackedFile } from "./restore_message.ts";
+import { type PackedFiles, unpackFiles } from "./restore_message.ts";
 
 /** What restoring the files of an archive takes. */
 export interface RestoreSetting {
@@ -45,7 +45,7 @@ export interface RestoreGroup {
   readonly place: BlockPlace | undefined;
   /** What opens it. */
   readonly access: SegmentAccess | undefined;
-  readonly files: readonly UnpackedFile[];
+  readonly files: PackedFiles;
 }
 
 /** What is to be said of one file besides that it was written. */
@@ -139,12 +139,14 @@ export function groupRestorer(setting: RestoreSetting, archive: number): (group:
     remarks.push({ index, kind: "metadata", what, error: encodeError(error) });
   });
   const tools = { calls: diskCalls, metadata };
-  return ({ place, access, files: list }) => {
+  return ({ place, access, files }) => {
     const block = place === undefined || access === undefined ? undefined : reader.read(place, access);
-    const written = new Float64Array(list.length * 2);
+    const written = new Float64Array(files.count * 2);
     remarks = [];
-    for (index = 0; index < list.length && Atomics.load(stop, 0) === 0; index++) {
-      const { row, extents, mark, goal } = list[index] as UnpackedFile;
+    index = -1;
+    for (const { row, extents, mark, goal } of unpackFiles(files)) {
+      if (Atomics.load(stop, 0) !== 0) break;
+      index++;
       const pieces = piecesOf(row, extents, mark, place, block);
       try {
         if (goal.kind === "descriptor") {

@@ -1,7 +1,14 @@
-/** Files to be restored on their way to a worker. */
+/**
+ * Files to be restored on their way to whoever writes them: columns of numbers and bytes. A tree has a hundred thousand
+ * files, and objects that live until they are restored cost more than all that is said of them.
+ */
+import { lastPart } from "../disk/target_paths.ts";
+import type { Bytes } from "../engine/engine.ts";
+import { decodeUtf8, encodeUtf8 } from "../format/bytes.ts";
+import type { ExtentTable } from "../format/extent_table.ts";
+import type { Extent, Owner, Row } from "../format/row.ts";
+import type { RowTable } from "../format/row_table.ts";
 import type { RowMark } from "../format/rows.ts";
-import type { Extent, Row } from "../format/row.ts";
-import { packRows, type RowColumns, unpackRows } from "./row_columns.ts";
 
 /** Where a file's bytes go: into a new file in a folder, or into one that is open. */
 export type FileGoal =
@@ -21,46 +28,194 @@ export interface FileShare {
 
 /** Files in transit. */
 export interface PackedFiles {
-  readonly rows: RowColumns;
-  /** For each file: number of extents; number of its folder, or -1; descriptor, or -1; its mark. */
-  readonly goals: Float64Array<ArrayBuffer>;
-  /** For each extent: offset in the file, length, offset in the block's data; 1 when it is shared. */
+  readonly count: number;
+  /** {@linkcode NUMBERS} for each file, and room for more. */
+  readonly numbers: Float64Array<ArrayBuffer>;
+  /** For each extent: offset in the file, length, offset in the block's data; 1 when it is shared. And room for more. */
   readonly extents: Float64Array<ArrayBuffer>;
-  /** Names in folders, joined by NUL. */
-  readonly names: string;
+  /** Stored paths, each with a NUL behind it, which no path holds. */
+  readonly paths: Uint8Array<ArrayBuffer>;
+  /** The different owners. */
+  readonly owners: readonly Owner[];
+  /** Content hashes by the index of their file. */
+  readonly hashes: readonly (readonly [index: number, hash: Bytes])[];
+  /** Names in folders by the index of their file, where they are not the last part of its path. */
+  readonly names: readonly (readonly [index: number, name: string])[];
   /** What goes before a name, for each folder. */
   readonly prefixes: readonly string[];
 }
 
-const GOAL_NUMBERS = 4;
+/** What a file has in the column of numbers, and how many that are. */
+const NUMBER = {
+  mode: 0,
+  size: 1,
+  seconds: 2,
+  nanoseconds: 3,
+  ctime: 4,
+  dev: 5,
+  inode: 6,
+  /** Its place among the owners plus one; 0 when none is known. */
+  owner: 7,
+  changed: 8,
+  mark: 9,
+  extents: 10,
+  /** The number of its folder; -1 for what goes into an open file. */
+  folder: 11,
+  descriptor: 12,
+} as const;
+const NUMBERS = 13;
+const EXTENT_NUMBERS = 4;
 /** Marks by their number in a message. */
 const MARKS: readonly (RowMark | undefined)[] = [undefined, "gone", "kept", "moved"];
-const EXTENT_NUMBERS = 4;
 const SEPARATOR = "\0";
+/** Room for as many files, and as many bytes of each path, at first. */
+const FIRST_FILES = 64;
+const FIRST_PATH_BYTES = 64;
 
-/** Packs files. */
-export function packFiles(files: readonly FileShare[], prefixes: readonly string[]): PackedFiles {
-  const goals = new Float64Array(files.length * GOAL_NUMBERS);
-  const extents = new Float64Array(files.reduce((sum, file) => sum + file.extents.length, 0) * EXTENT_NUMBERS);
-  const names: string[] = [];
-  let at = 0;
-  for (const [i, { extents: list, goal, mark }] of files.entries()) {
-    goals[i * GOAL_NUMBERS] = list.length;
-    goals[i * GOAL_NUMBERS + 1] = goal.kind === "name" ? goal.folder : -1;
-    goals[i * GOAL_NUMBERS + 2] = goal.kind === "name" ? -1 : goal.descriptor;
-    goals[i * GOAL_NUMBERS + 3] = MARKS.indexOf(mark);
-    if (goal.kind === "name") names.push(goal.name);
-    for (const { fileOffset, length, dataOffset, shared } of list) {
-      extents[at++] = fileOffset;
-      extents[at++] = length;
-      extents[at++] = dataOffset;
-      extents[at++] = shared ? 1 : 0;
-    }
+/** Packs files, one by one. */
+export class FilePacker {
+  #count = 0;
+  #numbers = new Float64Array(FIRST_FILES * NUMBERS);
+  #extents = new Float64Array(FIRST_FILES * EXTENT_NUMBERS);
+  #extentsEnd = 0;
+  #paths = new Uint8Array(FIRST_FILES * FIRST_PATH_BYTES);
+  #pathsEnd = 0;
+  readonly #owners: Owner[] = [];
+  #owner: Owner | undefined;
+  #ownerNumber = 0;
+  readonly #hashes: [number, Bytes][] = [];
+  readonly #names: [number, string][] = [];
+
+  /** How many there are. */
+  get count(): number {
+    return this.#count;
   }
-  return { rows: packRows(files.map((file) => file.row)), goals, extents, names: names.join(SEPARATOR), prefixes };
+
+  /** Adds a file. */
+  add({ row, extents, mark, goal }: FileShare): void {
+    const path = encodeUtf8(row.path);
+    this.#addPath(path, 0, path.length);
+    for (const { fileOffset, length, dataOffset, shared } of extents) {
+      this.#addExtent(fileOffset, length, dataOffset, shared ? 1 : 0);
+    }
+    const { seconds, nanoseconds } = row.mtime;
+    const at = this.#addNumbers(row.mode, row.size, seconds, nanoseconds, row.owner);
+    this.#addOrigin(at, row.ctime, row.dev, row.inode, row.changed);
+    const numbers = this.#numbers;
+    numbers[at + NUMBER.mark] = MARKS.indexOf(mark);
+    numbers[at + NUMBER.extents] = extents.length;
+    numbers[at + NUMBER.folder] = goal.kind === "name" ? goal.folder : -1;
+    numbers[at + NUMBER.descriptor] = goal.kind === "name" ? -1 : goal.descriptor;
+    if (row.contentHash !== undefined) this.#hashes.push([this.#count, row.contentHash]);
+    if (goal.kind === "name" && goal.name !== lastPart(row.path)) this.#names.push([this.#count, goal.name]);
+    this.#count++;
+  }
+
+  /** Adds a file of a table that nothing marks, which gets its own name in a folder. */
+  addRow(rows: RowTable, index: number, extents: ExtentTable, folder: number): void {
+    const { starts, bytes } = rows.paths;
+    this.#addPath(bytes, starts[index] as number, starts[index + 1] as number);
+    const from = extents.starts[index] as number;
+    const to = extents.starts[index + 1] as number;
+    for (let i = from; i < to; i++) {
+      this.#addExtent(extents.fileOffset(i), extents.length(i), extents.dataOffset(i), extents.isShared(i) ? 1 : 0);
+    }
+    const at = this.#addNumbers(
+      rows.modes[index] as number,
+      rows.sizes[index] as number,
+      rows.seconds[index] as number,
+      rows.nanoseconds[index] as number,
+      rows.owner(index),
+    );
+    const [ctime, dev, inode] = [
+      rows.ctimes[index] as number,
+      rows.devs[index] as number,
+      rows.inodes[index] as number,
+    ];
+    this.#addOrigin(at, ctime, dev, inode, rows.isChanged(index));
+    const numbers = this.#numbers;
+    numbers[at + NUMBER.mark] = 0;
+    numbers[at + NUMBER.extents] = to - from;
+    numbers[at + NUMBER.folder] = folder;
+    numbers[at + NUMBER.descriptor] = -1;
+    const hash = rows.hashes?.[index];
+    if (hash !== undefined) this.#hashes.push([this.#count, hash]);
+    this.#count++;
+  }
+
+  #addNumbers(mode: number, size: number, seconds: number, nanoseconds: number, owner: Owner | undefined): number {
+    const at = this.#count * NUMBERS;
+    if (at === this.#numbers.length) this.#numbers = doubled(this.#numbers, new Float64Array(2 * at));
+    const numbers = this.#numbers;
+    numbers[at + NUMBER.mode] = mode;
+    numbers[at + NUMBER.size] = size;
+    numbers[at + NUMBER.seconds] = seconds;
+    numbers[at + NUMBER.nanoseconds] = nanoseconds;
+    if (owner !== this.#owner) {
+      this.#owner = owner;
+      this.#ownerNumber = owner === undefined ? 0 : this.#owners.indexOf(owner) + 1;
+      if (owner !== undefined && this.#ownerNumber === 0) this.#ownerNumber = this.#owners.push(owner);
+    }
+    numbers[at + NUMBER.owner] = this.#ownerNumber;
+    return at;
+  }
+
+  #addOrigin(at: number, ctime: number, dev: number, inode: number, isChanged: boolean): void {
+    const numbers = this.#numbers;
+    numbers[at + NUMBER.ctime] = ctime;
+    numbers[at + NUMBER.dev] = dev;
+    numbers[at + NUMBER.inode] = inode;
+    numbers[at + NUMBER.changed] = isChanged ? 1 : 0;
+  }
+
+  #addExtent(fileOffset: number, length: number, dataOffset: number, shared: number): void {
+    const at = this.#extentsEnd;
+    if (at === this.#extents.length) this.#extents = doubled(this.#extents, new Float64Array(2 * at));
+    const extents = this.#extents;
+    extents[at] = fileOffset;
+    extents[at + 1] = length;
+    extents[at + 2] = dataOffset;
+    extents[at + 3] = shared;
+    this.#extentsEnd = at + EXTENT_NUMBERS;
+  }
+
+  #addPath(path: Bytes, start: number, end: number): void {
+    const from = this.#pathsEnd;
+    this.#pathsEnd += end - start + 1;
+    while (this.#pathsEnd > this.#paths.length) {
+      this.#paths = doubled(this.#paths, new Uint8Array(2 * this.#paths.length));
+    }
+    const paths = this.#paths;
+    // Most are short: a loop costs less than a call. What is behind them is zero.
+    for (let i = start; i < end; i++) paths[from + i - start] = path[i] as number;
+  }
+
+  /** The files, of which no more can be added. */
+  finish(prefixes: readonly string[]): PackedFiles {
+    return {
+      count: this.#count,
+      numbers: this.#numbers,
+      extents: this.#extents,
+      paths: this.#paths.subarray(0, this.#pathsEnd),
+      owners: this.#owners,
+      hashes: this.#hashes,
+      names: this.#names,
+      prefixes,
+    };
+  }
 }
 
-/** A file as the worker sees it. */
+function doubled<Values extends Float64Array | Uint8Array>(values: Values, into: Values): Values {
+  into.set(values);
+  return into;
+}
+
+/** What of packed files need not be copied when they go to another thread. */
+export function transferOf({ numbers, extents, paths }: PackedFiles): ArrayBuffer[] {
+  return [numbers.buffer, extents.buffer, paths.buffer];
+}
+
+/** A file as who writes it sees it. */
 export interface UnpackedFile {
   readonly row: Row;
   readonly extents: readonly Omit<Extent, "block">[];
@@ -70,36 +225,63 @@ export interface UnpackedFile {
     | { readonly kind: "descriptor"; readonly descriptor: number };
 }
 
-/** Files as a worker would see them, for a thread that needs no message. */
-export function unpacked(files: readonly FileShare[], prefixes: readonly string[]): UnpackedFile[] {
-  return files.map(({ goal, ...file }): UnpackedFile => ({
-    ...file,
-    goal: goal.kind === "descriptor"
-      ? goal
-      : { kind: "name", prefix: prefixes[goal.folder] as string, name: goal.name },
-  }));
+/** The files that were packed, one by one: none lives longer than it takes to write it. */
+export function* unpackFiles(files: PackedFiles): Generator<UnpackedFile, undefined> {
+  const { count, numbers, extents, owners, prefixes } = files;
+  const paths = decodeUtf8(files.paths, "paths");
+  const hashes = files.hashes.length === 0 ? undefined : new Map(files.hashes);
+  const names = files.names.length === 0 ? undefined : new Map(files.names);
+  let pathStart = 0;
+  let extent = 0;
+  for (let i = 0; i < count; i++) {
+    const at = i * NUMBERS;
+    const pathEnd = paths.indexOf(SEPARATOR, pathStart);
+    const path = paths.slice(pathStart, pathEnd);
+    pathStart = pathEnd + 1;
+    const list: Omit<Extent, "block">[] = [];
+    for (let left = numbers[at + NUMBER.extents] as number; left > 0; left--) {
+      list.push(extentAt(extents, extent));
+      extent += EXTENT_NUMBERS;
+    }
+    const folder = numbers[at + NUMBER.folder] as number;
+    yield {
+      row: rowAt(numbers, at, path, owners, hashes?.get(i)),
+      extents: list,
+      mark: MARKS[numbers[at + NUMBER.mark] as number],
+      goal: folder < 0
+        ? { kind: "descriptor", descriptor: numbers[at + NUMBER.descriptor] as number }
+        : { kind: "name", prefix: prefixes[folder] as string, name: names?.get(i) ?? lastPart(path) },
+    };
+  }
+  return undefined;
 }
 
-/** The files that were packed. */
-export function unpackFiles({ rows, goals, extents, names, prefixes }: PackedFiles): UnpackedFile[] {
-  const nameList = names.split(SEPARATOR);
-  let nextName = 0;
-  let at = 0;
-  return unpackRows(rows).map((row, i): UnpackedFile => {
-    const list: Omit<Extent, "block">[] = [];
-    for (let left = goals[i * GOAL_NUMBERS] as number; left > 0; left--) {
-      const [fileOffset = 0, length = 0, dataOffset = 0, shared = 0] = extents.subarray(at, at += EXTENT_NUMBERS);
-      list.push({ fileOffset, length, dataOffset, ...(shared === 1 ? { shared: true } : {}) });
-    }
-    const folder = goals[i * GOAL_NUMBERS + 1] as number;
-    const descriptor = goals[i * GOAL_NUMBERS + 2] as number;
-    return {
-      row,
-      extents: list,
-      mark: MARKS[goals[i * GOAL_NUMBERS + 3] as number],
-      goal: folder < 0
-        ? { kind: "descriptor", descriptor }
-        : { kind: "name", prefix: prefixes[folder] as string, name: nameList[nextName++] as string },
-    };
-  });
+function extentAt(numbers: Float64Array, at: number): Omit<Extent, "block"> {
+  const fileOffset = numbers[at] as number;
+  const length = numbers[at + 1] as number;
+  const dataOffset = numbers[at + 2] as number;
+  return numbers[at + 3] === 1 ? { fileOffset, length, dataOffset, shared: true } : { fileOffset, length, dataOffset };
+}
+
+function rowAt(
+  numbers: Float64Array,
+  at: number,
+  path: string,
+  owners: readonly Owner[],
+  contentHash: Bytes | undefined,
+): Row {
+  return {
+    path,
+    kind: "file",
+    mode: numbers[at + NUMBER.mode] as number,
+    size: numbers[at + NUMBER.size] as number,
+    mtime: { seconds: numbers[at + NUMBER.seconds] as number, nanoseconds: numbers[at + NUMBER.nanoseconds] as number },
+    ctime: numbers[at + NUMBER.ctime] as number,
+    dev: numbers[at + NUMBER.dev] as number,
+    inode: numbers[at + NUMBER.inode] as number,
+    owner: owners[(numbers[at + NUMBER.owner] as number) - 1],
+    link: "",
+    changed: numbers[at + NUMBER.changed] === 1,
+    contentHash,
+  };
 }

@@ -95,6 +95,30 @@ Deno.test("PathTable finds the first path that does not come before another, fro
   );
 });
 
+Deno.test("PathTable knows which path lies in the folder of the one before it", () => {
+  const found = { beside: 0, elsewhere: 0 };
+  const folderOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  const nameIn = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+  const near = fc.tuple(paths, paths, paths).chain(([a, b, c]) =>
+    fc.constantFrom([a, b], [`${a}/${nameIn(b)}`, `${a}/${nameIn(c)}`], [`${a}/${b}`, `${a}/${b}/${c}`], [
+      `${a}/${b}/${c}`,
+      `${a}/${b}`,
+    ])
+  ).filter((pair) => pair.every((path) => pathFault(path) === undefined));
+  fc.assert(
+    fc.property(near, ([a, b]) => {
+      const table = decodePathTable(encode([a as string, b as string]), 2);
+      const [before, path] = [folderOf(a as string), folderOf(b as string)];
+      const bytes = table.folderBytes(0);
+      assertEquals(bytes, before === "" ? -1 : encodeUtf8(before).length);
+      assertEquals(table.isBeside(1, bytes), before === path, JSON.stringify([a, b]));
+      found[before === path ? "beside" : "elsewhere"]++;
+    }),
+    { numRuns: 2000 },
+  );
+  assert(found.beside > 100 && found.elsewhere > 100);
+});
+
 Deno.test("decodePathTable() orders paths as comparePaths() does when less is shared than could be", () => {
   const out = new ByteWriter();
   for (const path of ["folder/a", "folder/b", "folder/b/c", "folder"]) {

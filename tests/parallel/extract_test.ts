@@ -7,7 +7,7 @@ import { type RestoreOptions, type RestoreProblem, RestoreTarget } from "../../s
 import { nativeEngine } from "../../src/engine/native/engine.ts";
 import { ArchiveError } from "../../src/format/errors.ts";
 import { WorkerFailure, type WorkerThread } from "../../src/parallel/crew.ts";
-import type { BlockPlace } from "../../src/format/row.ts";
+import type { BlockPlace, Row } from "../../src/format/row.ts";
 import { restoreInParallel } from "../../src/parallel/restore_files.ts";
 import { archiveOf, entriesOf, entry, KEY, makeTree, noise, snapshotOf } from "./trees.ts";
 
@@ -48,7 +48,6 @@ async function extract(
   const archive = await Archive.open(nativeEngine, source, { keys: [KEY] });
   using target = RestoreTarget.open({ onProblem: (problem) => problems.push(problem), ...more, directory });
   const report = await extractArchive(archive, source.size, target, {
-    place: (row) => row.path,
     prefixes: [""],
     maxExpansion: 1000,
     ...more,
@@ -77,15 +76,24 @@ Deno.test("restoreInParallel() restores what one thread restores", async () => {
     Deno.writeFileSync(`${root}/ballast`, BALLAST);
     Deno.writeFileSync(`${folder}/a`, await archiveOf(entriesOf(root)));
     const one = await extract(`${folder}/a`, undefined, `${folder}/one`);
-    for (const jobs of [1, 2, 3]) {
-      const several = await extract(`${folder}/a`, jobs, `${folder}/several-${jobs}`, { distinctPlaces: true });
-      assert(several.parallel);
-      assertEquals({ ...several, parallel: false }, one);
-      assertEquals(snapshotOf(`${folder}/several-${jobs}/tree`), snapshotOf(`${folder}/one/tree`));
+    const told = ({ path, size, mode }: Row) => `${path} ${size} ${mode}`;
+    const files = Array.from(entriesOf(root), ({ row }) => row).filter(({ kind }) => kind === "file");
+    // Each file under its own path, as it is, and where its place has to be asked for.
+    for (const [i, placing] of [{}, { distinctPlaces: true, place: (row: Row) => row.path }].entries()) {
+      for (const jobs of [1, 2, 3]) {
+        const out = `${folder}/several-${jobs}-${i}`;
+        const names: string[] = [];
+        const onEntry = (row: Row) => void (row.kind === "file" && names.push(told(row)));
+        const several = await extract(`${folder}/a`, jobs, out, { ...placing, onEntry });
+        assert(several.parallel);
+        assertEquals({ ...several, parallel: false }, one);
+        assertEquals(snapshotOf(`${out}/tree`), snapshotOf(`${folder}/one/tree`));
+        assertEquals(names.toSorted(), files.map(told).toSorted());
+      }
     }
     assertEquals(snapshotOf(`${folder}/one/tree`), snapshotOf(root));
     // Holes stay holes.
-    assert((Deno.statSync(`${folder}/several-2/tree/sparse`).blocks ?? 0) * 512 < 100_000);
+    assert((Deno.statSync(`${folder}/several-2-0/tree/sparse`).blocks ?? 0) * 512 < 100_000);
     Deno.removeSync(root, { recursive: true });
   });
 });
