@@ -3,6 +3,7 @@ import type { Bytes } from "../engine/engine.ts";
 import { decodeBlock, type DecodedBlock } from "../format/decoded_block.ts";
 import { ArchiveError } from "../format/errors.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
+import type { FileValues } from "../format/row_table.ts";
 import type { RowMark } from "../format/rows.ts";
 import type { OpenedFrame } from "./frame_source.ts";
 
@@ -41,6 +42,29 @@ export class IndexedBlock {
   }
 
   /**
+   * The bytes of an extent of a file that nothing marks, as {@linkcode slice} gives them, where they are seen to be its
+   * own at once, as with nearly all; `undefined` leaves it to that to find them or to say what is wrong.
+   */
+  ownSlice(
+    file: FileValues,
+    place: BlockPlace,
+    fileOffset: number,
+    length: number,
+    dataOffset: number,
+  ): Bytes | undefined {
+    const { rows, slices, data } = this.#block;
+    let index = this.#next;
+    const end = Math.min(rows.count, index + NEAR_ROWS);
+    while (index < end && !rows.paths.hasBytes(index, file.paths, file.pathStart, file.pathEnd)) index++;
+    if (index === end || rows.isProvisional(index) || !rows.equalsFile(index, file) || !this.#isAt(place)) {
+      return undefined;
+    }
+    if (!slices.has(index, fileOffset, length, dataOffset)) return undefined;
+    this.#next = index;
+    return data.subarray(dataOffset, dataOffset + length);
+  }
+
+  /**
    * The bytes of an extent of an entry, as a view.
    *
    * @throws {ArchiveError} `inconsistent` when the block does not hold the very same slice of the very same path, or
@@ -51,7 +75,7 @@ export class IndexedBlock {
     if (extent.shared) return this.#shared(row, extent);
     const { rows, slices } = this.#block;
     const found = mark === "moved" ? slices.holderOf(extent.dataOffset) : this.#indexOf(row.path);
-    const same = found !== undefined && slices.has(found, extent) &&
+    const same = found !== undefined && slices.has(found, extent.fileOffset, extent.length, extent.dataOffset) &&
       (mark !== undefined || rows.isProvisional(found) || rows.equals(found, row));
     if (same && this.#isAt(extent.block)) return this.#bytesOf(extent);
     throw disagreement(row, extent);

@@ -180,8 +180,8 @@ export class RunCursor {
   }
 
   /**
-   * The page that the entry at hand is in at number {@linkcode at}, when it is a file all of whose extents are there, of
-   * which nothing but its row is said.
+   * The page that the entry at hand is in at number {@linkcode at}, when it is a file all of whose extents are there,
+   * and of which nothing but its row is said.
    */
   get pageOfWholeFile(): DecodedPage | undefined {
     const page = this.#page;

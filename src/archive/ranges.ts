@@ -47,8 +47,8 @@ export async function visitBeginning(
  * Calls `visit` with each entry of the wanted kinds that {@linkcode entriesBeginning} gives, and with whether a further
  * piece of it follows. It is waited for only when it returns a promise.
  *
- * `take` is asked first of files that lie in one page as a whole, most files by far, and no object is made of those that
- * it takes.
+ * `take` is asked first of files that lie in one page as a whole, most files by far, and no object is made of those
+ * that it takes.
  */
 export async function visitEntries(
   archive: Archive,

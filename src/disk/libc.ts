@@ -50,6 +50,8 @@ export interface Libc {
   list(folder: number): string[] | undefined;
   /** Opens with `fs.constants` flags; never kept open in a child. */
   open(path: string, flags: number, mode: number): number;
+  /** The same for a name in an open folder, given by its bytes among others. */
+  openBytes(folder: number, names: Bytes, start: number, end: number, flags: number, mode: number): number;
   /** The same for a name in an open folder that is there. */
   openIn(folder: number, name: string, flags: number): number;
   /** Makes a folder in an open one; 0 when it did. */
@@ -291,6 +293,16 @@ class Calls implements Libc {
   open(path: string, flags: number, mode: number): number {
     const folder = this.#setLocation(path);
     return folder === undefined ? -1 : this.#c.openat(folder, this.#path, flags | O_CLOEXEC, mode);
+  }
+
+  openBytes(folder: number, names: Bytes, start: number, end: number, flags: number, mode: number): number {
+    const path = this.#path;
+    const length = end - start;
+    this.#pathError = length < LONGEST_PATH ? 0 : ENAMETOOLONG;
+    if (this.#pathError !== 0) return -1;
+    for (let i = 0; i < length; i++) path[i] = names[start + i] as number;
+    path[length] = 0;
+    return this.#c.openat(folder, path, flags | O_CLOEXEC, mode);
   }
 
   openIn(folder: number, name: string, flags: number): number {

@@ -52,9 +52,9 @@ export class FileBatch implements Disposable {
     this.#distinct = distinct;
   }
 
-  /** For each folder, what goes before a name in it; good until the batch is closed. */
-  get prefixes(): string[] {
-    return this.#held.map((folder) => folder.prefix);
+  /** For each folder its descriptor, which is good until the batch is closed. */
+  get folders(): number[] {
+    return this.#held.map((folder) => folder.descriptor as number);
   }
 
   /**
@@ -85,8 +85,8 @@ export class FileBatch implements Disposable {
   }
 
   /**
-   * Does what {@linkcode add} does for a file whose place is its path in the archive, which was checked when it was read
-   * and is no other entry's: the number of its folder, in which it gets its own name; or what hinders it.
+   * Does what {@linkcode add} does for a file whose place is its path in the archive, which was checked when it was
+   * read and is no other entry's: the number of its folder, in which it gets its own name; or what hinders it.
    */
   addStored(paths: PathTable, index: number): number | "refused" | "full" {
     const place = this.add(paths.text(index));

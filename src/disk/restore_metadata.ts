@@ -5,8 +5,10 @@ import type { Libc } from "./libc.ts";
 import { millisecondsOf, OwnerNames } from "./metadata.ts";
 import { isFatal } from "./system_error.ts";
 
-const PERMISSION_BITS = 0o777;
-const ALL_MODE_BITS = 0o7777;
+/** The bits of a mode for owner, group and others. */
+export const PERMISSION_BITS = 0o777;
+/** The same with set-id and sticky bits. */
+export const ALL_MODE_BITS = 0o7777;
 
 /** What to set beyond permissions and times. */
 export interface MetadataOptions {

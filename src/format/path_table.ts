@@ -117,6 +117,17 @@ export class PathTable {
     return i === 0;
   }
 
+  /** Whether one of them has these bytes of others, which are UTF-8. */
+  hasBytes(index: number, others: Bytes, from: number, to: number): boolean {
+    const { bytes } = this;
+    const start = this.starts[index] as number;
+    let i = (this.starts[index + 1] as number) - start;
+    if (i !== to - from) return false;
+    // Neighbours differ at their ends.
+    while (i > 0 && bytes[start + i - 1] === others[from + i - 1]) i--;
+    return i === 0;
+  }
+
   /** How many bytes the path of the folder has that one of them lies in; -1 for what lies in the root. */
   folderBytes(index: number): number {
     const start = this.starts[index] as number;
@@ -125,7 +136,7 @@ export class PathTable {
     return end - 1 - start;
   }
 
-  /** Whether one of them lies in the folder of the one before it, whose path has so many bytes; false may mean unknown. */
+  /** Whether one of them lies in the folder of the one before, whose path has so many bytes; false may mean unknown. */
   isBeside(index: number, folderBytes: number): boolean {
     if ((this.shared[index] as number) <= folderBytes) return false;
     const start = this.starts[index] as number;

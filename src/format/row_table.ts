@@ -176,6 +176,16 @@ export class RowTable {
       equalOwners(this.owner(index), row.owner) && equalHashes(this.hashes?.[index], row.contentHash);
   }
 
+  /** As {@linkcode equals}, of a file whose path is known to be the row's. */
+  equalsFile(index: number, file: FileValues): boolean {
+    return this.sizes[index] === file.size && this.seconds[index] === file.seconds &&
+      this.nanoseconds[index] === file.nanoseconds && this.modes[index] === file.mode &&
+      this.inodes[index] === file.inode && this.ctimes[index] === file.ctime && this.devs[index] === file.dev &&
+      this.isFile(index) && this.isChanged(index) === file.isChanged &&
+      (this.links === undefined || this.links[index] === "") && equalOwners(this.owner(index), file.owner) &&
+      equalHashes(this.hashes?.[index], file.contentHash);
+  }
+
   /** A row as an object, and what is said of it. */
   carried(index: number): CarriedRow {
     const row = this.row(index);
@@ -183,6 +193,23 @@ export class RowTable {
     const provisional = this.isProvisional(index);
     return mark === undefined ? { row, provisional } : { row, provisional, mark };
   }
+}
+
+/** A file's row as values, and its path as bytes among others: it need not be an object of its own. */
+export interface FileValues {
+  readonly paths: Bytes;
+  readonly pathStart: number;
+  readonly pathEnd: number;
+  readonly mode: number;
+  readonly size: number;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+  readonly ctime: number;
+  readonly dev: number;
+  readonly inode: number;
+  readonly owner: Owner | undefined;
+  readonly isChanged: boolean;
+  readonly contentHash: Bytes | undefined;
 }
 
 /** Rows of a table that lie together. */

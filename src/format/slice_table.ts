@@ -55,7 +55,7 @@ export class SliceTable {
   }
 
   /** Whether a row has this very slice. */
-  has(row: number, { fileOffset, length, dataOffset }: Slice): boolean {
+  has(row: number, fileOffset: number, length: number, dataOffset: number): boolean {
     const end = this.starts[row + 1] as number;
     const found = this.#firstEndingBehind(this.starts[row] as number, end, dataOffset);
     return found < end && this.#number(found, 0) === fileOffset && this.#number(found, 1) === length &&

@@ -266,7 +266,7 @@ class FilesInParallel implements FileCrew {
     access: SegmentAccess | undefined,
     work: number,
   ): Promise<RestoreReply> {
-    const packed = files.finish(batch.prefixes);
+    const packed = files.finish(batch.folders);
     this.#backlog.add(work);
     return this.#crew.run({ place, access, files: packed, work }, transferOf(packed));
   }
@@ -274,7 +274,7 @@ class FilesInParallel implements FileCrew {
   /** This thread would only wait while workers have enough to do. */
   // deno-lint-ignore require-await -- an async function, so that errors reject
   async #runHere({ files, place, batch }: FileGroup, access: SegmentAccess | undefined): Promise<RestoreReply> {
-    return this.#restore({ place, access, files: files.finish(batch.prefixes) });
+    return this.#restore({ place, access, files: files.finish(batch.folders) });
   }
 
   async #drain(): Promise<void> {

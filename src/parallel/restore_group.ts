@@ -12,6 +12,7 @@ import { descriptorPath } from "../disk/descriptors.ts";
 import { diskCalls, writeFully } from "../disk/disk_calls.ts";
 import { files as disk } from "../disk/files.ts";
 import { O_WRONLY } from "../disk/open_flags.ts";
+import { PlainFiles } from "../disk/plain_files.ts";
 import { makeFile } from "../disk/restore_file.ts";
 import { type MetadataOptions, MetadataSetter } from "../disk/restore_metadata.ts";
 import type { Piece } from "../disk/restore_options.ts";
@@ -23,7 +24,7 @@ import { ArchiveError } from "../format/errors.ts";
 import { FRAME_TYPE } from "../format/frame.ts";
 import type { BlockPlace, Extent, Row } from "../format/row.ts";
 import { encodeError, type RemoteError } from "./remote_error.ts";
-import { type PackedFiles, unpackFiles } from "./restore_message.ts";
+import { FileCursor, type PackedFiles } from "./restore_message.ts";
 
 /** What restoring the files of an archive takes. */
 export interface RestoreSetting {
@@ -139,20 +140,34 @@ export function groupRestorer(setting: RestoreSetting, archive: number): (group:
     remarks.push({ index, kind: "metadata", what, error: encodeError(error) });
   });
   const tools = { calls: diskCalls, metadata };
+  const plain = PlainFiles.by(metadata);
   return ({ place, access, files }) => {
     const block = place === undefined || access === undefined ? undefined : reader.read(place, access);
     const written = new Float64Array(files.count * 2);
+    const cursor = new FileCursor(files);
+    let folder: number | undefined;
     remarks = [];
-    index = -1;
-    for (const { row, extents, mark, goal } of unpackFiles(files)) {
-      if (Atomics.load(stop, 0) !== 0) break;
-      index++;
+    while (cursor.next() && Atomics.load(stop, 0) === 0) {
+      index = cursor.index;
+      if (plain !== undefined && cursor.isPlain) {
+        if (folder !== cursor.folder) {
+          folder = cursor.folder;
+          plain.enter(files.folders[folder] as number);
+        }
+        const bytes = makePlain(plain, cursor, place, block);
+        if (bytes !== undefined) {
+          written[2 * index] = bytes;
+          written[2 * index + 1] = bytes;
+          continue;
+        }
+      }
+      const { row, extents, mark, goal } = cursor.file();
       const pieces = piecesOf(row, extents, mark, place, block);
       try {
         if (goal.kind === "descriptor") {
           writePieces(goal.descriptor, pieces);
         } else {
-          const location = goal.prefix + goal.name;
+          const location = `${descriptorPath(files.folders[goal.folder] as number)}/${goal.name}`;
           makeFile(tools, location, row, goal.name, pieces, () => removeQuietly(location));
         }
         for (const { fileOffset, bytes } of pieces) {
@@ -168,6 +183,21 @@ export function groupRestorer(setting: RestoreSetting, archive: number): (group:
     }
     return { written, remarks };
   };
+}
+
+/** Makes the file at hand, when that takes nothing unusual; gives its bytes, or `undefined` when it is not there. */
+function makePlain(
+  plain: PlainFiles,
+  file: FileCursor,
+  place: BlockPlace | undefined,
+  block: IndexedBlock | undefined,
+): number | undefined {
+  if (file.extents === 0) return plain.make(file, file.nameStart, undefined) ? 0 : undefined;
+  if (place === undefined || block === undefined) return undefined;
+  const content = block.ownSlice(file, place, file.fileOffset, file.length, file.dataOffset);
+  // What is free is left a hole.
+  if (content === undefined || isFree(content)) return undefined;
+  return plain.make(file, file.nameStart, content) ? content.length : undefined;
 }
 
 function piecesOf(

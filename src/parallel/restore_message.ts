@@ -7,7 +7,7 @@ import type { Bytes } from "../engine/engine.ts";
 import { decodeUtf8, encodeUtf8 } from "../format/bytes.ts";
 import type { ExtentTable } from "../format/extent_table.ts";
 import type { Extent, Owner, Row } from "../format/row.ts";
-import type { RowTable } from "../format/row_table.ts";
+import type { FileValues, RowTable } from "../format/row_table.ts";
 import type { RowMark } from "../format/rows.ts";
 
 /** Where a file's bytes go: into a new file in a folder, or into one that is open. */
@@ -31,7 +31,7 @@ export interface PackedFiles {
   readonly count: number;
   /** {@linkcode NUMBERS} for each file, and room for more. */
   readonly numbers: Float64Array<ArrayBuffer>;
-  /** For each extent: offset in the file, length, offset in the block's data; 1 when it is shared. And room for more. */
+  /** For each extent: offset in the file, length, offset in the block's data; 1 when it is shared. Room for more. */
   readonly extents: Float64Array<ArrayBuffer>;
   /** Stored paths, each with a NUL behind it, which no path holds. */
   readonly paths: Uint8Array<ArrayBuffer>;
@@ -41,8 +41,8 @@ export interface PackedFiles {
   readonly hashes: readonly (readonly [index: number, hash: Bytes])[];
   /** Names in folders by the index of their file, where they are not the last part of its path. */
   readonly names: readonly (readonly [index: number, name: string])[];
-  /** What goes before a name, for each folder. */
-  readonly prefixes: readonly string[];
+  /** The folders that new files go into, by their descriptors. */
+  readonly folders: readonly number[];
 }
 
 /** What a file has in the column of numbers, and how many that are. */
@@ -62,12 +62,13 @@ const NUMBER = {
   /** The number of its folder; -1 for what goes into an open file. */
   folder: 11,
   descriptor: 12,
+  pathBytes: 13,
 } as const;
-const NUMBERS = 13;
+const NUMBERS = 14;
 const EXTENT_NUMBERS = 4;
 /** Marks by their number in a message. */
 const MARKS: readonly (RowMark | undefined)[] = [undefined, "gone", "kept", "moved"];
-const SEPARATOR = "\0";
+const SLASH = 0x2f;
 /** Room for as many files, and as many bytes of each path, at first. */
 const FIRST_FILES = 64;
 const FIRST_PATH_BYTES = 64;
@@ -106,6 +107,7 @@ export class FilePacker {
     numbers[at + NUMBER.extents] = extents.length;
     numbers[at + NUMBER.folder] = goal.kind === "name" ? goal.folder : -1;
     numbers[at + NUMBER.descriptor] = goal.kind === "name" ? -1 : goal.descriptor;
+    numbers[at + NUMBER.pathBytes] = path.length;
     if (row.contentHash !== undefined) this.#hashes.push([this.#count, row.contentHash]);
     if (goal.kind === "name" && goal.name !== lastPart(row.path)) this.#names.push([this.#count, goal.name]);
     this.#count++;
@@ -138,6 +140,7 @@ export class FilePacker {
     numbers[at + NUMBER.extents] = to - from;
     numbers[at + NUMBER.folder] = folder;
     numbers[at + NUMBER.descriptor] = -1;
+    numbers[at + NUMBER.pathBytes] = (starts[index + 1] as number) - (starts[index] as number);
     const hash = rows.hashes?.[index];
     if (hash !== undefined) this.#hashes.push([this.#count, hash]);
     this.#count++;
@@ -191,7 +194,7 @@ export class FilePacker {
   }
 
   /** The files, of which no more can be added. */
-  finish(prefixes: readonly string[]): PackedFiles {
+  finish(folders: readonly number[]): PackedFiles {
     return {
       count: this.#count,
       numbers: this.#numbers,
@@ -200,7 +203,7 @@ export class FilePacker {
       owners: this.#owners,
       hashes: this.#hashes,
       names: this.#names,
-      prefixes,
+      folders,
     };
   }
 }
@@ -220,40 +223,157 @@ export interface UnpackedFile {
   readonly row: Row;
   readonly extents: readonly Omit<Extent, "block">[];
   readonly mark: RowMark | undefined;
-  readonly goal:
-    | { readonly kind: "name"; readonly prefix: string; readonly name: string }
-    | { readonly kind: "descriptor"; readonly descriptor: number };
+  readonly goal: FileGoal;
 }
 
-/** The files that were packed, one by one: none lives longer than it takes to write it. */
-export function* unpackFiles(files: PackedFiles): Generator<UnpackedFile, undefined> {
-  const { count, numbers, extents, owners, prefixes } = files;
-  const paths = decodeUtf8(files.paths, "paths");
-  const hashes = files.hashes.length === 0 ? undefined : new Map(files.hashes);
-  const names = files.names.length === 0 ? undefined : new Map(files.names);
-  let pathStart = 0;
-  let extent = 0;
-  for (let i = 0; i < count; i++) {
-    const at = i * NUMBERS;
-    const pathEnd = paths.indexOf(SEPARATOR, pathStart);
-    const path = paths.slice(pathStart, pathEnd);
-    pathStart = pathEnd + 1;
-    const list: Omit<Extent, "block">[] = [];
-    for (let left = numbers[at + NUMBER.extents] as number; left > 0; left--) {
-      list.push(extentAt(extents, extent));
-      extent += EXTENT_NUMBERS;
-    }
-    const folder = numbers[at + NUMBER.folder] as number;
-    yield {
-      row: rowAt(numbers, at, path, owners, hashes?.get(i)),
-      extents: list,
-      mark: MARKS[numbers[at + NUMBER.mark] as number],
-      goal: folder < 0
-        ? { kind: "descriptor", descriptor: numbers[at + NUMBER.descriptor] as number }
-        : { kind: "name", prefix: prefixes[folder] as string, name: names?.get(i) ?? lastPart(path) },
-    };
+/** Goes through packed files. What it says of the file at hand, it says of the next one when it has gone on. */
+export class FileCursor implements FileValues {
+  /** The number of the file at hand. */
+  index = -1;
+  readonly paths: Bytes;
+  pathStart = 0;
+  /** There is a NUL. */
+  pathEnd = -1;
+  readonly #files: PackedFiles;
+  readonly #numbers: Float64Array;
+  readonly #hashes: ReadonlyMap<number, Bytes> | undefined;
+  readonly #names: ReadonlyMap<number, string> | undefined;
+  #at = -NUMBERS;
+  /** Where the extents of the file at hand begin and end. */
+  #extent = 0;
+  #extentsEnd = 0;
+
+  constructor(files: PackedFiles) {
+    this.#files = files;
+    this.#numbers = files.numbers;
+    this.paths = files.paths;
+    this.#hashes = files.hashes.length === 0 ? undefined : new Map(files.hashes);
+    this.#names = files.names.length === 0 ? undefined : new Map(files.names);
   }
-  return undefined;
+
+  /** Goes on to the next file; false when there is none. */
+  next(): boolean {
+    if (++this.index >= this.#files.count) return false;
+    this.#at += NUMBERS;
+    this.pathStart = this.pathEnd + 1;
+    this.pathEnd = this.pathStart + this.#number(NUMBER.pathBytes);
+    this.#extent = this.#extentsEnd;
+    this.#extentsEnd += EXTENT_NUMBERS * this.#number(NUMBER.extents);
+    return true;
+  }
+
+  /**
+   * Whether it gets the last part of its path as its name in a folder, and has at most one extent, which is its own:
+   * then all that is said of it is here, too, and not only in {@linkcode file}.
+   */
+  get isPlain(): boolean {
+    return this.folder >= 0 && this.#number(NUMBER.mark) === 0 && !this.#names?.has(this.index) &&
+      (this.extents === 0 || (this.extents === 1 && this.#files.extents[this.#extent + 3] === 0));
+  }
+
+  /** The number of its folder; negative for what goes into an open file. */
+  get folder(): number {
+    return this.#number(NUMBER.folder);
+  }
+
+  /** How many extents it has. */
+  get extents(): number {
+    return this.#number(NUMBER.extents);
+  }
+
+  /** Where its first extent begins in the file. */
+  get fileOffset(): number {
+    return this.#files.extents[this.#extent] as number;
+  }
+
+  /** Bytes of its first extent. */
+  get length(): number {
+    return this.#files.extents[this.#extent + 1] as number;
+  }
+
+  /** Where its first extent begins in the block's data. */
+  get dataOffset(): number {
+    return this.#files.extents[this.#extent + 2] as number;
+  }
+
+  /** Where its name begins in {@linkcode paths}. */
+  get nameStart(): number {
+    let start = this.pathEnd;
+    while (start > this.pathStart && this.paths[start - 1] !== SLASH) start--;
+    return start;
+  }
+
+  get mode(): number {
+    return this.#number(NUMBER.mode);
+  }
+
+  get size(): number {
+    return this.#number(NUMBER.size);
+  }
+
+  get seconds(): number {
+    return this.#number(NUMBER.seconds);
+  }
+
+  get nanoseconds(): number {
+    return this.#number(NUMBER.nanoseconds);
+  }
+
+  get ctime(): number {
+    return this.#number(NUMBER.ctime);
+  }
+
+  get dev(): number {
+    return this.#number(NUMBER.dev);
+  }
+
+  get inode(): number {
+    return this.#number(NUMBER.inode);
+  }
+
+  get owner(): Owner | undefined {
+    return this.#files.owners[this.#number(NUMBER.owner) - 1];
+  }
+
+  get isChanged(): boolean {
+    return this.#number(NUMBER.changed) === 1;
+  }
+
+  get contentHash(): Bytes | undefined {
+    return this.#hashes?.get(this.index);
+  }
+
+  #number(field: number): number {
+    return this.#numbers[this.#at + field] as number;
+  }
+
+  /** All that is said of it, as objects that stay good. */
+  file(): UnpackedFile {
+    const { index, folder } = this;
+    const path = decodeUtf8(this.paths.subarray(this.pathStart, this.pathEnd), "a path");
+    const extents: Omit<Extent, "block">[] = [];
+    for (let at = this.#extent; at < this.#extentsEnd; at += EXTENT_NUMBERS) {
+      extents.push(extentAt(this.#files.extents, at));
+    }
+    const row: Row = {
+      path,
+      kind: "file",
+      mode: this.mode,
+      size: this.size,
+      mtime: { seconds: this.seconds, nanoseconds: this.nanoseconds },
+      ctime: this.ctime,
+      dev: this.dev,
+      inode: this.inode,
+      owner: this.owner,
+      link: "",
+      changed: this.isChanged,
+      contentHash: this.contentHash,
+    };
+    const goal = folder < 0
+      ? { kind: "descriptor" as const, descriptor: this.#number(NUMBER.descriptor) }
+      : { kind: "name" as const, folder, name: this.#names?.get(index) ?? lastPart(path) };
+    return { row, extents, mark: MARKS[this.#number(NUMBER.mark)], goal };
+  }
 }
 
 function extentAt(numbers: Float64Array, at: number): Omit<Extent, "block"> {
@@ -261,27 +381,4 @@ function extentAt(numbers: Float64Array, at: number): Omit<Extent, "block"> {
   const length = numbers[at + 1] as number;
   const dataOffset = numbers[at + 2] as number;
   return numbers[at + 3] === 1 ? { fileOffset, length, dataOffset, shared: true } : { fileOffset, length, dataOffset };
-}
-
-function rowAt(
-  numbers: Float64Array,
-  at: number,
-  path: string,
-  owners: readonly Owner[],
-  contentHash: Bytes | undefined,
-): Row {
-  return {
-    path,
-    kind: "file",
-    mode: numbers[at + NUMBER.mode] as number,
-    size: numbers[at + NUMBER.size] as number,
-    mtime: { seconds: numbers[at + NUMBER.seconds] as number, nanoseconds: numbers[at + NUMBER.nanoseconds] as number },
-    ctime: numbers[at + NUMBER.ctime] as number,
-    dev: numbers[at + NUMBER.dev] as number,
-    inode: numbers[at + NUMBER.inode] as number,
-    owner: owners[(numbers[at + NUMBER.owner] as number) - 1],
-    link: "",
-    changed: numbers[at + NUMBER.changed] === 1,
-    contentHash,
-  };
 }
