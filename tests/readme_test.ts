@@ -210,7 +210,15 @@ Deno.test("README's tables of verbs and exit codes are the program's", () => {
 /** Options in README that are Deno's. */
 const DENO_OPTIONS = [
   ...["allow-env", "allow-ffi", "allow-net", "allow-read", "allow-run", "allow-write"],
-  ...["initial-heap-size", "max-semi-space-size", "name", "no-lazy", "no-prompt", "platform"],
+  ...[
+    "initial-heap-size",
+    "invocation-count-for-turbofan",
+    "max-semi-space-size",
+    "name",
+    "no-lazy",
+    "no-prompt",
+    "platform",
+  ],
   ...["unstable-lazy-dynamic-imports", "v8-flags"],
 ];
 
