@@ -4,8 +4,14 @@
  */
 import { decodeError, type RemoteError } from "./remote_error.ts";
 
-/** What a crew sends to a worker: first how to begin, then tasks. */
+/** Says to a worker that there is much to do before it is known what. */
+export interface Prepare {
+  readonly kind: "prepare";
+}
+
+/** What a worker is sent, by a crew: first how to begin, then tasks. */
 export type ToWorker<Setup, Task> =
+  | Prepare
   | { readonly kind: "begin"; readonly setup: Setup }
   | { readonly kind: "task"; readonly task: Task };
 

@@ -3,24 +3,28 @@
  * take to open, and an archive is opened, or a key derived, meanwhile.
  */
 import { descriptorsWork } from "../disk/descriptors.ts";
-import { type WorkerFailure, workerFailure, type WorkerThread } from "./crew.ts";
+import { type Prepare, type WorkerFailure, workerFailure, type WorkerThread } from "./crew.ts";
 
 /** Bytes of a file from which on it is sure that they pay. */
 const EARLY_BYTES = 2 ** 24;
 
+const PREPARE: Prepare = { kind: "prepare" };
+
 /** Some workers, until a crew has them. */
 export class EarlyWorkers implements Disposable {
   readonly #start: () => WorkerThread;
+  readonly #prepare: boolean;
   readonly #ready: WorkerThread[] = [];
   #failure: WorkerFailure | undefined;
 
   /**
-   * Starts `count` workers.
+   * Starts `count` workers. `prepare` tells them that there is much to do, which those of a crew understand.
    *
    * @throws what starting one throws; then none is left.
    */
-  constructor(count: number, start: () => WorkerThread) {
+  constructor(count: number, start: () => WorkerThread, prepare = false) {
     this.#start = start;
+    this.#prepare = prepare;
     try {
       for (let i = 0; i < count; i++) this.#add(start());
     } catch (error) {
@@ -31,6 +35,7 @@ export class EarlyWorkers implements Disposable {
 
   #add(worker: WorkerThread): void {
     this.#ready.push(worker);
+    if (this.#prepare) worker.postMessage(PREPARE);
     // Otherwise the whole program would end here. A crew listens for itself.
     worker.onerror = (event) => {
       event.preventDefault();
@@ -61,9 +66,15 @@ export class EarlyWorkers implements Disposable {
 
 /**
  * Workers for an archive that this thread will read together with others; none where the archive is small or no file.
+ * `prepare` is as for {@linkcode EarlyWorkers}.
  */
-export function workersFor(archive: string, jobs: number, start: () => WorkerThread): EarlyWorkers {
-  return new EarlyWorkers(descriptorsWork() && bytesOf(archive) >= EARLY_BYTES ? jobs - 1 : 0, start);
+export function workersFor(
+  archive: string,
+  jobs: number,
+  start: () => WorkerThread,
+  prepare = false,
+): EarlyWorkers {
+  return new EarlyWorkers(descriptorsWork() && bytesOf(archive) >= EARLY_BYTES ? jobs - 1 : 0, start, prepare);
 }
 
 function bytesOf(path: string): number {
@@ -78,12 +89,12 @@ function bytesOf(path: string): number {
 
 /** Starts what `checkInParallel` is to check a file with, where it is large. */
 export function startChecking(archive: string, jobs: number): EarlyWorkers {
-  return workersFor(archive, jobs, startCheckWorker);
+  return workersFor(archive, jobs, startCheckWorker, true);
 }
 
 /** Starts what `restoreInParallel` is to restore all of an archive with, where it is large. */
 export function startRestoring(archive: string, jobs: number): EarlyWorkers {
-  return workersFor(archive, jobs, startRestoreWorker);
+  return workersFor(archive, jobs, startRestoreWorker, true);
 }
 
 /** Starts a thread that checks blocks and pages. */

@@ -2,6 +2,7 @@
 import { descriptorPath } from "../disk/descriptors.ts";
 import { files as disk } from "../disk/files.ts";
 import { O_RDONLY } from "../disk/open_flags.ts";
+import { prepareToSum } from "../engine/native/engine.ts";
 import { takeOff } from "./backlog.ts";
 import { groupRestorer, type RestoreGroup, type RestoreReply, type RestoreSetting } from "./restore_group.ts";
 import { serve } from "./serve.ts";
@@ -32,4 +33,4 @@ serve<RestoreSetup, RestoreTask, RestoreReply>(({ setting, descriptor, backlog }
       takeOff(backlog, work);
     }
   };
-});
+}, prepareToSum);

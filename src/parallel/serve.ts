@@ -16,12 +16,19 @@ interface WorkerScope {
 
 /**
  * Answers the tasks of a crew in their order. `begin` is called once, with the crew's setup, and gives what does a
- * task.
+ * task. `prepare` is called before it where there will be much to do, and loads what that pays for.
  */
-export function serve<Setup, Task, Reply>(begin: (setup: Setup) => (task: Task) => Served<Reply>): void {
+export function serve<Setup, Task, Reply>(
+  begin: (setup: Setup) => (task: Task) => Served<Reply>,
+  prepare?: () => void,
+): void {
   const scope = globalThis as unknown as WorkerScope;
   let work: ((task: Task) => Served<Reply>) | undefined;
   scope.onmessage = ({ data }: MessageEvent<ToWorker<Setup, Task>>) => {
+    if (data.kind === "prepare") {
+      prepare?.();
+      return;
+    }
     if (data.kind === "begin") {
       work = begin(data.setup);
       return;

@@ -4,7 +4,7 @@ import { blockOpening, type OpenSetting, type PlacedFrame, PlacedOpener } from "
 import type { CheckedPage } from "../archive/page_check.ts";
 import type { PlacedBytes } from "../archive/placed_queue.ts";
 import type { Bytes } from "../engine/engine.ts";
-import { nativeEngine } from "../engine/native/engine.ts";
+import { nativeEngine, prepareToSum } from "../engine/native/engine.ts";
 import { FRAME_TYPE, type FrameHead } from "../format/frame.ts";
 import { takeOff, workOfFrame } from "./backlog.ts";
 import { serve } from "./serve.ts";
@@ -61,7 +61,7 @@ serve<CheckSetup, CheckTask, CheckReply>(({ setting, archive, backlog }) => {
       takeOff(backlog, workOfFrame(task.head));
     }
   };
-});
+}, prepareToSum);
 
 /**
  * An archive that another thread has open: the runtime takes a descriptor only from the thread that opened it. Closed

@@ -9,8 +9,11 @@ class IdleWorker implements WorkerThread {
   onmessageerror: WorkerThread["onmessageerror"] = null;
   onerror: WorkerThread["onerror"] = null;
   ended = false;
+  readonly told: unknown[] = [];
 
-  postMessage(): void {}
+  postMessage(message: unknown): void {
+    this.told.push(message);
+  }
 
   terminate(): void {
     this.ended = true;
@@ -32,15 +35,18 @@ function starter(bad?: number) {
 Deno.test("EarlyWorkers hands over those that it started, then others, and ends what is left", () => {
   const { started, start } = starter();
   {
-    using early = new EarlyWorkers(2, start);
+    using early = new EarlyWorkers(2, start, true);
     assertEquals(started.length, 2);
     assertEquals(early.count, 2);
+    // They have time to prepare for much work; who is started later has not.
+    assertEquals(started.map(({ told }) => told), [[{ kind: "prepare" }], [{ kind: "prepare" }]]);
     assertEquals(early.take() === started[0], true);
     assertEquals(early.count, 1);
   }
   assertEquals(started.map(({ ended }) => ended), [false, true]);
   using none = new EarlyWorkers(0, start);
   assertEquals(none.take() === started[2], true);
+  assertEquals(started[2]?.told, []);
 });
 
 Deno.test("EarlyWorkers tells whoever wants one that one has failed, and keeps the program from ending", () => {

@@ -100,6 +100,12 @@ const BYTES_BEFORE_ZLIB = 2 ** 23;
 
 let summed = 0;
 
+/** Loads what sums many bytes, in a thread that has nothing to do until it will have to. */
+export function prepareToSum(): void {
+  summed = BYTES_BEFORE_ZLIB;
+  nodeZlib();
+}
+
 /**
  * The engine of `mod.ts` and the command line: the system's libraries, where they can be had (docs/adr/0015), and the
  * runtime's own do the rest. Where everything can be had, a thread that has little to do loads none of the runtime's.
