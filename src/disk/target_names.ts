@@ -1,4 +1,5 @@
 /** Which names of an extraction target are taken, by whom, and how one is taken over. */
+import type { PathTable } from "../format/path_table.ts";
 import type { SomeRows } from "../format/row_table.ts";
 import type { DiskCalls } from "./disk_calls.ts";
 import { HashSet, PathHasher } from "./path_hashes.ts";
@@ -10,6 +11,16 @@ import { temporaryName } from "./temporary_name.ts";
 /** What to do about an entry whose name is taken. */
 export type ExistingPolicy = "refuse" | "skip" | "overwrite";
 
+/** Paths of a table that lie together. */
+interface SomePaths {
+  readonly paths: PathTable;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Bytes of paths that wait to be hashed: most of them for good. */
+const WAITING_BYTES = 2 ** 23;
+
 /** The names of one target. */
 export class TargetNames {
   readonly #calls: DiskCalls;
@@ -19,6 +30,12 @@ export class TargetNames {
   readonly #hasher = new PathHasher();
   /** Paths of files that this run wrote; only kept where there may be others. */
   readonly #written = new HashSet();
+  /**
+   * Paths of files that this run wrote too, which are only hashed when somebody asks, or when there are too many. That
+   * takes longer than all else that is remembered of a file, and in most runs nobody asks.
+   */
+  #waiting: SomePaths[] = [];
+  #waitingBytes = 0;
   /** Paths of files that other threads have been told to make. */
   readonly #claimed = new HashSet();
   #listing: { readonly folder: string; readonly names: ReadonlySet<string> } | undefined;
@@ -39,20 +56,36 @@ export class TargetNames {
   /** The same of files that have the paths of rows. */
   wroteRows({ table: { paths }, from, to }: SomeRows): void {
     if (this.#fresh) return;
-    for (let i = from; i < to; i++) this.#written.add(this.#hasher.hash(paths.text(i)));
+    this.#waiting.push({ paths, from, to });
+    // All of a table stays in memory with one of its paths; most are followed by the others.
+    this.#waitingBytes += (paths.starts[to] as number) - (paths.starts[from] as number);
+    if (this.#waitingBytes > WAITING_BYTES) this.#hashWaiting();
+  }
+
+  #hashWaiting(): void {
+    for (const { paths, from, to } of this.#waiting) {
+      for (let i = from; i < to; i++) this.#written.add(this.#hasher.hash(paths.text(i)));
+    }
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+
+  #hasWritten(hash: number): boolean {
+    if (this.#waiting.length > 0) this.#hashWaiting();
+    return this.#written.has(hash);
   }
 
   /** Takes a path for an entry whose file another thread makes; returns false when an earlier entry has it. */
   claim(path: string): boolean {
     const hash = this.#hasher.hash(path);
-    if (this.#claimed.has(hash) || (!this.#fresh && this.#written.has(hash))) return false;
+    if (this.#claimed.has(hash) || (!this.#fresh && this.#hasWritten(hash))) return false;
     this.#claimed.add(hash);
     return true;
   }
 
   /** Whether this run wrote the file that has this path, if any has. */
   isOurs(path: string): boolean {
-    return this.#fresh || this.#written.has(this.#hasher.hash(path));
+    return this.#fresh || this.#hasWritten(this.#hasher.hash(path));
   }
 
   /**
