@@ -8,6 +8,7 @@ import { pauseEvery } from "../archive/pause.ts";
 import { visitEntries } from "../archive/ranges.ts";
 import type { ArchiveStream } from "../archive/stream_reader.ts";
 import type { PageEntry } from "../format/page.ts";
+import { comparePaths } from "../format/path.ts";
 import type { EntryKind, Row } from "../format/row.ts";
 import type { RestoreTarget } from "./restore.ts";
 import type { Piece } from "./restore_options.ts";
@@ -39,51 +40,62 @@ export async function extractArchive(
   const restoreHere = (entry: PageEntry, path: string) =>
     restoreFile(archive, restorer, { ...entry, continued: false }, false, path, turn);
   const finished = new KeptEntries();
-  const crew = options.crew?.(restorer.host(turn, restoreHere, (entry) => archive.read(entry)));
-  try {
-    const restore = (entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
-      const { kind } = entry.row;
-      if (FINISHED.has(kind)) finished.add(entry);
-      if (!CONTENT.has(kind)) return undefined;
-      const path = placed(entry.row);
-      if (path === undefined) return undefined;
-      if (kind === "directory") {
-        restorer.directory(entry.row, path);
-        return undefined;
-      }
-      const taken = crew?.take(entry, more, path) ?? false;
-      // Most entries are taken at once, and awaiting nothing costs more than that.
-      return taken === true ? undefined : restoreUnlessTaken(taken, archive, restorer, entry, more, path, turn);
-    };
-    const visit = (entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
-      options.signal?.throwIfAborted();
-      return isTurn() ? turn().then(() => restore(entry, more)) : restore(entry, more);
-    };
-    const take = options.place === undefined ? takerOf(crew) : undefined;
-    await visitEntries(archive, options.prefixes, EVERYTHING, visit, take);
-    await crew?.finish();
-  } finally {
-    await crew?.stop();
-  }
+  const restore = (crew: FileCrew | undefined, entry: CatalogEntry, more: boolean): Promise<void> | undefined => {
+    const { kind } = entry.row;
+    if (FINISHED.has(kind)) finished.add(entry);
+    if (!CONTENT.has(kind)) return undefined;
+    const path = placed(entry.row);
+    if (path === undefined) return undefined;
+    if (kind === "directory") {
+      restorer.directory(entry.row, path);
+      return undefined;
+    }
+    const taken = crew?.take(entry, more, path) ?? false;
+    // Most entries are taken at once, and awaiting nothing costs more than that.
+    return taken === true ? undefined : restoreUnlessTaken(taken, archive, restorer, entry, more, path, turn);
+  };
   const finish = (entry: CatalogEntry): Promise<void> | undefined => {
     const path = placed(entry.row);
     if (path === undefined || restorer.finishEntry(entry.row, path)) return undefined;
     return copyLinked(archive, restorer, entry.row, path, turn);
   };
-  const visit = (entry: CatalogEntry): Promise<void> | undefined => {
+  const inTurn = (action: () => Promise<void> | undefined): Promise<void> | undefined => {
     options.signal?.throwIfAborted();
-    if (entry.continued) return undefined;
-    return isTurn() ? turn().then(() => finish(entry)) : finish(entry);
+    return isTurn() ? turn().then(action) : action();
   };
+  const crew = options.crew?.(restorer.host(turn, restoreHere, (entry) => archive.read(entry)));
+  let next = 0;
+  try {
+    const visit = (entry: CatalogEntry, more: boolean) => inTurn(() => restore(crew, entry, more));
+    const take = options.place === undefined ? takerOf(crew) : undefined;
+    await visitEntries(archive, options.prefixes, EVERYTHING, visit, take);
+    const { entries = [] } = finished;
+    // Others may have files to write for a while: what lies before them is finished meanwhile.
+    const pending = await crew?.giveOut();
+    for (; pending !== undefined && isBefore(entries[next], pending); next++) {
+      await inTurn(() => finish(entries[next] as CatalogEntry));
+    }
+    await crew?.finish();
+  } finally {
+    await crew?.stop();
+  }
   if (finished.entries === undefined) {
-    await visitEntries(archive, options.prefixes, FINISHED, visit);
+    await visitEntries(archive, options.prefixes, FINISHED, (entry) => {
+      return entry.continued ? undefined : inTurn(() => finish(entry));
+    });
   } else {
-    for (const entry of finished.entries) {
-      const visiting = visit(entry);
+    for (const entry of finished.entries.slice(next)) {
+      const visiting = entry.continued ? undefined : inTurn(() => finish(entry));
       if (visiting !== undefined) await visiting;
     }
   }
   return restorer.done();
+}
+
+/** Whether an entry can be finished when nothing is there yet from a path on. */
+function isBefore(entry: CatalogEntry | undefined, pending: string): boolean {
+  return entry !== undefined && !entry.continued && entry.row.kind !== "hardlink" &&
+    comparePaths(entry.row.path, pending) < 0;
 }
 
 /** What takes files without an object for each, to their own paths. */

@@ -78,6 +78,11 @@ export interface FileCrew {
    * entry, and then nothing of it was taken.
    */
   takeRow(page: DecodedPage, index: number): boolean;
+  /**
+   * Gives out everything taken, and gives the stored path of the first file that may not be there yet, in path order;
+   * `undefined` when all are.
+   */
+  giveOut(): Promise<string | undefined>;
   /** Resolves when everything taken is there. */
   finish(): Promise<void>;
   /** Gives up what is not finished; resolves when nothing is being written any more. Never rejects. */

@@ -6,9 +6,6 @@ import type { BlockPlace, Row } from "../format/row.ts";
 import { isSame } from "./block_extents.ts";
 import { FilePacker, type FileShare } from "./restore_message.ts";
 
-/** Files of one group; blocks may hold more, and are then opened again. */
-const MAX_FILES = 4096;
-
 /** A file of several blocks that is being written. */
 export interface OpenPart {
   /** Its stored path. */
@@ -56,9 +53,12 @@ export class FileGroup {
   place: BlockPlace | undefined;
   readonly #runs: FileRun[] = [];
   #rows: GrowingRun | undefined;
+  readonly #most: number;
 
-  constructor(batch: FileBatch) {
+  /** For so many files at most. */
+  constructor(batch: FileBatch, most: number) {
     this.batch = batch;
+    this.#most = most;
   }
 
   /** All of them, in their order. */
@@ -68,7 +68,7 @@ export class FileGroup {
 
   /** Whether a file can be in it that lies in this block, or in none. */
   fits(place: BlockPlace | undefined): boolean {
-    if (this.files.count >= MAX_FILES) return false;
+    if (this.files.count >= this.#most) return false;
     return place === undefined || this.place === undefined || isSame(this.place, place);
   }
 

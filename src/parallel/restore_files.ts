@@ -37,6 +37,12 @@ const KEPT_BLOCKS = 4;
 const KEPT_BLOCKS_ALONE = 16;
 /** Groups under way for each thread: what is restored here may be behind all that workers have. */
 const GROUPS_PER_JOB = 4;
+/**
+ * Files of one group; blocks may hold more, and are then opened again. The first groups are smaller, each twice as
+ * large as the one before: nobody has anything to do until the first is given out.
+ */
+const MAX_FILES = 4096;
+const FIRST_FILES = 128;
 /** Files that wait for others of their block. */
 const MAX_WAITING = 65_536;
 /** Bytes that are restored here, since an archive as small is restored before a thread has started. */
@@ -73,9 +79,12 @@ class FilesInParallel implements FileCrew {
   readonly #stop = new SharedArrayBuffer(4);
   readonly #underWay: GroupUnderWay[] = [];
   #group: FileGroup | undefined;
+  #mostFiles = FIRST_FILES;
   /** Files of one block that another one than the group's has, by block: it is opened once for all of them. */
   #waiting = new Map<string, { readonly entry: CatalogEntry; readonly path: string }[]>();
   #waitingCount = 0;
+  /** Whether groups follow each other as their files do, and nothing else decides who gets a place. */
+  #isInOrder: boolean;
   #part: OpenPart | undefined;
 
   constructor(
@@ -84,6 +93,7 @@ class FilesInParallel implements FileCrew {
     { jobs, descriptor, access, metadata, deduplicated = false, start }: RestoreFilesOptions,
   ) {
     this.#host = host;
+    this.#isInOrder = host.distinctPlaces;
     this.#access = access;
     this.#width = jobs * GROUPS_PER_JOB;
     this.#backlog = new Backlog(jobs - 1);
@@ -139,6 +149,7 @@ class FilesInParallel implements FileCrew {
   }
 
   #wait(entry: CatalogEntry, path: string): boolean | Promise<boolean> {
+    this.#isInOrder = false;
     const name = nameOf((entry.extents[0] as Extent).block);
     const list = this.#waiting.get(name);
     if (list === undefined) this.#waiting.set(name, [{ entry, path }]);
@@ -241,7 +252,8 @@ class FilesInParallel implements FileCrew {
     await this.#host.turn();
     const batch = this.#host.target.beginBatch(this.#host.distinctPlaces);
     if (batch === undefined) throw new TypeError("Cannot restore on several threads: the target is not contained");
-    this.#group = new FileGroup(batch);
+    this.#group = new FileGroup(batch, this.#mostFiles);
+    this.#mostFiles = Math.min(MAX_FILES, 2 * this.#mostFiles);
   }
 
   async #send(): Promise<void> {
@@ -347,6 +359,14 @@ class FilesInParallel implements FileCrew {
       batch.written(path);
       this.#host.restored(entry.row, bytes);
     }
+  }
+
+  async giveOut(): Promise<string | undefined> {
+    await this.#takeWaiting();
+    await this.#send();
+    const [oldest] = this.#underWay;
+    if (oldest === undefined) return undefined;
+    return this.#isInOrder ? fileOf(oldest.group.runs[0] as FileRun, 0).entry.row.path : "";
   }
 
   async finish(): Promise<void> {

@@ -165,6 +165,8 @@ Deno.test("restoreInParallel() treats names that are taken as one thread does", 
         const told = problems.map(({ path, kind, reason }) => `${kind} ${path}: ${reason}`).sort();
         runs.push({ told, entries, bytes, seen: snapshotOf(`${out}/tree/folder-1`) });
         assertEquals([...Deno.readDirSync(folder)].some(({ name }) => name === "outside" || name === "file-1"), false);
+        // Only to a file of this run is anything linked.
+        assertEquals(Deno.statSync(`${out}/tree/folder-2/linked`).nlink, 2);
         assertEquals(Deno.readTextFileSync(`${out}/tree/large`).slice(0, 4) === "mine", existing !== "overwrite");
       }
       const [plain, one, two] = runs as { seen: Record<string, string> }[];
