@@ -182,6 +182,7 @@ async function compare(options: CompareOptions, signal: AbortSignal): Promise<vo
       corpora,
       contenders: options.tools,
       work,
+      inMemory: storage === "memory",
       deadlineMs: start + options.minutes * 60_000,
       rounds: { wanted: options.rounds, most: options.quick ? options.rounds : options.rounds + MORE_ROUNDS },
       signal,
