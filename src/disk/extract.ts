@@ -65,16 +65,22 @@ export async function extractArchive(
   };
   const crew = options.crew?.(restorer.host(turn, restoreHere, (entry) => archive.read(entry)));
   let next = 0;
+  /** Finishes the entries that are remembered, up to one that cannot be yet. */
+  const finishUntil = async (pending?: string) => {
+    for (const entry of (finished.entries ?? []).slice(next)) {
+      if (pending !== undefined && !isBefore(entry, pending)) return;
+      next++;
+      const finishing = entry.continued ? undefined : inTurn(() => finish(entry));
+      if (finishing !== undefined) await finishing;
+    }
+  };
   try {
     const visit = (entry: CatalogEntry, more: boolean) => inTurn(() => restore(crew, entry, more));
     const take = options.place === undefined ? takerOf(crew) : undefined;
     await visitEntries(archive, options.prefixes, EVERYTHING, visit, take);
-    const { entries = [] } = finished;
     // Others may have files to write for a while: what lies before them is finished meanwhile.
     const pending = await crew?.giveOut();
-    for (; pending !== undefined && isBefore(entries[next], pending); next++) {
-      await inTurn(() => finish(entries[next] as CatalogEntry));
-    }
+    if (pending !== undefined) await finishUntil(pending);
     await crew?.finish();
   } finally {
     await crew?.stop();
@@ -84,18 +90,14 @@ export async function extractArchive(
       return entry.continued ? undefined : inTurn(() => finish(entry));
     });
   } else {
-    for (const entry of finished.entries.slice(next)) {
-      const visiting = entry.continued ? undefined : inTurn(() => finish(entry));
-      if (visiting !== undefined) await visiting;
-    }
+    await finishUntil();
   }
   return restorer.done();
 }
 
 /** Whether an entry can be finished when nothing is there yet from a path on. */
-function isBefore(entry: CatalogEntry | undefined, pending: string): boolean {
-  return entry !== undefined && !entry.continued && entry.row.kind !== "hardlink" &&
-    comparePaths(entry.row.path, pending) < 0;
+function isBefore({ row }: CatalogEntry, pending: string): boolean {
+  return row.kind !== "hardlink" && comparePaths(row.path, pending) < 0;
 }
 
 /** What takes files without an object for each, to their own paths. */

@@ -53,3 +53,35 @@ export function requireColumn(columns: ReadonlyMap<number, ByteReader>, number: 
   if (column === undefined) throw new ArchiveError("malformed", `Cannot decode ${what}: column ${number} is missing`);
   return column;
 }
+
+/**
+ * Where the values of each row begin among those of all, by how many each row has; one more says how many there are.
+ * `fields` is how many numbers a value has in its own column, and `noun` what the values are called.
+ *
+ * @throws {ArchiveError} `malformed` when there are more than their column can hold.
+ */
+export function decodeStarts(
+  counts: ByteReader | undefined,
+  values: ByteReader | undefined,
+  { rows, fields, noun, what }: {
+    readonly rows: number;
+    readonly fields: number;
+    readonly noun: string;
+    readonly what: string;
+  },
+): Uint32Array<ArrayBuffer> {
+  const starts = new Uint32Array(rows + 1);
+  if (counts === undefined) return starts;
+  const lengths = new Float64Array(rows);
+  counts.varints(lengths);
+  let total = 0;
+  for (let i = 0; i < rows; i++) {
+    total += lengths[i] as number;
+    // Nothing is allocated by a number that has no bytes behind it.
+    if (fields * total > (values?.remaining ?? 0)) {
+      throw new ArchiveError("malformed", `Cannot decode ${what}: its ${noun} are missing`);
+    }
+    starts[i + 1] = total;
+  }
+  return starts;
+}

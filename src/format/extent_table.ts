@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../engine/engine.ts";
 import { addTo, type ByteReader, signed } from "./bytes.ts";
+import { decodeStarts } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
 import { MAX_FRAME_BYTES } from "./limits.ts";
 import type { BlockPlace, Extent } from "./row.ts";
@@ -125,7 +126,7 @@ export function decodeExtentTable(
   segment: number,
   what: string,
 ): ExtentTable {
-  const starts = decodeStarts(counts, rows.count, extents, what);
+  const starts = decodeStarts(counts, extents, { rows: rows.count, fields: FIELDS, noun: "extents", what });
   const total = starts[rows.count] as number;
   const numbers = new Float64Array(FIELDS * total);
   extents?.varints(numbers);
@@ -154,28 +155,6 @@ export function decodeExtentTable(
     });
   }
   return new ExtentTable(starts, numbers, blocks, sharing);
-}
-
-function decodeStarts(
-  counts: ByteReader | undefined,
-  rows: number,
-  extents: ByteReader | undefined,
-  what: string,
-): Uint32Array<ArrayBuffer> {
-  const starts = new Uint32Array(rows + 1);
-  if (counts === undefined) return starts;
-  const lengths = new Float64Array(rows);
-  counts.varints(lengths);
-  let total = 0;
-  for (let i = 0; i < rows; i++) {
-    total += lengths[i] as number;
-    // Nothing is allocated by a number that has no bytes behind it.
-    if (FIELDS * total > (extents?.remaining ?? 0)) {
-      throw new ArchiveError("malformed", `Cannot decode ${what}: its extents are missing`);
-    }
-    starts[i + 1] = total;
-  }
-  return starts;
 }
 
 /**

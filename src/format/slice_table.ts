@@ -3,6 +3,7 @@
  * Whoever needs a row's slices as such asks for them; a block has thousands of rows, with one slice each.
  */
 import { addTo, type ByteReader } from "./bytes.ts";
+import { decodeStarts } from "./columns.ts";
 import { ArchiveError } from "./errors.ts";
 import { MAX_BLOCK_SLICES } from "./limits.ts";
 import type { Slice } from "./row.ts";
@@ -88,7 +89,10 @@ export function decodeSliceTable(
   dataBytes: number,
   what: string,
 ): SliceTable {
-  const starts = decodeStarts(counts, rows.count, slices, what);
+  const starts = decodeStarts(counts, slices, { rows: rows.count, fields: CODED_FIELDS, noun: "slices", what });
+  if ((starts[rows.count] as number) > MAX_BLOCK_SLICES) {
+    throw new ArchiveError("limit", `Cannot accept ${what}: over ${MAX_BLOCK_SLICES} slices`);
+  }
   const numbers = new Float64Array(FIELDS * (starts[rows.count] as number));
   let dataOffset = 0;
   let i = 0;
@@ -111,29 +115,6 @@ export function decodeSliceTable(
   }
   if (dataOffset !== dataBytes) throw malformed(what, "bytes belong to no slice");
   return new SliceTable(starts, numbers);
-}
-
-function decodeStarts(
-  counts: ByteReader | undefined,
-  rows: number,
-  slices: ByteReader | undefined,
-  what: string,
-): Uint32Array<ArrayBuffer> {
-  const starts = new Uint32Array(rows + 1);
-  if (counts === undefined) return starts;
-  const lengths = new Float64Array(rows);
-  counts.varints(lengths);
-  let total = 0;
-  for (let i = 0; i < rows; i++) {
-    total += lengths[i] as number;
-    // Nothing is allocated by a number that has no bytes behind it.
-    if (CODED_FIELDS * total > (slices?.remaining ?? 0)) throw malformed(what, "its slices are missing");
-    if (total > MAX_BLOCK_SLICES) {
-      throw new ArchiveError("limit", `Cannot accept ${what}: over ${MAX_BLOCK_SLICES} slices`);
-    }
-    starts[i + 1] = total;
-  }
-  return starts;
 }
 
 function malformed(what: string, why: string): ArchiveError {

@@ -1,9 +1,11 @@
 /** Files of one block that are restored together. */
+import { contentError } from "../archive/content_error.ts";
 import type { FileBatch } from "../disk/restore_batch.ts";
 import type { PartFile } from "../disk/restore_part.ts";
 import type { DecodedPage, PageEntry } from "../format/page.ts";
 import type { BlockPlace, Row } from "../format/row.ts";
 import { isSame } from "./block_extents.ts";
+import { WorkerFailure } from "./crew.ts";
 import { FilePacker, type FileShare } from "./restore_message.ts";
 
 /** A file of several blocks that is being written. */
@@ -100,4 +102,22 @@ export function fileOf(run: FileRun, index: number): EntryFile {
   if (run.page === undefined) return run.file;
   const entry = run.page.entry(run.row + index - run.first);
   return { entry, path: entry.row.path, part: undefined };
+}
+
+/** The first file of a group that has any. */
+export function firstOf({ runs }: FileGroup): EntryFile {
+  return fileOf(runs[0] as FileRun, 0);
+}
+
+/** What was wrong with the block of some files, with them named. */
+export function damageOf(group: FileGroup, error: unknown): unknown {
+  const { row, extents } = firstOf(group).entry;
+  return contentError(error, row.path, extents, group.files.count - 1);
+}
+
+/** How the thread failed that had some files, with them named. */
+export function failureOf(group: FileGroup, error: WorkerFailure): WorkerFailure {
+  const path = JSON.stringify(firstOf(group).path);
+  const what = group.files.count > 1 ? `${path} and what follows it` : path;
+  return new WorkerFailure(`Cannot restore ${what}: ${error.message}`, { cause: error });
 }

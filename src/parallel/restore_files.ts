@@ -1,5 +1,4 @@
 /** Restoring the files of an archive with random access, block by block, on one thread or several. */
-import { contentError } from "../archive/content_error.ts";
 import type { CatalogEntry, FrameSetting } from "../archive/archive.ts";
 import type { SegmentAccess } from "../archive/segments.ts";
 import type { MetadataOptions } from "../disk/restore_metadata.ts";
@@ -11,7 +10,7 @@ import { Backlog, workOfFiles } from "./backlog.ts";
 import { Crew, WorkerFailure, type WorkerThread } from "./crew.ts";
 import { startRestoreWorker } from "./early_workers.ts";
 import type { RestoreSetup, RestoreTask } from "./extract_worker.ts";
-import { type EntryFile, FileGroup, fileOf, type FileRun, type OpenPart } from "./file_group.ts";
+import { damageOf, type EntryFile, failureOf, FileGroup, fileOf, firstOf, type OpenPart } from "./file_group.ts";
 import { decodeError } from "./remote_error.ts";
 import { groupRestorer, type RestoreRemark, type RestoreReply } from "./restore_group.ts";
 import { transferOf } from "./restore_message.ts";
@@ -300,7 +299,7 @@ class FilesInParallel implements FileCrew {
     try {
       done = await reply;
     } catch (error) {
-      throw error instanceof WorkerFailure ? namedFailure(error, group) : namedDamage(error, group);
+      throw error instanceof WorkerFailure ? failureOf(group, error) : damageOf(group, error);
     }
     this.#underWay.shift();
     group.batch[Symbol.dispose]();
@@ -366,7 +365,7 @@ class FilesInParallel implements FileCrew {
     await this.#send();
     const [oldest] = this.#underWay;
     if (oldest === undefined) return undefined;
-    return this.#isInOrder ? fileOf(oldest.group.runs[0] as FileRun, 0).entry.row.path : "";
+    return this.#isInOrder ? firstOf(oldest.group).entry.row.path : "";
   }
 
   async finish(): Promise<void> {
@@ -390,15 +389,4 @@ function bytesOf(written: Float64Array, from: number, to: number): number {
   let bytes = 0;
   for (let i = from; i < to; i++) bytes += written[2 * i] as number;
   return bytes;
-}
-
-function namedDamage(error: unknown, { runs, files }: FileGroup): unknown {
-  const { entry } = fileOf(runs[0] as FileRun, 0);
-  return contentError(error, entry.row.path, entry.extents, files.count - 1);
-}
-
-function namedFailure(error: WorkerFailure, { runs, files }: FileGroup): WorkerFailure {
-  const path = JSON.stringify(fileOf(runs[0] as FileRun, 0).path);
-  const what = files.count > 1 ? `${path} and what follows it` : path;
-  return new WorkerFailure(`Cannot restore ${what}: ${error.message}`, { cause: error });
 }

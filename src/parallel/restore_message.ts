@@ -104,13 +104,10 @@ export class FilePacker {
     this.#addOrigin(at, row.ctime, row.dev, row.inode, row.changed);
     const numbers = this.#numbers;
     numbers[at + NUMBER.mark] = MARKS.indexOf(mark);
-    numbers[at + NUMBER.extents] = extents.length;
     numbers[at + NUMBER.folder] = goal.kind === "name" ? goal.folder : -1;
     numbers[at + NUMBER.descriptor] = goal.kind === "name" ? -1 : goal.descriptor;
-    numbers[at + NUMBER.pathBytes] = path.length;
-    if (row.contentHash !== undefined) this.#hashes.push([this.#count, row.contentHash]);
     if (goal.kind === "name" && goal.name !== lastPart(row.path)) this.#names.push([this.#count, goal.name]);
-    this.#count++;
+    this.#end(at, extents.length, path.length, row.contentHash);
   }
 
   /** Adds a file of a table that nothing marks, which gets its own name in a folder. */
@@ -137,11 +134,14 @@ export class FilePacker {
     this.#addOrigin(at, ctime, dev, inode, rows.isChanged(index));
     const numbers = this.#numbers;
     numbers[at + NUMBER.mark] = 0;
-    numbers[at + NUMBER.extents] = to - from;
     numbers[at + NUMBER.folder] = folder;
     numbers[at + NUMBER.descriptor] = -1;
-    numbers[at + NUMBER.pathBytes] = (starts[index + 1] as number) - (starts[index] as number);
-    const hash = rows.hashes?.[index];
+    this.#end(at, to - from, (starts[index + 1] as number) - (starts[index] as number), rows.hashes?.[index]);
+  }
+
+  #end(at: number, extents: number, pathBytes: number, hash: Bytes | undefined): void {
+    this.#numbers[at + NUMBER.extents] = extents;
+    this.#numbers[at + NUMBER.pathBytes] = pathBytes;
     if (hash !== undefined) this.#hashes.push([this.#count, hash]);
     this.#count++;
   }
