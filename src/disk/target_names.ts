@@ -18,7 +18,7 @@ interface SomePaths {
   readonly to: number;
 }
 
-/** Bytes of paths that wait to be hashed: most of them for good. */
+/** Bytes of the tables whose paths wait to be hashed: most of them for good. */
 const WAITING_BYTES = 2 ** 23;
 
 /** The names of one target. */
@@ -56,9 +56,9 @@ export class TargetNames {
   /** The same of files that have the paths of rows. */
   wroteRows({ table: { paths }, from, to }: SomeRows): void {
     if (this.#fresh) return;
+    // All of a table stays in memory with one of its paths.
+    if (this.#waiting.at(-1)?.paths !== paths) this.#waitingBytes += paths.bytes.length;
     this.#waiting.push({ paths, from, to });
-    // All of a table stays in memory with one of its paths; most are followed by the others.
-    this.#waitingBytes += (paths.starts[to] as number) - (paths.starts[from] as number);
     if (this.#waitingBytes > WAITING_BYTES) this.#hashWaiting();
   }
 
